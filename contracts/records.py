@@ -1,0 +1,133 @@
+"""What services tell each other through the log. Tagged unions (msgpack); fields are only added."""
+
+from datetime import datetime
+
+import msgspec
+
+PREDICTIONS = "predictions"
+FINDINGS = "findings"
+BLOCKS = "blocks"
+DEVICE_COMMANDS = "device_commands"
+NOTICES = "notices"
+TOPICS = (BLOCKS, PREDICTIONS, FINDINGS, DEVICE_COMMANDS, NOTICES)
+
+RESULTS = ("true", "false", "prevented", "missed", "unknown")
+
+
+class Carrier(msgspec.Struct, frozen=True):
+    """A signal that carries a score: its share of the distance (shares sum to 1) and where it went."""
+
+    signal: str
+    share: float
+    direction: str
+    """`up` or `down` against what was expected."""
+    value: float | None = None
+    expected: float | None = None
+    """Window mean and what the healthy baseline expects under these conditions, in the signal's unit."""
+
+
+class Remaining(msgspec.Struct, frozen=True):
+    """Remaining life, hours of the tenant's clock: quantiles."""
+
+    p05: float
+    p50: float
+    p95: float
+
+
+class Prediction(msgspec.Struct, frozen=True, tag="prediction"):
+    """A forecast for one component of one device. Immutable."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    model: str
+    model_version: str
+    component: str
+    failure_mode: str
+    mode_probability: float
+    issued_at: datetime
+    """Tenant's clock."""
+    measured_at: datetime
+    """Time of the newest sample that it rests on."""
+    alarm_id: str
+    alarm_since: datetime
+    score: float
+    threshold: float
+    health: float
+    """0 (failed) to 100 (as new)."""
+    p_fail: dict[str, float] | None
+    """P(failure) within `24h`, `7d`, `30d`; None = no trend yet."""
+    risk_hours: list[float]
+    risk: list[float]
+    """P(failure within risk_hours[i]); empty = no trend yet."""
+    remaining: Remaining | None
+    """None = no trend yet."""
+    evidence_from: datetime
+    carriers: list[Carrier]
+    quality: str
+    """`good`, or what limits it, in words."""
+    pageable: bool
+    """False when the alarm does not hold on the device's newest data: nobody may be paged for it."""
+
+
+class Alarm(msgspec.Struct, frozen=True, tag="alarm"):
+    """An alarm of one device changed its state."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    change: str
+    """`raised`, `cleared`, `shelved`, `unshelved`."""
+    at: datetime
+    raised_at: datetime
+    reason: str = ""
+    component: str = ""
+    score: float = 0.0
+    carriers: list[Carrier] = []
+
+
+class Finding(msgspec.Struct, frozen=True, tag="finding"):
+    """What the technician found: the label of a case."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    component: str
+    case_id: str
+    work_order_id: str
+    result: str
+    failure_mode: str
+    as_found: str
+    replaced: bool
+    at: datetime
+
+
+class Shelve(msgspec.Struct, frozen=True, tag="shelve"):
+    """Somebody works on the machine: its alarms wait, with a reason and an end."""
+
+    v: int
+    tenant: str
+    device: str
+    reason: str
+    start: datetime
+    until: datetime
+
+
+class Unshelve(msgspec.Struct, frozen=True, tag="unshelve"):
+    """The work is over before its time."""
+
+    v: int
+    tenant: str
+    device: str
+    at: datetime
+
+
+FromAnomaly = Prediction | Alarm
+FromWork = Finding | Shelve | Unshelve
+
+encode = msgspec.msgpack.Encoder().encode
+decode_from_anomaly = msgspec.msgpack.Decoder(FromAnomaly).decode
+decode_from_work = msgspec.msgpack.Decoder(FromWork).decode

@@ -1,0 +1,1 @@
+"""Connections to the outside. Each module imports its library inside itself."""

@@ -1,0 +1,77 @@
+"""The audit chain: who changed what, each entry bound to the one before it by its hash.
+
+`append` runs inside the caller's own transaction, so a change and its entry are one commit. The entries of a tenant
+are also its story: pages and `/events` read them.
+"""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from plumbing.sql import UtcTime, lock, to_us
+
+metadata = sa.MetaData()
+entries = sa.Table(
+    "audit_entries",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("prev_hash", sa.String(64), nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("action", sa.String(64), nullable=False),
+    sa.Column("diff", sa.Text, nullable=False),
+)
+FIRST = "0" * 64
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    """One entry. `diff` holds at least `asset`, `id` and `text` where the action is about one of these."""
+
+    tenant: str
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    diff: dict[str, Any]
+
+
+def digest(prev_hash: str, tenant: str, seq: int, at: datetime, actor: str, action: str, diff: str) -> str:
+    """Hash of one entry (SHA-256 over the JSON array of its parts)."""
+    body = msgspec.json.encode([prev_hash, tenant, seq, to_us(at), actor, action, diff])
+    return hashlib.sha256(body).hexdigest()
+
+
+def append(connection: sa.Connection, tenant: str, at: datetime, actor: str, action: str, diff: dict[str, Any]) -> int:
+    """Append to the tenant's chain; returns its number. `at` is the tenant's clock."""
+    lock(connection, f"audit:{tenant}")
+    last = connection.execute(
+        sa.select(entries.c.seq, entries.c.hash)
+        .where(entries.c.tenant == tenant)
+        .order_by(entries.c.seq.desc())
+        .limit(1)
+    ).first()
+    seq, prev = (last[0] + 1, last[1]) if last else (1, FIRST)
+    text = msgspec.json.encode(diff, order="sorted").decode()
+    connection.execute(
+        entries.insert().values(
+            tenant=tenant, seq=seq, prev_hash=prev, hash=digest(prev, tenant, seq, at, actor, action, text),
+            at=at, actor=actor, action=action, diff=text,
+        )
+    )  # fmt: skip
+    return int(seq)
+
+
+def read(connection: sa.Connection, tenant: str, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:
+    """Entries of a tenant after a number, oldest first."""
+    rows = connection.execute(
+        sa.select(entries).where(entries.c.tenant == tenant, entries.c.seq > after).order_by(entries.c.seq).limit(limit)
+    )
+    return [AuditEntry(r.tenant, r.seq, r.at, r.actor, r.action, msgspec.json.decode(r.diff)) for r in rows]

@@ -1,0 +1,96 @@
+"""SQL engines and units of work. On SQLite every unit of work that writes opens with BEGIN IMMEDIATE.
+
+A transaction that reads first and writes later would fail at once under load there; readers have their own engine.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.engine import make_url
+
+BUSY_TIMEOUT_MS = 10_000
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_US = timedelta(microseconds=1)
+
+
+def to_us(at: datetime) -> int:
+    """Epoch microseconds of an aware time."""
+    return (at - EPOCH) // _US
+
+
+def from_us(us: int) -> datetime:
+    """The aware UTC time of epoch microseconds."""
+    return EPOCH + timedelta(microseconds=us)
+
+
+class UtcTime(sa.types.TypeDecorator[datetime]):
+    """An aware UTC time, kept as epoch microseconds: exact, sortable, the same on every database."""
+
+    impl = sa.BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: sa.Dialect) -> int | None:
+        return None if value is None else to_us(value)
+
+    def process_result_value(self, value: int | None, dialect: sa.Dialect) -> datetime | None:
+        return None if value is None else from_us(value)
+
+
+class Database:
+    """One SQL database: `write()` and `read()` give a connection inside a transaction."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+        self.dialect = make_url(url).get_backend_name()
+        if self.dialect == "sqlite":
+            path = make_url(url).database
+            if path and path != ":memory:":
+                Path(path).parent.mkdir(parents=True, exist_ok=True)
+        self._writer = self._engine("BEGIN IMMEDIATE")
+        self._reader = self._engine("BEGIN") if self.dialect == "sqlite" else self._writer
+
+    def _engine(self, begin: str) -> sa.Engine:
+        if self.dialect != "sqlite":
+            return sa.create_engine(self.url, pool_pre_ping=True, pool_size=10, max_overflow=20)
+        made = sa.create_engine(self.url, connect_args={"check_same_thread": False}, pool_size=10, max_overflow=20)
+
+        @sa.event.listens_for(made, "connect")
+        def _connect(connection: Any, _record: Any) -> None:
+            connection.isolation_level = None
+            for pragma in (
+                f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
+            ):  # fmt: skip
+                connection.execute(f"PRAGMA {pragma}")
+
+        @sa.event.listens_for(made, "begin")
+        def _begin(connection: sa.Connection) -> None:
+            connection.exec_driver_sql(begin)
+
+        return made
+
+    @contextmanager
+    def write(self) -> Iterator[sa.Connection]:
+        """A transaction that may write; committed at the end, rolled back on an exception."""
+        with self._writer.begin() as connection:
+            yield connection
+
+    @contextmanager
+    def read(self) -> Iterator[sa.Connection]:
+        """A transaction that only reads."""
+        with self._reader.begin() as connection:
+            yield connection
+
+    def close(self) -> None:
+        """Close all connections."""
+        self._writer.dispose()
+        self._reader.dispose()
+
+
+def lock(connection: sa.Connection, name: str) -> None:
+    """Hold the named lock until this transaction ends. SQLite writers are alone already."""
+    if connection.dialect.name == "postgresql":
+        connection.execute(sa.text("select pg_advisory_xact_lock(hashtextextended(:name, 0))"), {"name": name})

@@ -1,0 +1,1 @@
+"""Migrations of the tables that work_orders owns."""

@@ -1,0 +1,8 @@
+"""First tables of work_orders."""
+
+revision = "work_orders-0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    pass
