@@ -1,6 +1,6 @@
 """First tables of anomaly."""
 
-revision = "anomaly-0001"
+revision = "anomaly_0001"
 down_revision = None
 
 

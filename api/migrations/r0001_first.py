@@ -1,6 +1,6 @@
 """First tables of api."""
 
-revision = "api-0001"
+revision = "api_0001"
 down_revision = None
 
 

@@ -1,6 +1,6 @@
 """First tables of ingest."""
 
-revision = "ingest-0001"
+revision = "ingest_0001"
 down_revision = None
 
 

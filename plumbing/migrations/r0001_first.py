@@ -4,7 +4,7 @@ from alembic import op
 
 from plumbing import audit, log, tenants
 
-revision = "plumbing-0001"
+revision = "plumbing_0001"
 down_revision = None
 
 

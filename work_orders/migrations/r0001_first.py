@@ -1,6 +1,6 @@
 """First tables of work_orders."""
 
-revision = "work_orders-0001"
+revision = "work_orders_0001"
 down_revision = None
 
 
