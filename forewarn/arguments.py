@@ -1,0 +1,190 @@
+"""The command line's words: every command with its options, and the function that runs it."""
+
+import argparse
+from pathlib import Path
+from typing import Any, NoReturn
+
+from forewarn.environment import WrongUse
+
+HTTP_PORT = 8420
+MQTT_PORT = 1883
+ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")
+SERVICES = ("agent", "ingest", "anomaly", "work-orders", "api")
+
+
+class Parser(argparse.ArgumentParser):
+    """Reports wrong use as an exception that says what to try."""
+
+    def error(self, message: str) -> NoReturn:
+        raise WrongUse(f"{message}\n{self.format_usage().strip()}\nTry: {self.prog} --help")
+
+
+def _common() -> Parser:
+    common = Parser(add_help=False)
+    common.add_argument("--data-dir", metavar="DIR", help="home folder (default: FOREWARN_HOME, else ./.forewarn)")
+    return common
+
+
+def parser() -> argparse.ArgumentParser:
+    """The whole command line; a golden file holds its help."""
+    top = Parser(
+        prog="forewarn",
+        description="Predictive maintenance that closes the loop from a vibration sample to a finished job.",
+        epilog="Exit codes: 0 done, 1 failed, 2 wrong use. Begin with: forewarn demo",
+    )
+    top.add_argument("--version", action="store_true", help="print the version and end")
+    commands = top.add_subparsers(dest="command", metavar="COMMAND", parser_class=Parser)
+    common = _common()
+
+    def command(name: str, text: str, run: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = commands.add_parser(
+            name, help=text, description=text[0].upper() + text[1:] + ".", parents=[common]
+        )
+        made.set_defaults(run=run)
+        return made
+
+    def group(name: str, text: str) -> Any:
+        made = commands.add_parser(name, help=text, description=text[0].upper() + text[1:] + ".")
+        return made.add_subparsers(dest="action", metavar="ACTION", required=True, parser_class=Parser)
+
+    def action(of: Any, name: str, text: str, run: str) -> argparse.ArgumentParser:
+        made: argparse.ArgumentParser = of.add_parser(name, help=text, description=text + ".", parents=[common])
+        made.set_defaults(run=run)
+        return made
+
+    _product(command)
+    _services(command)
+    _devices(command, group, action)
+    _analysis(command, group, action)
+    return top
+
+
+def _listening(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--http-port", type=_port, default=HTTP_PORT, help="pages and API (0 = any; default %(default)s)")
+    to.add_argument("--mqtt-port", type=_port, default=MQTT_PORT, help="devices (0 = any; default %(default)s)")
+    to.add_argument(
+        "--listen", default="127.0.0.1", metavar="ADDRESS",
+        help="address to listen on (default %(default)s: this computer only; others reach it without encryption)",
+    )  # fmt: skip
+    to.add_argument("--fresh", action="store_true", help="set the old home folder aside and begin anew")
+    to.add_argument("--seed", type=int, default=0, help="seed of all that is simulated (default %(default)s)")
+    to.add_argument("--no-host", action="store_true", help="do not watch this computer")
+
+
+def _product(command: Any) -> None:
+    _listening(command("up", "start everything in one process", "forewarn.commands.up:up"))
+    demo = command("demo", "the same, with a simulated pump service company", "forewarn.commands.up:demo")
+    _listening(demo)
+    demo.add_argument("--for", dest="seconds", type=_positive, metavar="SECONDS", help="end by itself after so long")
+    demo.add_argument("--autopilot", action="store_true", help="play customer, technician and dispatcher, too")
+    demo.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
+    demo.add_argument("--no-browser", action="store_true", help=argparse.SUPPRESS)
+
+
+def _services(command: Any) -> None:
+    run = command("run", "start one service, on real servers", "forewarn.commands.run:run")
+    run.add_argument("service", choices=SERVICES)
+    run.add_argument("--config", type=Path, metavar="FILE", help="the agent's drivers (agent.toml)")
+    run.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help="api: address (default %(default)s)")
+    run.add_argument("--http-port", type=_port, default=HTTP_PORT, help="api: port (default %(default)s)")
+    command("migrate", "bring the database's tables up to date", "forewarn.commands.run:migrate")
+    status = command("status", "what runs, and how it is", "forewarn.commands.status:status")
+    status.add_argument("--json", action="store_true", help="machine-readable")
+    command("doctor", "check folders, settings and servers, and say what to do", "forewarn.commands.status:doctor")
+
+
+def _devices(command: Any, group: Any, action: Any) -> None:
+    link = command("link", "a one-time sign-in link", "forewarn.commands.people:link")
+    link.add_argument("role", choices=ROLES)
+    link.add_argument("--tenant", default="local")
+    token = action(group("token", "API keys"), "create", "make an API key; it is shown once",
+                   "forewarn.commands.people:token")  # fmt: skip
+    token.add_argument("--role", choices=ROLES, required=True)
+    token.add_argument("--tenant", default="local")
+    devices = group("device", "register, list and revoke devices")
+    add = action(devices, "add", "register a device; its secret is shown once", "forewarn.commands.devices:add")
+    add.add_argument("name")
+    add.add_argument("--model", required=True, metavar="M", help="asset model, such as centrifugal-pump")
+    listed = action(devices, "list", "list the devices", "forewarn.commands.devices:list_")
+    revoke = action(devices, "revoke", "let a device in no more", "forewarn.commands.devices:revoke")
+    revoke.add_argument("name")
+    for sub in (add, listed, revoke):
+        sub.add_argument("--tenant", default="local")
+        sub.add_argument("--json", action="store_true", help="machine-readable")
+    imported = command("import", "load a machine's history from a CSV file", "forewarn.commands.devices:import_")
+    imported.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
+    imported.add_argument("--device", required=True, metavar="D")
+    imported.add_argument("--tenant", default="local")
+    imported.add_argument("--time", default="t", metavar="COLUMN", help="column of the time (default %(default)s)")
+    ledger = command("ledger", "what became of every sample of a device", "forewarn.commands.devices:ledger")
+    ledger.add_argument("device")
+    ledger.add_argument("--tenant", default="local")
+    ledger.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _analysis(command: Any, group: Any, action: Any) -> None:
+    model = action(group("model", "asset models"), "check", "name every fault of an asset model by line, field, rule",
+                   "forewarn.commands.models:check")  # fmt: skip
+    model.add_argument("file", type=Path, metavar="FILE.yaml")
+    detect = command("detect", "find anomalies in anybody's CSV file", "forewarn.commands.detect:detect")
+    detect.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
+    detect.add_argument("--time", required=True, metavar="COLUMN", help="column of the time")
+    detect.add_argument("--train-rows", required=True, type=int, metavar="N", help="the first N rows are healthy")
+    which = detect.add_mutually_exclusive_group()
+    which.add_argument("--signals", metavar="A,B", help="only these columns")
+    which.add_argument("--exclude", metavar="A,B", help="not these columns")
+    detect.add_argument("--sep", default="auto", help="separator (default: found by itself)")
+    detect.add_argument("--seed", type=int, default=0)
+    detect.add_argument("--out", type=Path, metavar="scores.csv", help="a row per input row: score, threshold, alarm")
+    detect.add_argument("--plot", type=Path, metavar="out.html", help="a page to look at")
+    detect.add_argument("--json", type=Path, metavar="out.json", help="the alarms, machine-readable")
+    cmapss = action(group("replay", "send recorded machines down the live road"), "cmapss",
+                    "replay turbofan engines run to failure", "forewarn.commands.replay:cmapss")  # fmt: skip
+    cmapss.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with train_FD001.txt[.xz|.gz]")
+    cmapss.add_argument("--subset", default="FD001", metavar="FD001")
+    some = cmapss.add_mutually_exclusive_group()
+    some.add_argument("--engines", type=_count, metavar="N", help="the first N engines (default: all)")
+    some.add_argument("--units", metavar="3,17", help="these engines")
+    cmapss.add_argument(
+        "--speed", type=_speed, default=0.0, metavar="CYCLES_PER_SECOND",
+        help="0 = as fast as stored (default)",
+    )  # fmt: skip
+    cmapss.add_argument("--cycle-hours", type=_positive, default=1.0, metavar="H", help="hours a cycle (default 1)")
+    cmapss.add_argument("--json", type=Path, metavar="FILE")
+    cmapss.add_argument("--url", help="a running product (default: a temporary one of its own)")
+    cmapss.add_argument("--token", help="its API key (role admin)")
+    verify = action(group("audit", "the audit chain"), "verify", "find any changed, removed or reordered entry",
+                    "forewarn.commands.status:audit")  # fmt: skip
+    verify.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _port(text: str) -> int:
+    if not text.isdigit() or not 0 <= int(text) <= 65535:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a port, 0 to 65535")
+    return int(text)
+
+
+def _number(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = float("nan")
+    if not value >= 0 or value == float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a number, 0 or more")
+    return value
+
+
+def _speed(text: str) -> float:
+    return _number(text)
+
+
+def _positive(text: str) -> float:
+    if (value := _number(text)) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} must be above 0")
+    return value
+
+
+def _count(text: str) -> int:
+    if not text.isdigit() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} must be a whole number, 1 or more")
+    return int(text)
