@@ -1,0 +1,278 @@
+"""The MQTT connection of a service or an agent, on paho, MQTT 3.1.1, QoS 1.
+
+Every connection has a paho client of its own: a client that reconnects publishes its un-acknowledged messages again,
+besides the resend of whoever published them. Messages are tagged with their connection (`epoch`), since after a
+reconnect the same packet identifier may name another message.
+"""
+
+import logging
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from plumbing.system_clock import SystemClock
+
+if TYPE_CHECKING:
+    from paho.mqtt.client import Client
+
+DEFAULT_PORT = 1883
+KEEPALIVE_S = 20
+CONNECT_TIMEOUT_S = 5.0
+STOP_TIMEOUT_S = 5.0
+RETRY_S = (1.0, 2.0, 3.0)
+THROWN_OUT = 3
+THROWN_OUT_WITHIN_S = 30.0
+THROWN_OUT_WAIT_S = 60.0
+
+_WORDS = {
+    "Unsupported protocol version": "the broker does not speak MQTT 3.1.1",
+    "Client identifier not valid": "the broker does not accept the client id",
+    "Server unavailable": "the broker says that it is unavailable",
+    "Bad user name or password": "the broker does not know this user name, or the secret is wrong",
+    "Not authorized": "the broker does not let this account in: unknown, revoked, or the secret is wrong",
+}
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """A message that arrived on connection number `epoch`; `mid` is its packet identifier there."""
+
+    epoch: int
+    mid: int
+    topic: str
+    body: bytes
+    retained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where the broker is and who we are there."""
+
+    host: str
+    port: int
+    user: str
+    secret: str
+
+    @classmethod
+    def of(cls, url: str) -> "BrokerAddress":
+        """From `mqtt://tenant%2Fdevice:secret@host:port`. Raises ValueError in words, without the secret."""
+        parts = urlsplit(url)
+        if parts.scheme != "mqtt" or not parts.hostname:
+            raise ValueError("an MQTT URL is mqtt://tenant%2Fdevice:secret@host:port")
+        try:
+            port = parts.port
+        except ValueError as problem:
+            raise ValueError("the port of an MQTT URL is a number from 1 to 65535") from problem
+        return cls(parts.hostname, port or DEFAULT_PORT, unquote(parts.username or ""), unquote(parts.password or ""))
+
+
+class MqttLink:
+    """Connects, and reconnects for ever, in threads of its own.
+
+    Parameters
+    ----------
+    url
+        `mqtt://tenant%2Fdevice:secret@host:port`, port 1883 by default.
+    client_id
+        Client id; the brokers of the product use the user name instead.
+    subscribe
+        Topic filters, subscribed anew (QoS 1) after each connect.
+    on_connect, on_message
+        Run on the network thread: must return at once and not block. What they raise is logged; the message stays
+        un-acknowledged.
+    will
+        Topic and body (QoS 1, retained) that the broker publishes when the connection breaks.
+    manual_ack
+        True: a message is acknowledged by `acknowledge` only.
+    clean
+        False: the broker keeps subscriptions and messages while we are away.
+    on_refused
+        Told in words when the broker refuses the connection, or when another program with the same account throws
+        this one out. Runs on the link's threads.
+
+    Attributes
+    ----------
+    epoch : int
+        Number of the connection, 0 before the first.
+    problem : str
+        Why there is no connection, in words; empty while connected.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        client_id: str,
+        *,
+        subscribe: Sequence[str],
+        on_connect: Callable[[], None],
+        on_message: Callable[[Incoming], None],
+        will: tuple[str, bytes] | None = None,
+        manual_ack: bool = False,
+        clean: bool = True,
+        on_refused: Callable[[str], None] | None = None,
+    ) -> None:
+        self._address = BrokerAddress.of(url)
+        self._client_id = client_id
+        self._subscribe = list(subscribe)
+        self._on_connect, self._on_message, self._on_refused = on_connect, on_message, on_refused
+        self._will, self._manual_ack, self._clean = will, manual_ack, clean
+        self._time = SystemClock()
+        self._thrown_out: deque[float] = deque(maxlen=THROWN_OUT)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._current: tuple[int, Client] | None = None
+        self.epoch = 0
+        self.problem = "not connected yet"
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker has taken the connection and it has not ended since."""
+        return self._current is not None
+
+    def start(self) -> None:
+        """Begin to connect; returns at once."""
+        self._stopping.clear()
+        self._thread = threading.Thread(target=self._run, name=f"mqtt {self._client_id}", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Send what was published, disconnect (the will is not published), end the threads."""
+        self._stopping.set()
+        current = self._current
+        if current is not None:
+            current[1].disconnect()
+        if self._thread is not None:
+            self._thread.join(2 * STOP_TIMEOUT_S + CONNECT_TIMEOUT_S)
+            self._thread = None
+
+    def publish(self, topic: str, body: bytes, retain: bool = False) -> bool:
+        """Hand a message (QoS 1) to the connection; False (and nothing is kept) when there is none. Thread-safe."""
+        current = self._current
+        if current is None:
+            return False
+        return bool(current[1].publish(topic, body, qos=1, retain=retain).rc == 0)
+
+    def acknowledge(self, messages: Sequence[Incoming]) -> None:
+        """Acknowledge messages to the broker; those of an earlier connection are passed over. Thread-safe."""
+        current = self._current
+        if current is None:
+            return
+        epoch, client = current
+        ack = client.ack
+        for message in messages:
+            if message.epoch == epoch:
+                ack(message.mid, 1)
+
+    def _run(self) -> None:
+        failures = 0
+        while not self._stopping.is_set():
+            before = self.epoch
+            self._one_connection()
+            failures = 0 if self.epoch > before else failures + 1
+            wait = RETRY_S[min(failures, len(RETRY_S) - 1)]
+            if self._keeps_being_thrown_out():
+                self._thrown_out.clear()
+                wait = THROWN_OUT_WAIT_S
+                self._refused(
+                    f"the broker ended the connection {THROWN_OUT} times in {THROWN_OUT_WITHIN_S:.0f} s: another"
+                    f" program runs with the account {self._address.user!r}; the next attempt is in {wait:.0f} s"
+                )
+            self._stopping.wait(wait)
+        self.problem = "stopped"
+
+    def _keeps_being_thrown_out(self) -> bool:
+        times = self._thrown_out
+        return len(times) == THROWN_OUT and self._time.monotonic() - times[0] < THROWN_OUT_WITHIN_S
+
+    def _one_connection(self) -> None:
+        """Connect, and return when the connection has ended."""
+        ended = threading.Event()
+        client = self._fresh_client(ended)
+        where = f"{self._address.host}:{self._address.port}"
+        try:
+            client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        except OSError as problem:
+            # where nobody listens, the connection before ended with the broker: nobody threw us out
+            self._thrown_out.clear()
+            self._note(f"no broker answers at {where}: {problem}")
+            return
+        client.loop_start()
+        while not ended.wait(0.5):
+            if self._stopping.is_set():
+                client.disconnect()
+                if not ended.wait(STOP_TIMEOUT_S) and (broken := client.socket()) is not None:
+                    broken.close()
+                break
+        client.loop_stop()
+
+    def _fresh_client(self, ended: threading.Event) -> "Client":
+        from paho.mqtt.client import Client
+        from paho.mqtt.enums import CallbackAPIVersion
+
+        client = Client(
+            CallbackAPIVersion.VERSION2,
+            client_id=self._client_id,
+            clean_session=self._clean,
+            manual_ack=self._manual_ack,
+            reconnect_on_failure=False,
+        )
+        client.connect_timeout = CONNECT_TIMEOUT_S
+        client.max_inflight_messages_set(0)
+        if self._address.user:
+            client.username_pw_set(self._address.user, self._address.secret)
+        if self._will:
+            client.will_set(self._will[0], self._will[1], qos=1, retain=True)
+        epoch = self.epoch + 1
+        taken = False
+        on_message = self._on_message
+
+        def connected(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            nonlocal taken
+            if reason.is_failure:
+                self._refused(_WORDS.get(str(reason), str(reason)))
+                return
+            taken = True
+            self.epoch = epoch
+            self.problem = ""
+            if self._subscribe:
+                client.subscribe([(name, 1) for name in self._subscribe])
+            self._current = (epoch, client)
+            log.info("connected to the broker at %s:%s", self._address.host, self._address.port)
+            try:
+                self._on_connect()
+            except Exception:
+                log.exception("what runs at a connect failed")
+
+        def disconnected(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
+            self._current = None
+            if taken and not self._stopping.is_set():
+                self._thrown_out.append(self._time.monotonic())
+                self._note(f"the connection to the broker ended: {reason}")
+            elif not taken and not self.problem:
+                self._note(f"the broker ended the connection before it was taken: {reason}")
+            ended.set()
+
+        def message(_client: Any, _data: Any, m: Any) -> None:
+            try:
+                on_message(Incoming(epoch, m.mid, m.topic, m.payload, m.retain))
+            except Exception:
+                log.exception("a message of %d bytes, packet identifier %d, could not be taken", len(m.payload), m.mid)
+
+        client.on_connect = connected
+        client.on_disconnect = disconnected
+        client.on_message = message
+        return client
+
+    def _refused(self, words: str) -> None:
+        self._note(words)
+        if self._on_refused is not None:
+            self._on_refused(words)
+
+    def _note(self, words: str) -> None:
+        if words != self.problem:
+            self.problem = words
+            log.warning("%s", words)

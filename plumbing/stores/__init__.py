@@ -1,0 +1,1 @@
+"""Telemetry stores behind the port of `contracts.points`."""
