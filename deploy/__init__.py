@@ -1,0 +1,1 @@
+"""What runs Forewarn elsewhere than in a checkout, and what runs real servers beside its tests."""

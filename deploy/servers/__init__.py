@@ -1,0 +1,1 @@
+"""Real servers for tests, benchmarks and fault drills: installed by shell scripts, started by `launch`."""
