@@ -49,9 +49,12 @@ servers: setup-dev  ## install the real servers that the tests use, where this m
 test: check servers  ## everything that this machine can run
 	$(BIN)/python -m pytest
 
+docs: setup-dev  ## write the reference pages anew
+	$(BIN)/python -m forewarn.reference
+
 lock:  ## pin requirements/*.txt again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml requirements/build.in -o requirements/run.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: help setup setup-dev run check servers test lock
+.PHONY: docs help setup setup-dev run check servers test lock

@@ -3,8 +3,9 @@
 import argparse
 from collections.abc import Mapping
 
-from forewarn.environment import Failed
 from plumbing.model_files import check_file
+
+from forewarn.environment import Failed
 
 
 def check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
