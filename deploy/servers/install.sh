@@ -14,7 +14,7 @@ reason=
 
 install_mosquitto() { apt_install mosquitto mosquitto-clients; }
 install_postgresql() { apt_install postgresql; }
-install_chromium() { apt_install chromium; }
+install_chromium() { apt_install chromium fonts-dejavu-core; }
 
 install_influxdb() {
     local log="$cache/influxdb-$influxdb_version.log"
