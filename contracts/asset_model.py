@@ -139,12 +139,23 @@ class Detection:
     learning_hours: float = 48.0
     """Running hours of a new baseline."""
     learning_samples: int = 100
+    baseline_hours: float = 0.0
+    """The baseline is fitted again each time the healthy record has doubled, up to this many running hours; 0 = once."""
     adapt_hours: float = 0.0
-    """Time constant of slow adaptation outside alarm; 0 = frozen."""
+    """Time constant of slow adaptation outside alarm, in hours and in samples; both 0 = frozen."""
+    adapt_samples: float = 0.0
+    settle_hours: float = 0.5
+    """After a start nothing is scored for this long."""
+    gap_hours: float = 0.0
+    """A longer silence restarts windows and holds; 0 = the longer of window_hours and hold_hours."""
+    lag_hours: float = 2.0
+    """Time constant of the thermal lag: symptoms also follow the conditions low-passed by it."""
     compensate: bool = True
     """Predict symptoms from the operating conditions and watch the residual."""
     fleet: bool = False
     """Pool the baselines of all machines of this kind in the tenant (spread between them included)."""
+    own_share: float = 0.5
+    """Of a pooled baseline: share of the machine's own healthy mean that is taken off."""
 
 
 @dataclass(frozen=True, slots=True)
