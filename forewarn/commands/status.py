@@ -1,0 +1,145 @@
+"""`forewarn status`, `forewarn doctor`, `forewarn audit verify`."""
+
+import argparse
+import json
+import shutil
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from forewarn import home as homes
+from forewarn.environment import Failed, home_of
+from forewarn.web import Web, WebError
+
+LOW_DISK_BYTES = 1_000_000_000
+
+
+def status(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """What runs on this home; exit 1 when nothing does or something is unwell."""
+    home = home_of(environ)
+    running = homes.find(home)
+    if running is None:
+        raise Failed(f"nothing runs on {home}. Start it with: forewarn up")
+    said: dict[str, Any] = {"home": str(home), "pid": running.pid, "http": running.http, "mqtt": running.mqtt}
+    try:
+        said["ready"] = Web(running.http, running.api_key).ready()
+        said["devices"] = Web(running.http, running.api_key).items("/api/v1/devices")
+    except WebError as failure:
+        said["ready"] = str(failure)
+    if given.json:
+        print(json.dumps(said, indent=1))
+    else:
+        print(f"running    process {running.pid} on {home}")
+        print(f"pages      {running.http}")
+        print(f"broker     {running.mqtt}")
+        print(f"health     {'all well' if said['ready'] == '' else said['ready']}")
+        for device in said.get("devices", []):
+            seen = device.get("last_seen") or "never"
+            print(f"device     {device['tenant']}/{device['device']}  {device['model']}  last heard {seen}")
+    return 0 if said["ready"] == "" else 1
+
+
+def doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Check one thing a line and say what to do; exit 1 when something needs doing."""
+    home = home_of(environ)
+    wrong = 0
+
+    def line(ok: bool, what: str, remedy: str = "") -> None:
+        nonlocal wrong
+        wrong += not ok
+        print(f"{'good' if ok else 'BAD '}  {what}" + ("" if ok else f"\n      {remedy}"))
+
+    line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "install Python 3.11 or newer")
+    try:
+        home.mkdir(parents=True, exist_ok=True)
+        probe = home / ".probe"
+        probe.write_text("")
+        probe.unlink()
+        line(True, f"home folder {home} can be written")
+    except OSError as failure:
+        line(False, f"home folder {home}: {failure}", "choose another with --data-dir")
+    disk = shutil.disk_usage(home if home.exists() else Path.cwd()).free
+    line(disk > LOW_DISK_BYTES, f"{disk / 1e9:.1f} GB free on its disk", "make room: below 1 GB stores may stop")
+    for check in (_database, _influx, _broker, _models):
+        line(*check(environ, home))
+    running = homes.find(home)
+    print(f"note  {'runs as process ' + str(running.pid) if running else 'nothing runs on this home now'}")
+    return 1 if wrong else 0
+
+
+def _database(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from forewarn.product import open_database
+    from plumbing import migrate
+
+    url = environ.get("FOREWARN_DATABASE_URL")
+    if not url and not (home / "forewarn.sqlite").exists():
+        return True, "SQL: SQLite, made at the first start", ""
+    try:
+        database = open_database(environ, home)
+        migrate.check(database)
+    except migrate.NotMigrated as old:
+        return False, f"SQL: {old}", "run: forewarn migrate"
+    except (SQLAlchemyError, OSError) as failure:
+        return False, f"SQL: {str(failure).splitlines()[0]}", "check FOREWARN_DATABASE_URL and that the server runs"
+    return True, f"SQL: {database.dialect}, tables up to date", ""
+
+
+def _influx(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
+    if not environ.get("FOREWARN_INFLUX_URL"):
+        return True, "telemetry: DuckDB in the home folder", ""
+    from forewarn.product import open_store
+
+    store = open_store(environ, home)
+    ok = store.ready()
+    store.close()
+    return ok, "telemetry: InfluxDB", "check FOREWARN_INFLUX_URL and FOREWARN_INFLUX_TOKEN, and that it runs"
+
+
+def _broker(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
+    import socket
+
+    from plumbing.mqtt import BrokerAddress
+
+    if not (url := environ.get("FOREWARN_MQTT_URL")):
+        return True, "broker: embedded", ""
+    try:
+        address = BrokerAddress.of(url)
+        with socket.create_connection((address.host, address.port), timeout=3):
+            return True, f"broker: {address.host}:{address.port} answers", ""
+    except (ValueError, OSError) as failure:
+        return False, f"broker: {failure}", "check FOREWARN_MQTT_URL and that the broker runs"
+
+
+def _models(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
+    from plumbing.model_files import check_file
+
+    own = sorted((home / "asset_models").glob("*.yaml"))
+    faults = [fault for path in own for fault in check_file(path)]
+    remedy = "\n      ".join(map(str, faults))
+    return not faults, f"asset models of your own: {len(own)}", remedy
+
+
+def audit(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Verify every tenant's chain; exit 1 with the first bad number."""
+    import sqlalchemy as sa
+
+    from forewarn.product import open_database
+    from plumbing import audit as chain
+
+    home = home_of(environ)
+    if not environ.get("FOREWARN_DATABASE_URL") and not (home / "forewarn.sqlite").exists():
+        raise Failed(f"{home} holds no database yet")
+    database = open_database(environ, home)
+    with database.read() as connection:
+        tenants = connection.execute(sa.select(chain.entries.c.tenant).distinct()).scalars().all()
+        bad = {t: seq for t in tenants if (seq := chain.verify(connection, t)) is not None}
+    if given.json:
+        first = min(bad.values(), default=None)
+        print(json.dumps({"ok": not bad, "first_bad_seq": first, "kind": "altered" if bad else None, "tenants": bad}))
+    else:
+        for tenant in tenants:
+            print(f"{tenant}: {'entry ' + str(bad[tenant]) + ' does not fit' if tenant in bad else 'intact'}")
+    return 1 if bad else 0
