@@ -1,0 +1,1 @@
+"""Files and queues outside the service."""

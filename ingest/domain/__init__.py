@@ -1,0 +1,1 @@
+"""What is accepted and what is settled. Pure: no I/O, no clock."""

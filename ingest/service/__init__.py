@@ -1,0 +1,1 @@
+"""What ingest does: take blocks of messages, keep the registry, answer for every sample."""

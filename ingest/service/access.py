@@ -1,0 +1,93 @@
+"""Who may sign in at the embedded broker, and what they may do there: the registry, kept in memory."""
+
+import hashlib
+import threading
+
+import sqlalchemy as sa
+
+from ingest.domain import rights
+from ingest.domain.passwords import matches
+from ingest.domain.rights import SERVICES, account_of
+from ingest.service.book import mark
+from ingest.service.registry import REGISTRY, REVOKED
+from ingest.service.tables import devices, service_accounts
+from plumbing.sql import Database
+from plumbing.system_clock import SystemClock
+
+LOOK_EVERY_S = 1.0
+LOOK_UNKNOWN_S = 0.2
+
+
+class Access:
+    """Thread-safe. A new device is let in at once, a revoked one is refused within LOOK_EVERY_S."""
+
+    def __init__(self, database: Database, system: SystemClock) -> None:
+        self._database, self._system = database, system
+        self._lock = threading.Lock()
+        self._looked = -LOOK_EVERY_S
+        self._version = -1
+        self._passwords: dict[str, str] = {}
+        self._accounts: dict[str, str] = {}
+        self._proven: dict[str, bytes] = {}
+
+    def verify(self, username: str, password: str) -> bool:
+        """Whether this is an account's secret."""
+        self._refresh(LOOK_EVERY_S if username in self._passwords else LOOK_UNKNOWN_S)
+        kept = self._passwords.get(username)
+        if kept is None:
+            return False
+        mark = hashlib.sha256(f"{kept}\n{password}".encode("utf-8", "surrogatepass")).digest()
+        if self._proven.get(username) == mark:
+            return True
+        if not matches(password, kept):
+            self._refresh(LOOK_UNKNOWN_S)
+            kept = self._passwords.get(username, "")
+            if not matches(password, kept):
+                return False
+            mark = hashlib.sha256(f"{kept}\n{password}".encode("utf-8", "surrogatepass")).digest()
+        self._proven[username] = mark
+        return True
+
+    def known(self, username: str) -> bool:
+        """Whether the account exists and is not revoked."""
+        self._refresh(LOOK_EVERY_S)
+        return username in self._passwords
+
+    def may_publish(self, username: str, topic: str) -> bool:
+        """Whether the account may publish there."""
+        self._refresh(LOOK_EVERY_S)
+        return username in self._accounts and rights.may_publish(self._accounts[username], topic)
+
+    def may_receive(self, username: str, filter_: str) -> bool:
+        """Whether the account may subscribe to (or be sent) that."""
+        self._refresh(LOOK_EVERY_S)
+        return username in self._accounts and rights.may_receive(self._accounts[username], filter_)
+
+    def _refresh(self, after_s: float) -> None:
+        if self._system.monotonic() - self._looked < after_s:
+            return
+        with self._lock:
+            now = self._system.monotonic()
+            if now - self._looked < after_s:
+                return
+            with self._database.read() as connection:
+                version = mark(connection, REGISTRY)
+                if version != self._version:
+                    self._load(connection)
+            self._version, self._looked = version, now
+
+    def _load(self, connection: sa.Connection) -> None:
+        passwords: dict[str, str] = {}
+        accounts: dict[str, str] = {}
+        rows = connection.execute(
+            sa.select(devices.c.tenant, devices.c.device, devices.c.username, devices.c.password).where(
+                devices.c.state != REVOKED
+            )
+        )
+        for tenant, device, username, password in rows:
+            passwords[username], accounts[username] = password, account_of(tenant, device)
+        for name, password in connection.execute(sa.select(service_accounts.c.name, service_accounts.c.password)):
+            if name in SERVICES:
+                passwords[name], accounts[name] = password, name
+        self._passwords, self._accounts = passwords, accounts
+        self._proven = {u: m for u, m in self._proven.items() if u in passwords}

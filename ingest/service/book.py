@@ -1,0 +1,160 @@
+"""Accounts of outboxes in the database, and who may write them."""
+
+import msgspec
+import sqlalchemy as sa
+
+from ingest.domain.account import EARLIER, UNSEQUENCED, Account
+from ingest.domain.ranges import RangeSet
+from ingest.domain.settlement import MAX_BOOTS, Outbox
+from ingest.service.tables import EVERYONE, marks, outboxes
+
+OWNER = "owner"
+Key = tuple[str, str]
+
+
+class Superseded(Exception):
+    """Another ingest has taken over this database."""
+
+
+def bump(connection: sa.Connection, name: str, value: int | None = None) -> None:
+    """Set a mark, or count it up."""
+    where = (marks.c.tenant == EVERYONE, marks.c.name == name)
+    new = marks.c.value + 1 if value is None else value
+    if connection.execute(marks.update().where(*where).values(value=new)).rowcount == 0:
+        connection.execute(marks.insert().values(tenant=EVERYONE, name=name, value=value or 1))
+
+
+def mark(connection: sa.Connection, name: str) -> int:
+    """The value of a mark; 0 where it was never set."""
+    found = connection.execute(
+        sa.select(marks.c.value).where(marks.c.tenant == EVERYONE, marks.c.name == name)
+    ).scalar()
+    return int(found or 0)
+
+
+def hold(connection: sa.Connection, token: int) -> None:
+    """Make sure that this process is still the one that keeps the accounts. Raises Superseded."""
+    done = connection.execute(
+        marks.update()
+        .where(marks.c.tenant == EVERYONE, marks.c.name == OWNER, marks.c.value == token)
+        .values(value=token)
+    )
+    if done.rowcount == 0:
+        raise Superseded("another ingest has taken over this database")
+
+
+def _account(row: sa.Row[tuple[object, ...]]) -> Account:
+    r = row._mapping
+    decode = msgspec.msgpack.decode
+    return Account(
+        r["tenant"], r["device"], r["boot_id"], r["number"], r["history"],
+        Outbox(
+            RangeSet.of_flat(decode(r["settled"], type=list[int])),
+            RangeSet.of_flat(decode(r["dropped"], type=list[int])),
+            r["first"], r["last"], r["replaced"], r["off_lost"], r["off_discarded"],
+        ),
+        r["stored"], r["quarantined"], r["duplicate"], r["late"], r["same_time"], r["bad_messages"],
+        msgspec.json.decode(r["refused"], type=dict[str, int]), exists=True,
+    )  # fmt: skip
+
+
+def load(connection: sa.Connection, tenant: str, device: str) -> list[Account]:
+    """All accounts of a device, in the order in which they were first seen."""
+    found = connection.execute(
+        sa.select(outboxes)
+        .where(outboxes.c.tenant == tenant, outboxes.c.device == device)
+        .order_by(outboxes.c.number)
+    )
+    return [_account(row) for row in found]
+
+
+def save(connection: sa.Connection, accounts: list[Account]) -> None:
+    """Write accounts; marks them as existing (forget them if the transaction fails)."""
+    rows: dict[bool, list[dict[str, object]]] = {True: [], False: []}
+    encode = msgspec.msgpack.encode
+    for a in accounts:
+        o = a.outbox
+        rows[a.exists].append({
+            "tenant_": a.tenant, "device_": a.device, "boot_id_": a.boot_id, "number": a.number,
+            "history": a.history, "replaced": o.replaced, "first": o.first, "last": o.last,
+            "settled": encode(o.settled.flat()), "dropped": encode(o.dropped.flat()), "off_lost": o.off_lost,
+            "off_discarded": o.off_discarded, "stored": a.stored, "quarantined": a.quarantined,
+            "duplicate": a.duplicate, "late": a.late, "same_time": a.same_time, "bad_messages": a.bad_messages,
+            "refused": msgspec.json.encode(a.refused).decode(),
+        })  # fmt: skip
+    if rows[True]:
+        connection.execute(_UPDATE, rows[True])
+    if rows[False]:
+        connection.execute(_INSERT, rows[False])
+        for a in accounts:
+            a.exists = True
+
+
+_KEY = ("tenant", "device", "boot_id")
+_PLAIN = [c.name for c in outboxes.columns if c.name not in _KEY]
+_UPDATE = (
+    outboxes.update()
+    .where(*(outboxes.c[name] == sa.bindparam(f"{name}_") for name in _KEY))
+    .values({name: sa.bindparam(name) for name in _PLAIN})
+)
+_INSERT = outboxes.insert().values(
+    {name: sa.bindparam(f"{name}_") for name in _KEY} | {name: sa.bindparam(name) for name in _PLAIN}
+)
+
+
+class Book:
+    """The accounts that this process holds in memory. Forget them after a transaction that failed."""
+
+    MAX_DEVICES = 20_000
+
+    def __init__(self) -> None:
+        self._devices: dict[Key, dict[str, Account]] = {}
+
+    def find(self, connection: sa.Connection, tenant: str, device: str, boot_id: str) -> Account:
+        """The account; a new one where there is none."""
+        known = self.of_device(connection, tenant, device)
+        found = known.get(boot_id)
+        if found is None:
+            number = max((a.number for a in known.values()), default=0) + 1
+            found = known[boot_id] = Account(tenant, device, boot_id, number)
+        return found
+
+    def peek(self, tenant: str, device: str, boot_id: str) -> Account | None:
+        """The account if it is in memory."""
+        known = self._devices.get((tenant, device))
+        return known.get(boot_id) if known else None
+
+    def of_device(self, connection: sa.Connection, tenant: str, device: str) -> dict[str, Account]:
+        """All accounts of a device by boot_id."""
+        key = (tenant, device)
+        if key not in self._devices:
+            if len(self._devices) >= self.MAX_DEVICES:
+                self._devices.clear()
+            self._devices[key] = {a.boot_id: a for a in load(connection, tenant, device)}
+        return self._devices[key]
+
+    def forget(self) -> None:
+        """Read everything anew from the database when it is needed next."""
+        self._devices.clear()
+
+    def fold_oldest(self, connection: sa.Connection, tenant: str, device: str) -> list[Account]:
+        """Keep at most MAX_BOOTS outboxes apart; returns the accounts that changed."""
+        known = self.of_device(connection, tenant, device)
+        live = sorted((a for a in known.values() if a.sequenced and not a.history), key=lambda a: a.number)
+        if len(live) <= MAX_BOOTS:
+            return []
+        total = known.get(EARLIER)
+        if total is None:
+            total = known[EARLIER] = Account(tenant, device, EARLIER)
+        for old in live[: len(live) - MAX_BOOTS]:
+            total.fold(old)
+            del known[old.boot_id]
+            connection.execute(
+                outboxes.delete().where(
+                    outboxes.c.tenant == tenant, outboxes.c.device == device, outboxes.c.boot_id == old.boot_id
+                )
+            )
+        return [total]
+
+
+__all__ = ["EARLIER", "UNSEQUENCED", "Book", "Superseded", "bump", "hold", "load", "mark", "save"]

@@ -1,0 +1,92 @@
+"""Ingest's tables."""
+
+import sqlalchemy as sa
+
+from plumbing.sql import UtcTime
+
+EVERYONE = "*"
+"""Tenant of rows that belong to the whole installation."""
+
+metadata = sa.MetaData()
+_big_key = sa.BigInteger().with_variant(sa.Integer, "sqlite")
+
+marks = sa.Table(
+    "ingest_marks",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(64), primary_key=True),  # owner | registry
+    sa.Column("value", sa.BigInteger, nullable=False),
+)
+devices = sa.Table(
+    "ingest_devices",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("username", sa.String(129), nullable=False, unique=True),
+    sa.Column("password", sa.String(200), nullable=False),  # $7$101$salt$hash
+    sa.Column("state", sa.String(16), nullable=False),  # created | active | revoked
+    sa.Column("created_at", UtcTime, nullable=False),
+    sa.Column("revoked_at", UtcTime, nullable=True),
+    sa.Column("first_seen", UtcTime, nullable=True),
+    sa.Column("last_seen", UtcTime, nullable=True),
+    sa.Column("online", sa.Boolean, nullable=True),  # None = it never said
+)
+service_accounts = sa.Table(
+    "ingest_service_accounts",
+    metadata,
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("name", sa.String(64), primary_key=True),
+    sa.Column("password", sa.String(200), nullable=False),
+)
+outboxes = sa.Table(
+    "ingest_outboxes",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("boot_id", sa.String(32), primary_key=True),  # "" = without numbers, "-" = the sum of earlier ones
+    sa.Column("number", sa.Integer, nullable=False),
+    sa.Column("history", sa.Boolean, nullable=False),
+    sa.Column("replaced", sa.Boolean, nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("settled", sa.LargeBinary, nullable=False),  # msgpack of [a, b, a, b, …]
+    sa.Column("dropped", sa.LargeBinary, nullable=False),
+    sa.Column("off_lost", sa.BigInteger, nullable=False),
+    sa.Column("off_discarded", sa.BigInteger, nullable=False),
+    sa.Column("stored", sa.BigInteger, nullable=False),
+    sa.Column("quarantined", sa.BigInteger, nullable=False),
+    sa.Column("duplicate", sa.BigInteger, nullable=False),
+    sa.Column("late", sa.BigInteger, nullable=False),
+    sa.Column("same_time", sa.BigInteger, nullable=False),
+    sa.Column("bad_messages", sa.BigInteger, nullable=False),
+    sa.Column("refused", sa.Text, nullable=False),  # JSON {reason: values}
+)
+quarantine = sa.Table(
+    "ingest_quarantine",
+    metadata,
+    sa.Column("id", _big_key, primary_key=True, autoincrement=True),
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("boot_id", sa.String(32), nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=True),
+    sa.Column("received_at", UtcTime, nullable=False),
+    sa.Column("reason", sa.String(16), nullable=False),  # the first one
+    sa.Column("path", sa.Text, nullable=False),
+    sa.Column("refusals", sa.Text, nullable=False),  # JSON [[path, reason], …], the first 100
+    sa.Column("refused", sa.Integer, nullable=False),  # how many there were
+    sa.Column("topic", sa.Text, nullable=False),
+    sa.Column("size", sa.BigInteger, nullable=False),
+    sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Index("ingest_quarantine_by_device", "tenant", "device", "id"),
+    sqlite_autoincrement=True,
+)
+refused_publishes = sa.Table(
+    "ingest_refused_publishes",
+    metadata,
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("username", sa.String(129), primary_key=True),
+    sa.Column("topic", sa.String(300), primary_key=True),  # "" = the sign-in itself
+    sa.Column("count", sa.BigInteger, nullable=False),
+    sa.Column("last_at", UtcTime, nullable=False),
+)
