@@ -1,0 +1,1 @@
+"""State detection, health, diagnosis and prognosis of one machine: numpy and `contracts` alone."""

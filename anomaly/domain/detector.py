@@ -1,0 +1,364 @@
+"""The detector of one machine: learns while it is healthy, then scores every row; the family's promise.
+
+Rows faster than window / window_samples are averaged first, so that windows count in time and in samples. Whatever
+the rows are cut into, the same rows in the same order give the same scores.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.domain.baseline import Baseline, Training, distance, fit, path_noise, window_means
+from anomaly.domain.following import Followed, Follower, Why
+from anomaly.domain.layout import Array, Layout
+from anomaly.domain.regimes import UNKNOWN
+
+CHUNK = 2048
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What became of n rows (after averaging of fast ones); k symptoms."""
+
+    t_us: NDArray[np.int64]
+    score: Array
+    """(n,), multiples of the calibrated limit; NaN = not enough seen yet, see `why`."""
+    parts: Array
+    """(n, k); sum to the score."""
+    means: Array
+    """(n, k): window means of the residuals, in healthy sigmas."""
+    residual: Array
+    """(n, k): this row's residual, sigmas."""
+    value: Array
+    expected: Array
+    """(n, k), in the signal's unit."""
+    why: NDArray[np.int8]
+    running_hours: Array
+    """(n,): running time so far."""
+    fitted: bool = False
+    """Whether a baseline was fitted within these rows."""
+
+    def __len__(self) -> int:
+        return len(self.t_us)
+
+
+class Detector(Protocol):
+    """What every detector promises."""
+
+    layout: Layout
+
+    def feed(self, t_us: NDArray[np.int64], values: Array) -> Scores:
+        """Take rows in time order (columns as `layout.signals`, NaN = no reading); learns and moves on."""
+        ...
+
+    def score(self, t_us: int, values: Array) -> float | None:
+        """What one more row would score; changes nothing. None = not enough seen yet."""
+        ...
+
+
+Measure = Callable[[Array, Baseline], tuple[Array, Array]]
+
+
+def index(means: Array, base: Baseline) -> tuple[Array, Array]:
+    """Median over the usable signals of |window mean|, sigmas; parts in proportion to |window mean|."""
+    score, parts = np.full(len(means), np.nan), np.zeros(means.shape)
+    present = np.isfinite(means) & base.usable
+    rows = present.any(1)
+    size = np.abs(np.where(present, means, np.nan))
+    if rows.any():
+        score[rows] = np.nanmedian(size[rows], axis=1)
+        total = np.nansum(size[rows], axis=1)
+        parts[rows] = np.nan_to_num(size[rows]) * (score[rows] / np.where(total > 0, total, 1.0))[:, None]
+    return score, parts
+
+
+@dataclass
+class State:
+    """All that a detector remembers of its machine."""
+
+    follower: Follower
+    baseline: Baseline | None = None
+    fits: int = 0
+    frozen: bool = False
+    """True inside an alarm: the mean does not adapt."""
+    learn_symptoms: list[Array] = field(default_factory=list)
+    learn_features: list[Array] = field(default_factory=list)
+    learn_levels: list[Array] = field(default_factory=list)
+    learn_segment: list[int] = field(default_factory=list)
+    learn_hours: float = 0.0
+    """Running hours of the healthy record."""
+    window_z: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    window_segment: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    relearn: list[int] = field(default_factory=list)
+    """Symptoms of a replaced component: not scored until their new level is known."""
+    relearn_rows: list[Array] = field(default_factory=list)
+    relearn_hours: float = 0.0
+
+
+class WindowDetector:
+    """Trailing means of residuals against a healthy baseline, judged by a measure."""
+
+    def __init__(self, layout: Layout, measure: Measure, state: State | None = None) -> None:
+        self.layout, self.measure = layout, measure
+        self.state = state or State(Follower.of(layout))
+
+    @property
+    def baseline(self) -> Baseline | None:
+        """What it compares with; None while learning."""
+        return self.state.baseline
+
+    def feed(self, t_us: NDArray[np.int64], values: Array) -> Scores:
+        s = self.state
+        rows = s.follower.follow(t_us, values, self.layout)
+        pieces, fitted, at = [], False, 0
+        while at < len(rows.t_us):
+            if s.baseline is None and not self.layout.settings.fleet:
+                to, done = self._learn(rows, at)
+                pieces.append(self._unscored(rows, at, to))
+            else:
+                to = min(at + CHUNK, self._until_refit(rows, at))
+                if self._adapts() or s.relearn:
+                    to = at + 1
+                done = False
+                if s.baseline is None:
+                    self._remember(rows, slice(at, to), np.ones(to - at, dtype=bool))
+                    pieces.append(self._unscored(rows, at, to))
+                else:
+                    pieces.append(self._score(rows, at, to))
+                    done = self._grown()
+            if done:
+                self._fit()
+                fitted = True
+            at = to
+        return _joined(pieces, len(self.layout.symptoms), fitted)
+
+    def score(self, t_us: int, values: Array) -> float | None:
+        s = self.state
+        if s.baseline is None:
+            return None
+        probe = WindowDetector(
+            self.layout,
+            self.measure,
+            State(s.follower.copy(), s.baseline, window_z=s.window_z, window_segment=s.window_segment,
+                  relearn=list(s.relearn), frozen=True),
+        )  # fmt: skip
+        probe.state.fits = s.fits
+        out = probe.feed(np.array([t_us], dtype=np.int64), values.reshape(1, -1))
+        return None if len(out) == 0 or np.isnan(out.score[-1]) else float(out.score[-1])
+
+    def replaced(self, symptoms: list[int]) -> None:
+        """A component was replaced: its symptoms learn their level anew, windows restart."""
+        s = self.state
+        s.window_z, s.window_segment = s.window_z[:0], s.window_segment[:0]
+        s.frozen = False
+        if s.baseline is not None:
+            s.relearn = sorted({*s.relearn, *symptoms})
+            s.relearn_rows, s.relearn_hours = [], 0.0
+            self._forget_record()
+        else:
+            s.learn_symptoms, s.learn_features, s.learn_levels = [], [], []
+            s.learn_segment, s.learn_hours = [], 0.0
+
+    def hours_left(self) -> float:
+        """Running hours of learning that are still needed; 0 = none."""
+        s, settings = self.state, self.layout.settings
+        if s.baseline is None:
+            return max(0.0, settings.learning_hours - s.learn_hours, 0.01)
+        if s.relearn:
+            return max(0.01, settings.learning_hours - s.relearn_hours)
+        return 0.0
+
+    def training(self) -> Training:
+        """The healthy record so far."""
+        s = self.state
+        n, k, p = len(s.learn_segment), len(self.layout.symptoms), len(self.layout.conditions)
+        return Training(
+            np.array(s.learn_symptoms).reshape(n, k),
+            np.array(s.learn_features).reshape(n, 3 * p),
+            np.array(s.learn_levels).reshape(n, len(self.layout.regimes)),
+            np.array(s.learn_segment, dtype=np.int64),
+        )
+
+    def take(self, baseline: Baseline) -> None:
+        """Use a baseline; the end of the healthy record fills the window."""
+        s, training = self.state, self.training()
+        z = healthy_residuals(baseline, training)
+        keep = max(0, self.layout.settings.window_samples - 1)
+        s.baseline, s.fits = baseline, s.fits + 1
+        if s.fits == 1:
+            known = np.isfinite(z).any(1)
+            s.window_z, s.window_segment = z[known][-keep:], training.segment[known][-keep:]
+        if not self.layout.settings.fleet and self.layout.settings.baseline_hours <= s.learn_hours:
+            self._forget_record()
+
+    def _forget_record(self) -> None:
+        s = self.state
+        s.learn_symptoms, s.learn_features, s.learn_levels, s.learn_segment = [], [], [], []
+
+    def _learn(self, rows: Followed, at: int) -> tuple[int, bool]:
+        """Take rows into the record until it is long enough; (where it stopped, whether it is)."""
+        settings, s = self.layout.settings, self.state
+        for i in range(at, len(rows.t_us)):
+            if rows.why[i] == Why.SCORED:
+                self._remember(rows, slice(i, i + 1), np.ones(1, dtype=bool))
+                if len(s.learn_segment) >= settings.learning_samples and s.learn_hours >= settings.learning_hours:
+                    return i + 1, True
+        return len(rows.t_us), False
+
+    def _remember(self, rows: Followed, which: slice, healthy: NDArray[np.bool_]) -> None:
+        s = self.state
+        for i in range(which.start, which.stop):
+            if rows.why[i] == Why.SCORED and healthy[i - which.start]:
+                s.learn_symptoms.append(rows.symptoms[i])
+                s.learn_features.append(rows.features[i])
+                s.learn_levels.append(rows.levels[i])
+                s.learn_segment.append(int(rows.segment[i]))
+                s.learn_hours += float(rows.step_hours[i])
+
+    def _growing(self) -> bool:
+        s = self.state
+        return bool(s.learn_segment) and not self.layout.settings.fleet
+
+    def _until_refit(self, rows: Followed, at: int) -> int:
+        """The record must be looked at exactly where it has doubled, however the rows are cut."""
+        if not self._growing():
+            return len(rows.t_us)
+        have = self.state.learn_hours
+        ahead = have + np.cumsum(np.where(rows.why[at:] == Why.SCORED, rows.step_hours[at:], 0.0))
+        reached = np.flatnonzero(ahead >= self._goal())
+        return at + int(reached[0]) + 1 if len(reached) else len(rows.t_us)
+
+    def _goal(self) -> float:
+        settings = self.layout.settings
+        return min(settings.baseline_hours, max(settings.learning_hours, 1e-3) * 2.0**self.state.fits)
+
+    def _grown(self) -> bool:
+        return self._growing() and self.state.learn_hours >= self._goal()
+
+    def _adapts(self) -> bool:
+        settings = self.layout.settings
+        return settings.adapt_hours > 0 or settings.adapt_samples > 0
+
+    def _fit(self) -> None:
+        training = self.training()
+        base = fit(training, self.layout)
+        z = healthy_residuals(base, training)
+        step = max(1, round(self.layout.settings.window_samples / 6))
+        noise, index_noise = path_noise(z, training.segment, step)
+        self.take(with_noise(base, noise, index_noise))
+
+    def _unscored(self, rows: Followed, at: int, to: int) -> Scores:
+        n, k = to - at, len(self.layout.symptoms)
+        why = np.where(rows.why[at:to] == Why.SCORED, np.int8(Why.LEARNING), rows.why[at:to]).astype(np.int8)
+        nothing = np.full((n, k), np.nan)
+        return Scores(
+            rows.t_us[at:to], np.full(n, np.nan), np.zeros((n, k)), nothing, nothing, rows.symptoms[at:to], nothing,
+            why, rows.running_hours[at:to],
+        )  # fmt: skip
+
+    def _score(self, rows: Followed, at: int, to: int) -> Scores:
+        s, settings = self.state, self.layout.settings
+        assert s.baseline is not None
+        base, n, k = s.baseline, to - at, len(self.layout.symptoms)
+        symptoms, why = rows.symptoms[at:to], rows.why[at:to].copy()
+        regime = base.regimes.of(rows.levels[at:to])
+        expected = base.expected(rows.features[at:to], regime)
+        z = base.residual(symptoms, expected, regime)
+        why[(why == Why.SCORED) & (regime == UNKNOWN)] = Why.OUTSIDE_REGIMES
+        if s.relearn:
+            unknown = list(s.relearn)
+            self._relearn(z, why, rows.step_hours[at:to])
+            z[:, unknown] = np.nan
+        good = why == Why.SCORED
+        held = len(s.window_z)
+        window = np.concatenate([s.window_z.reshape(-1, k), z[good]])
+        segment = np.concatenate([s.window_segment, rows.segment[at:to][good]])
+        means = np.full((n, k), np.nan)
+        means[good] = window_means(window, segment, settings.window_samples)[held:]
+        score, parts = self.measure(means, base)
+        filled = np.isfinite(means).any(1)
+        why[good & ~filled] = Why.FILLING
+        why[good & filled & ~np.isfinite(score)] = Why.NO_SIGNAL
+        keep = settings.window_samples - 1
+        s.window_z, s.window_segment = (
+            window[len(window) - min(keep, len(window)) :],
+            segment[-keep:] if keep else segment[:0],
+        )
+        if self._growing():
+            self._remember(rows, slice(at, to), ~(score > settings.threshold))
+        if self._adapts() and not s.frozen and n and score[0] <= settings.threshold:
+            self._adapt(means[0], float(rows.step_hours[at]))
+        return Scores(rows.t_us[at:to], score, parts, means, z, symptoms, expected, why, rows.running_hours[at:to])
+
+    def _adapt(self, mean: Array, step_hours: float) -> None:
+        s, settings = self.state, self.layout.settings
+        assert s.baseline is not None
+        samples = max(settings.adapt_samples, settings.adapt_hours / step_hours if step_hours > 0 else 0.0)
+        if samples > 0:
+            move = np.nan_to_num(mean) / max(samples, 1.0)
+            s.baseline = moved(s.baseline, move)
+            s.window_z = s.window_z - move
+
+    def _relearn(self, z: Array, why: NDArray[np.int8], step_hours: Array) -> None:
+        s, settings = self.state, self.layout.settings
+        assert s.baseline is not None
+        for row, reason, hours in zip(z, why, step_hours, strict=True):
+            if reason != Why.SCORED:
+                continue
+            s.relearn_rows.append(row)
+            s.relearn_hours += float(hours)
+        enough = len(s.relearn_rows) >= settings.learning_samples and s.relearn_hours >= settings.learning_hours
+        if not enough:
+            return
+        seen = np.array(s.relearn_rows)
+        with np.errstate(invalid="ignore"):
+            middle = np.nan_to_num(np.nanmedian(seen, axis=0))
+            spread = np.nan_to_num(1.4826 * np.nanmedian(np.abs(seen - middle), axis=0), nan=1.0)
+        s.baseline = s.baseline.shifted(s.relearn, middle, spread)
+        s.relearn, s.relearn_rows, s.relearn_hours = [], [], 0.0
+
+
+def moved(base: Baseline, by: Array) -> Baseline:
+    """The baseline with its centre moved by so many sigmas."""
+    return replace(base, offset=base.offset + by)
+
+
+def with_noise(base: Baseline, noise: Array, index_noise: float) -> Baseline:
+    """The baseline with the path's noise."""
+    return replace(base, noise=noise, index_noise=index_noise)
+
+
+def healthy_residuals(base: Baseline, training: Training) -> Array:
+    """Residuals (n, k) of healthy rows."""
+    regime = base.regimes.of(training.levels)
+    return base.residual(training.symptoms, base.expected(training.features, regime), regime)
+
+
+def _joined(pieces: list[Scores], k: int, fitted: bool) -> Scores:
+    if len(pieces) == 1 and not fitted:
+        return pieces[0]
+    empty = np.zeros((0, k))
+
+    def rows(name: str) -> Array:
+        return np.concatenate([getattr(p, name) for p in pieces]) if pieces else empty
+
+    if not pieces:
+        none = np.zeros(0)
+        return Scores(
+            np.zeros(0, dtype=np.int64), none, empty, empty, empty, empty, empty, np.zeros(0, dtype=np.int8), none
+        )
+    return Scores(
+        np.concatenate([p.t_us for p in pieces]), rows("score"), rows("parts"), rows("means"), rows("residual"),
+        rows("value"), rows("expected"), np.concatenate([p.why for p in pieces]), rows("running_hours"), fitted,
+    )  # fmt: skip
+
+
+DETECTORS: dict[str, Measure] = {"mahalanobis": distance, "fleet-index": index}
+
+
+def detector_of(layout: Layout, state: State | None = None) -> WindowDetector:
+    """The detector that the layout's settings ask for."""
+    return WindowDetector(layout, DETECTORS["fleet-index" if layout.settings.fleet else "mahalanobis"], state)
