@@ -68,7 +68,7 @@ class Readings:
 
 @dataclass(frozen=True)
 class Band:
-    """A signal for a chart: per bucket its first time, mean, lowest and highest value."""
+    """A signal for a chart: per bucket the time at which it begins, mean, lowest and highest value."""
 
     t_us: NDArray[np.int64]
     mean: NDArray[np.float64]

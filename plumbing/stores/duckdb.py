@@ -144,7 +144,7 @@ class DuckStore:
         """Whether the file answers."""
         try:
             self._cursor().execute("select 1")
-        except self._error:
+        except (self._error, StoreUnreachable):
             return False
         return True
 
@@ -156,7 +156,10 @@ class DuckStore:
     def _cursor(self) -> "DuckDBPyConnection":
         cursor: DuckDBPyConnection | None = getattr(self._local, "cursor", None)
         if cursor is None:
-            cursor = self._local.cursor = self._connection.cursor()
+            try:
+                cursor = self._local.cursor = self._connection.cursor()
+            except self._error as problem:
+                raise StoreUnreachable(f"the telemetry file is closed: {problem}") from problem
         return cursor
 
     def _fetch(self, query: str, given: list[Any]) -> dict[str, NDArray[Any]]:

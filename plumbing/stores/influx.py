@@ -86,7 +86,8 @@ class InfluxStore:
         refused: list[Refused] = []
         lines: list[str] = []
         owners: list[tuple[DeviceRows, int]] = []
-        for part in rows:
+        for given in rows:
+            part = _without_time(given, refused) if "time" in given.signals else given
             for i, line in self._lines(part):
                 lines.append(line)
                 owners.append((part, i))
@@ -178,9 +179,10 @@ class InfluxStore:
         newest_first: bool = False,
     ) -> Readings:
         """Readings with from_us <= t < to_us; without `signals` those that occur, by name."""
-        if signals is not None and not signals:
-            return Readings((), np.empty(0, np.int64), np.empty((0, 0)))
-        wanted = "*::field" if signals is None else ",".join(map(_quoted, signals))
+        asked = None if signals is None else [name for name in signals if name != "time"]
+        if signals is not None and not asked:
+            return Readings(tuple(signals), np.empty(0, np.int64), np.empty((0, len(signals))))
+        wanted = "*::field" if asked is None else ",".join(map(_field, asked))
         query = f"select {wanted} from {MEASUREMENT} where {_where(tenant, device, from_us, to_us)} order by time"
         query += " desc" if newest_first else " asc"
         if limit is not None:
@@ -204,7 +206,7 @@ class InfluxStore:
     def band(self, tenant: str, device: str, signal: str, from_us: int, to_us: int, buckets: int) -> Band:
         """The signal in equal time buckets."""
         width = max(1, -(-(to_us - from_us) // buckets))
-        name = _quoted(signal)
+        name = _field(signal)
         _, rows = self._query(
             f"select mean({name}), min({name}), max({name}) from {MEASUREMENT}"
             f" where {_where(tenant, device, from_us, to_us)} group by time({width}u, {from_us % width}u) fill(none)"
@@ -247,6 +249,20 @@ def _point(part: DeviceRows, i: int) -> _Point:
     return _Point(part, i, tuple((j, float(v)) for j, v in enumerate(part.values[i]) if v is not None))
 
 
+def _without_time(part: DeviceRows, refused: list[Refused]) -> DeviceRows:
+    """The rows without a signal named `time`, which InfluxDB would leave out without a word."""
+    j = part.signals.index("time")
+    for i, row in enumerate(part.values):
+        if row[j] is not None:
+            detail = "InfluxDB keeps no field of the name 'time'"
+            refused.append(Refused(part.tenant, part.device, part.t_us[i], part.seq[i], part.boot_id, "time", detail))
+    return msgspec.structs.replace(
+        part,
+        signals=part.signals[:j] + part.signals[j + 1 :],
+        values=[row[:j] + row[j + 1 :] for row in part.values],
+    )
+
+
 def _whole_rows(refused: list[tuple[_Point, str]]) -> list[Refused]:
     """One `Refused` a value, or one for the whole row where the store takes none of its several values."""
     by_row: dict[tuple[int, int], list[tuple[_Point, str]]] = {}
@@ -262,16 +278,16 @@ def _whole_rows(refused: list[tuple[_Point, str]]) -> list[Refused]:
     return out
 
 
-def _quoted(name: str) -> str:
+def _field(name: str) -> str:
     escaped = name.replace("\\", "\\\\").replace('"', '\\"')
-    return f'"{escaped}"'
+    return f'"{escaped}"::field'
 
 
 def _where(tenant: str, device: str, from_us: int | None, to_us: int | None) -> str:
     parts = []
     for tag, text in (("tenant", tenant), ("device", device)):
         escaped = text.replace("\\", "\\\\").replace("'", "\\'")
-        parts.append(f"{tag} = '{escaped}'")
+        parts.append(f"{tag}::tag = '{escaped}'")
     for operator, t_us in ((">=", from_us), ("<", to_us)):
         if t_us is not None:
             parts.append(f"time {operator} {t_us * 1000}")
