@@ -1,4 +1,4 @@
-// Bundles the pages' script with htmx and uPlot, and copies uPlot's stylesheet and all licences.
+// Bundles the pages' script with htmx and uPlot; copies uPlot alone (for files that stand alone), its stylesheet, licences.
 import { build } from "esbuild";
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 
@@ -14,6 +14,7 @@ await build({
   outfile: `${out}/forewarn.js`,
 });
 copyFileSync("node_modules/uplot/dist/uPlot.min.css", `${out}/uplot.css`);
+copyFileSync("node_modules/uplot/dist/uPlot.iife.min.js", `${out}/uplot.js`);
 const licences = ["htmx.org", "uplot"].map((name) => {
   const { version } = JSON.parse(readFileSync(`node_modules/${name}/package.json`));
   return `${name} ${version}\n\n${readFileSync(`node_modules/${name}/LICENSE`)}`;

@@ -13,7 +13,7 @@ from pathlib import Path
 
 HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "static" / "vendor"
-BUILT = ("forewarn.js", "uplot.css", "LICENSES.txt")
+BUILT = ("forewarn.js", "uplot.js", "uplot.css", "LICENSES.txt")
 OLDEST_NODE = 18
 
 
