@@ -125,6 +125,18 @@ class Unshelve(msgspec.Struct, frozen=True, tag="unshelve"):
     at: datetime
 
 
+class NoticeChanged(msgspec.Struct, frozen=True, tag="notice_changed"):
+    """A message to a customer changed its state."""
+
+    v: int
+    id: str
+    tenant: str
+    case_id: str
+    customer: str
+    state: str
+    at: datetime
+
+
 FromAnomaly = Prediction | Alarm
 FromWork = Finding | Shelve | Unshelve
 

@@ -1,0 +1,1 @@
+"""Rules of the service side: pure, given the time, no I/O."""

@@ -1,0 +1,131 @@
+"""Act or wait, by expected cost: pure, so that every decision replays from what was logged.
+
+Act when P(failure within the horizon) x (C_failure - C_planned) > C_false, for `consecutive` forecasts in a row; then
+the decision is latched. Who is told is another question: autonomy, the approval limit and the brake (`route`).
+"""
+
+import math
+from dataclasses import dataclass
+from enum import StrEnum
+
+from work_orders.domain.money import Costs, money
+from work_orders.domain.risk import interpolate
+from work_orders.domain.words import duration, percent
+
+
+class Autonomy(StrEnum):
+    """What the product may do by itself for an asset model and a customer."""
+
+    WATCH = "watch"
+    PROPOSE = "propose"
+    AUTOMATIC = "automatic"
+
+
+class Verdict(StrEnum):
+    """What a forecast led to."""
+
+    NO_TREND = "no_trend"
+    WAIT = "wait"
+    HOLD = "hold"
+    """Acting is the cheaper choice, but not yet for long enough."""
+    ACT = "act"
+    DECIDED = "decided"
+    """The case was decided before."""
+
+
+class Path(StrEnum):
+    """How a decision to act goes on."""
+
+    WATCH = "watch"
+    APPROVAL = "approval"
+    AUTOMATIC = "automatic"
+
+
+@dataclass(frozen=True, slots=True)
+class Inputs:
+    """All that a decision rests on; `in_row` counts the forecasts before this one for which acting was cheaper."""
+
+    what: str
+    unit: str
+    """In what people count its life: `h` or `cycles`."""
+    risk_hours: tuple[float, ...]
+    risk: tuple[float, ...]
+    horizon_hours: float
+    consecutive: int
+    costs: Costs
+    in_row: int
+    decided: bool
+    autonomy: Autonomy
+    approval_limit: float
+    orders_in_a_day: int
+    assets: int
+    brake_per_100: float
+    has_customer: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """A decision in one sentence. `p` is None without a trend; `path` is None unless the verdict is `act`."""
+
+    verdict: Verdict
+    p: float | None
+    gain: float | None
+    in_row: int
+    path: Path | None
+    brake: bool
+    sentence: str
+
+
+def brake_limit(assets: int, per_100: float) -> int:
+    """Orders that may be opened in a day without a person: `per_100` for 100 assets, one at least."""
+    return max(1, math.ceil(assets * per_100 / 100))
+
+
+def decide(of: Inputs) -> Outcome:
+    """Decide. Equal inputs give the equal outcome."""
+    p = interpolate(of.risk_hours, of.risk, of.horizon_hours)
+    if p is None:
+        verdict = Verdict.DECIDED if of.decided else Verdict.NO_TREND
+        return Outcome(verdict, None, None, 0, None, False, f"Wait: {of.what} shows no trend yet.")
+    costs, c = of.costs, of.costs.currency
+    gain = p * (costs.failure.total - costs.planned.total)
+    cheaper = gain > costs.false_visit.total
+    in_row = of.in_row + 1 if cheaper else 0
+    sums = (
+        f"{percent(p)} chance that {of.what} leads to a failure within {duration(of.horizon_hours, of.unit)}"
+        f" x ({money(costs.failure.total, c)} failure - {money(costs.planned.total, c)} planned visit)"
+        f" = {money(gain, c)}, {'more' if cheaper else 'not more'} than the"
+        f" {money(costs.false_visit.total, c)} of a visit for nothing"
+    )
+    if of.decided:
+        return Outcome(Verdict.DECIDED, p, gain, in_row, None, False, f"Decided before; now {sums}.")
+    if not cheaper:
+        return Outcome(Verdict.WAIT, p, gain, 0, None, False, f"Wait: {sums}.")
+    if in_row < of.consecutive:
+        counted = f"{in_row} of {of.consecutive} forecasts in a row"
+        return Outcome(Verdict.HOLD, p, gain, in_row, None, False, f"Wait for {counted}: {sums}.")
+    path, brake, why = route(of)
+    bearers = (
+        f"a failure costs the customer {money(costs.failure.customer, c)} and the provider"
+        f" {money(costs.failure.provider, c)}, the visit {money(costs.planned.customer, c)} and"
+        f" {money(costs.planned.provider, c)}"
+    )
+    sentence = f"Act: {sums}, for {in_row} forecasts in a row; {bearers}; {why}."
+    return Outcome(Verdict.ACT, p, gain, in_row, path, brake, sentence)
+
+
+def route(of: Inputs) -> tuple[Path, bool, str]:
+    """How a decision to act goes on, whether the brake stopped it, and why in words."""
+    if of.autonomy is Autonomy.WATCH:
+        return Path.WATCH, False, "set to watch only, so nobody is told"
+    limit = brake_limit(of.assets, of.brake_per_100)
+    if of.orders_in_a_day >= limit:
+        many = f"{of.orders_in_a_day} orders within a day for {of.assets} machines, {limit} may go without a person"
+        return Path.APPROVAL, True, f"the brake holds it for a person ({many})"
+    if of.autonomy is Autonomy.PROPOSE:
+        return Path.APPROVAL, False, "a dispatcher decides"
+    if of.costs.planned.total > of.approval_limit:
+        return Path.APPROVAL, False, f"above {money(of.approval_limit, of.costs.currency)} a dispatcher decides"
+    if not of.has_customer:
+        return Path.APPROVAL, False, "no customer is on record, so a dispatcher decides"
+    return Path.AUTOMATIC, False, "the customer is asked"

@@ -1,0 +1,142 @@
+"""What was found: the label of a case. A failure that a visit prevented is not a false alarm."""
+
+from datetime import datetime
+
+import msgspec
+
+from contracts.records import FINDINGS, RESULTS, Finding, encode
+from plumbing.runtime import Shared
+from work_orders.domain.case_states import CaseAction, CaseState
+from work_orders.domain.machine import Actor, NotPermitted, Role
+from work_orders.domain.money import Costs
+from work_orders.domain.order_states import OrderAction, OrderState, step_order
+from work_orders.service import tables as t
+from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.installed_base import devices_of
+from work_orders.service.moves import move_case, move_order, open_order_of
+from work_orders.service.orders import seen_order
+from work_orders.service.unit import Row, Unit, derived_id, unit
+
+OUTCOMES = {
+    "true": "failed", "false": "found_nothing", "prevented": "prevented", "missed": "failed", "unknown": "unknown",
+}  # fmt: skip
+_WORDS = {
+    "true": "the forecast was right, it had failed already",
+    "false": "nothing was wrong",
+    "prevented": "a failure was prevented",
+    "missed": "it failed without an order",
+    "unknown": "it cannot be said",
+}
+_MAY_REPORT = (
+    Role.CUSTOMER, Role.TECHNICIAN, Role.DISPATCHER, Role.ENGINEER, Role.ADMIN, Role.INTEGRATION, Role.SYSTEM,
+)  # fmt: skip
+
+
+def record_finding(
+    shared: Shared, tenant: str, order_id: str, result: str, actor: Actor, *, failure_mode: str = "",
+    as_found: str = "", replaced: bool | None = None, version: int | None = None,
+) -> str:  # fmt: skip
+    """The technician's finding for an order whose work is done; returns its id.
+
+    `failure_mode` defaults to the order's; `replaced` (a new baseline follows) to whether a failure was found or
+    prevented. Raises IllegalTransition, NotPermitted, NotFound, BadInput, Stale.
+    """
+    with unit(shared, tenant, actor) as work:
+        order = seen_order(work, order_id)
+        work.check_version(order, version)
+        step_order(OrderState(order.state), OrderAction.RECORD_FINDING, actor.role)
+        if result not in RESULTS:
+            raise BadInput("result", f"{result!r} must be one of {', '.join(RESULTS)}")
+        asset = work.one(t.assets, order.asset_id, "asset")
+        mode = failure_mode or order.failure_mode
+        if work.mode(asset, mode) is None:
+            raise BadInput("failure_mode", f"{mode!r} is no failure mode of {asset.model}")
+        case = work.one(t.cases, order.case_id, "case")
+        if result == "prevented" and case.broke_down_at is not None:
+            raise BadInput("result", "the machine broke down before the visit, so nothing was prevented")
+        move_order(work, order.id, OrderAction.RECORD_FINDING)
+        n = len(work.all(t.findings, t.findings.c.order_id == order.id)) + 1
+        id = derived_id("F", tenant, order.id, n)
+        new = result in ("true", "prevented", "missed") if replaced is None else replaced
+        put_finding(work, id, case, order.id, result, mode, as_found.strip(), new, work.now)
+        actions = (CaseAction.RESOLVE,) if case.state != CaseState.RESOLVED else ()
+        move_case(work, case.id, *actions, outcome=OUTCOMES[result])
+        return id
+
+
+def put_finding(
+    work: Unit, id: str, case: Row, order_id: str | None, result: str, mode: str, as_found: str, replaced: bool,
+    at: datetime,
+) -> None:  # fmt: skip
+    """Write a finding, label the predictions of its case, tell the log."""
+    work.insert(
+        t.findings, id=id, case_id=case.id, order_id=order_id, asset_id=case.asset_id, component=case.component,
+        result=result, failure_mode=mode, as_found=as_found, replaced=replaced, at=at, actor=work.actor.name,
+    )  # fmt: skip
+    work.update(t.intake, {"case_id": case.id}, label=result)
+    for device in devices_of(work, case.asset_id):
+        found = Finding(
+            1, id, work.tenant, device, case.component, case.id, order_id or "", result, mode, as_found, replaced, at
+        )
+        work.emit(FINDINGS, device, encode(found))
+    text = f"Found at {case.asset_id} ({case.component}): {_WORDS[result]}." + (f" {as_found}" if as_found else "")
+    work.record(
+        "finding_recorded", case.asset_id, id, text, case=case.id, order=order_id, result=result, replaced=replaced
+    )
+
+
+def report_breakdown(
+    shared: Shared, tenant: str, asset_id: str, failure_mode: str, actor: Actor, *, at: datetime | None = None,
+    as_found: str = "", replaced: bool = False,
+) -> str:  # fmt: skip
+    """A machine broke down; returns the case. The same report (asset, component, time) again changes nothing.
+
+    With an open order the order becomes corrective and its finding will say the rest. Without one the case ends here:
+    `true` when a forecast had called for a visit (and nobody was sent), else `missed`.
+    """
+    if actor.role not in _MAY_REPORT:
+        raise NotPermitted(actor.role, "report a breakdown", _MAY_REPORT)
+    with unit(shared, tenant, actor) as work:
+        asset = work.one(t.assets, asset_id, "asset")
+        if actor.role is Role.CUSTOMER and asset.customer_id != actor.of:
+            raise NotFound("asset", asset_id)
+        model = work.model(asset.model)
+        mode = model.mode(failure_mode)
+        if mode is None:
+            raise BadInput("failure_mode", f"{failure_mode!r} is no failure mode of {asset.model}")
+        when = at or work.now
+        id = derived_id("F", tenant, asset_id, mode.component, when.isoformat(), "breakdown")
+        c = t.cases.c
+        again = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, c.broke_down_at == when)
+        if again:
+            return str(again[0].id)
+        found = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, c.closed_at.is_(None))
+        case = found[0] if found else None
+        text = f"{asset.name} broke down: {mode.title.lower()}."
+        work.record("breakdown_reported", asset_id, case.id if case else id, text)
+        if case is not None and case.state == CaseState.RESOLVED:
+            work.update(t.cases, {"id": case.id}, broke_down_at=when)
+            return str(case.id)
+        if case is not None:
+            order = open_order_of(work, case.id)
+            work.update(t.cases, {"id": case.id}, broke_down_at=when, outcome="failed", failure_mode=mode.name)
+            if order is not None:
+                work.update(t.orders, {"id": order.id}, type="corrective", priority="urgent", changed_at=work.now)
+                return str(case.id)
+            result = "true" if case.decided_at is not None else "missed"
+        else:
+            result = "missed"
+            case_id = derived_id("C", tenant, id)
+            costs = msgspec.json.encode(Costs.of(model, mode)).decode()
+            work.insert(
+                t.cases, id=case_id, asset_id=asset_id, customer_id=asset.customer_id, component=mode.component,
+                failure_mode=mode.name, state=CaseState.TRIAGING, reason="breakdown without a case", opened_at=work.now,
+                alarm_id="", in_row=0, broke_down_at=when, outcome="failed", costs=costs, version=1,
+            )  # fmt: skip
+            case = work.one(t.cases, case_id, "case")
+            work.record("case_opened", asset_id, case_id, f"A case for {asset.name} was opened after it broke down.")
+        put_finding(work, id, case, None, result, mode.name, as_found.strip(), replaced, when)
+        move_case(work, case.id, CaseAction.RESOLVE, CaseAction.CLOSE, outcome="failed")
+        text = f"The case of {asset_id} ({mode.component}) is closed: failed."
+        work.record("case_closed", asset_id, case.id, text, outcome="failed")
+        return str(case.id)

@@ -1,0 +1,214 @@
+"""Predictions and alarms come in: linked to the one open case of their asset and component, suppressed, or expired.
+
+Every prediction that is linked leads to a decision, and every decision, "no" included, is logged with all its inputs.
+"""
+
+from datetime import timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.asset_model import AssetModel, FailureMode
+from contracts.records import Alarm, Prediction
+from plumbing.runtime import Shared
+from work_orders.domain.case_states import INTAKE, CaseAction, CaseState, IntakeAction, IntakeState
+from work_orders.domain.decision import Inputs, Outcome, Path, Verdict, decide
+from work_orders.domain.machine import SYSTEM, Role
+from work_orders.domain.money import Costs
+from work_orders.domain.order_states import ENDED, OrderAction
+from work_orders.domain.risk import Curve, Window, window
+from work_orders.service import tables as t
+from work_orders.service.installed_base import asset_of, autonomy_of
+from work_orders.service.moves import move_case, move_order, open_order_of
+from work_orders.service.offers import queue_offer, take_back
+from work_orders.service.orders import open_order
+from work_orders.service.shelving import work_on
+from work_orders.service.unit import Row, Unit, derived_id, unit
+
+DAY = timedelta(hours=24)
+
+
+def take_prediction(shared: Shared, prediction: Prediction) -> str:
+    """Take one prediction in its own transaction; what became of it (`linked`, `suppressed`, `expired`)."""
+    with unit(shared, prediction.tenant, SYSTEM) as work:
+        return take(work, prediction)
+
+
+def take_alarm(shared: Shared, alarm: Alarm) -> None:
+    """Take one alarm in its own transaction."""
+    with unit(shared, alarm.tenant, SYSTEM) as work:
+        hear(work, alarm)
+
+
+def take(work: Unit, prediction: Prediction) -> str:
+    """Take a prediction; a repetition changes nothing."""
+    asset = asset_of(work, prediction.device)
+    new = work.insert_new(
+        t.intake, prediction_id=prediction.id, device=prediction.device, asset_id=asset.id if asset else "",
+        component=prediction.component, failure_mode=prediction.failure_mode, alarm_id=prediction.alarm_id,
+        state=IntakeState.ISSUED, reason="", issued_at=prediction.issued_at, measured_at=prediction.measured_at,
+        taken_at=work.now, body=msgspec.msgpack.encode(prediction),
+    )  # fmt: skip
+    if not new:
+        c = t.intake.c
+        return str(work.all(t.intake, c.prediction_id == prediction.id)[0].state)
+    model = work.models(asset.model) if asset else None
+    mode = model.mode(prediction.failure_mode) if model else None
+    action, why = _sort_out(work, prediction, asset, mode)
+    case_id = None
+    if action is IntakeAction.LINK and asset is not None and model is not None and mode is not None:
+        case = _case_of(work, prediction, asset, model, mode)
+        case_id = case.id
+    state = INTAKE.step(IntakeState.ISSUED, action, Role.SYSTEM)
+    work.update(t.intake, {"prediction_id": prediction.id}, state=state, reason=why, case_id=case_id)
+    if case_id is not None and asset is not None and model is not None and mode is not None:
+        _decide(work, prediction, work.one(t.cases, case_id, "case"), asset, model, mode)
+    return str(state)
+
+
+def _sort_out(
+    work: Unit, prediction: Prediction, asset: Row | None, mode: FailureMode | None
+) -> tuple[IntakeAction, str]:
+    if asset is None:
+        return IntakeAction.SUPPRESS, "its device watches no asset that is on record"
+    if mode is None or mode.component != prediction.component:
+        return IntakeAction.SUPPRESS, f"{asset.model} has no failure mode {prediction.failure_mode}"
+    if not prediction.pageable:
+        return IntakeAction.SUPPRESS, "the alarm does not hold on the device's newest data"
+    if work.now - prediction.issued_at > timedelta(hours=work.policy().stale_hours):
+        return IntakeAction.EXPIRE, "it came too late to act on"
+    busy = work_on(work, asset.id)
+    if busy is not None:
+        return IntakeAction.SUPPRESS, f"the machine is being worked on: {busy.reason}"
+    f = t.findings.c
+    repaired = work.connection.execute(
+        sa.select(sa.func.max(f.at)).where(
+            f.tenant == work.tenant, f.asset_id == asset.id, f.component == prediction.component, f.replaced.is_(True)
+        )
+    ).scalar()
+    if repaired is not None and prediction.measured_at <= repaired:
+        return IntakeAction.SUPPRESS, "it rests on readings from before the repair"
+    i, k = t.intake, t.cases
+    looked_at = work.connection.execute(
+        sa.select(k.c.id)
+        .join(i, sa.and_(i.c.tenant == k.c.tenant, i.c.case_id == k.c.id))
+        .where(
+            k.c.tenant == work.tenant, k.c.closed_at.is_not(None), k.c.asset_id == asset.id,
+            k.c.component == prediction.component, i.c.alarm_id == prediction.alarm_id,
+        )
+        .limit(1)
+    ).scalar()  # fmt: skip
+    if looked_at is not None:
+        return IntakeAction.SUPPRESS, f"its alarm was dealt with in the closed case {looked_at}"
+    return IntakeAction.LINK, ""
+
+
+def _case_of(work: Unit, prediction: Prediction, asset: Row, model: AssetModel, mode: FailureMode) -> Row:
+    """The one open case of the asset and component; opened when there is none."""
+    c = t.cases.c
+    where = (c.asset_id == asset.id, c.component == prediction.component, c.closed_at.is_(None))
+    if not work.all(t.cases, *where):
+        id = derived_id("C", work.tenant, prediction.id)
+        if work.insert_new(
+            t.cases, id=id, asset_id=asset.id, customer_id=asset.customer_id, component=prediction.component,
+            failure_mode=mode.name, state=CaseState.DETECTED, reason="", opened_at=work.now,
+            prediction_id=prediction.id, alarm_id=prediction.alarm_id, in_row=0, outcome="running",
+            costs=msgspec.json.encode(Costs.of(model, mode)).decode(), version=1,
+        ):  # fmt: skip
+            move_case(work, id, CaseAction.TRIAGE, CaseAction.MONITOR, role=Role.SYSTEM)
+            text = f"{asset.name}: {mode.title.lower()} is suspected, a case was opened and is watched."
+            work.record("case_opened", asset.id, id, text, component=prediction.component, prediction=prediction.id)
+    return work.all(t.cases, *where)[0]
+
+
+def _inputs(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode) -> Inputs:
+    o = t.orders.c
+    in_a_day = work.all(t.orders, o.opened_at > work.now - DAY, o.follows.is_(None), o.state != "cancelled")
+    a = t.assets.c
+    assets = work.connection.execute(sa.select(sa.func.count()).where(a.tenant == work.tenant)).scalar_one()
+    policy = work.policy()
+    return Inputs(
+        what=mode.title.lower(), unit=model.lifetime_unit, risk_hours=tuple(prediction.risk_hours),
+        risk=tuple(prediction.risk), horizon_hours=model.decision.horizon_hours,
+        consecutive=model.decision.consecutive, costs=Costs.of(model, mode), in_row=case.in_row,
+        decided=case.decided_at is not None, autonomy=autonomy_of(work, asset.model, asset.customer_id),
+        approval_limit=policy.approval_limit, orders_in_a_day=len(in_a_day), assets=int(assets),
+        brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
+    )  # fmt: skip
+
+
+def _decide(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode) -> None:
+    inputs = _inputs(work, prediction, case, asset, model, mode)
+    outcome = decide(inputs)
+    acts, watch = outcome.verdict is Verdict.ACT, outcome.path is Path.WATCH
+    work.insert(
+        t.decisions, prediction_id=prediction.id, case_id=case.id, at=work.now, verdict=outcome.verdict,
+        path=outcome.path, p=outcome.p, would_have_opened=acts and watch, sentence=outcome.sentence,
+        inputs=msgspec.json.encode(inputs).decode(), outcome=msgspec.json.encode(outcome).decode(),
+    )  # fmt: skip
+    values = {"prediction_id": prediction.id, "alarm_id": prediction.alarm_id, "in_row": outcome.in_row}
+    values |= {"p_horizon": outcome.p, "alarm_cleared_at": None}
+    if case.decided_at is None:  # the failure mode is the current best diagnosis until somebody acts on it
+        values |= {"failure_mode": mode.name, "costs": msgspec.json.encode(inputs.costs).decode()}
+    work.update(t.cases, {"id": case.id}, **values)
+    if acts:
+        _act(work, prediction, work.one(t.cases, case.id, "case"), asset, model, outcome)
+
+
+def _act(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, outcome: Outcome) -> None:
+    curve = Curve(prediction.issued_at, tuple(prediction.risk_hours), tuple(prediction.risk))
+    frame: Window = window(curve, work.now, model.decision.lead_hours, model.decision.act_latest)
+    work.update(
+        t.cases, {"id": case.id}, decided_at=work.now, decided_by=prediction.id, path=outcome.path,
+        earliest=frame.earliest, latest=frame.latest, at_most=frame.at_most,
+        would_have_opened_at=work.now if outcome.path is Path.WATCH else None,
+    )  # fmt: skip
+    if outcome.path is Path.WATCH:
+        text = f"Would have opened a work order for {asset.name}, but may only watch: {outcome.sentence}"
+        work.record("would_have_opened", asset.id, case.id, text, prediction=prediction.id)
+        return
+    case = move_case(work, case.id, CaseAction.PROPOSE, role=Role.SYSTEM)
+    if outcome.brake:
+        text = f"The brake was pulled: the work order for {asset.name} waits for a person."
+        work.record("brake_pulled", asset.id, case.id, text, case=case.id)
+    approved = outcome.path is Path.AUTOMATIC
+    order = open_order(work, case, approved=approved, why=outcome.sentence)
+    if approved:
+        queue_offer(work, order)
+
+
+def hear(work: Unit, alarm: Alarm) -> None:
+    """An alarm that clears: a notice not yet sent is withdrawn, one that was sent is corrected, the case closes.
+    A visit that the customer has agreed to stays: somebody will look."""
+    if alarm.change != "cleared":
+        return
+    asset = asset_of(work, alarm.device)
+    if asset is None:
+        return
+    c = t.cases.c
+    for case in work.all(
+        t.cases, c.asset_id == asset.id, c.alarm_id == alarm.id, c.closed_at.is_(None), c.alarm_cleared_at.is_(None)
+    ):
+        if case.state in (CaseState.RESOLVED, CaseState.VERIFYING) or case.broke_down_at is not None:
+            continue
+        work.update(t.cases, {"id": case.id}, alarm_cleared_at=work.now, in_row=0)
+        if case.state in (CaseState.ACCEPTED, CaseState.WORK_ORDERED):
+            text = f"The readings of {asset.name} are back to normal; the visit stays, as agreed."
+            work.record("alarm_cleared", asset.id, case.id, text)
+            continue
+        why = "the readings are back to normal"
+        order = open_order_of(work, case.id)
+        if order is not None and order.state not in ENDED:
+            done = move_order(work, order.id, OrderAction.CANCEL, role=Role.SYSTEM, reason=why)
+            text = f"Work order {order.id} was cancelled: {why}."
+            work.record(f"order_{done.state}", asset.id, order.id, text, case=case.id)
+        if case.state != CaseState.DECLINED:
+            take_back(work, case.id, why)
+        move_case(work, case.id, CaseAction.CLEAR, role=Role.SYSTEM, outcome="cleared", reason=why)
+        text = f"The case of {asset.name} ({case.component}) is closed: {why}."
+        work.record("case_closed", asset.id, case.id, text, outcome="cleared")
+
+
+def replay(inputs: str) -> Outcome:
+    """The decision that logged inputs lead to."""
+    return decide(msgspec.json.decode(inputs, type=Inputs))

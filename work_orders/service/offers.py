@@ -1,0 +1,135 @@
+"""Notices that offer a visit: queued, sent, offered anew, withdrawn or corrected. One a case."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.records import Prediction
+from work_orders.domain.case_states import NOT_YET_SENT, OUT, CaseAction, CaseState, NoticeAction, NoticeState
+from work_orders.domain.machine import SYSTEM, Role
+from work_orders.domain.money import Costs
+from work_orders.domain.notice_text import NoticeText, write
+from work_orders.domain.slots import HalfDay, Offer
+from work_orders.service import tables as t
+from work_orders.service.booking import find_offer
+from work_orders.service.installed_base import zone_of
+from work_orders.service.moves import move_case, move_notice, offer_of, tell
+from work_orders.service.sending import Channel, Message, deliver_by_first
+from work_orders.service.unit import Row, Unit, derived_id
+
+OFFER = "offer"
+
+
+def queue_offer(work: Unit, order: Row) -> Row | None:
+    """Queue the notice for an order; it leaves when its cooling-off time is over. None when there is one already,
+    or nobody to tell."""
+    if order.customer_id is None:
+        return None
+    case, asset = work.one(t.cases, order.case_id, "case"), work.one(t.assets, order.asset_id, "asset")
+    model = work.model(asset.model)
+    mode = model.mode(order.failure_mode)
+    prediction = prediction_of(work, order.prediction_id)
+    if mode is None or prediction is None or not prediction.pageable:
+        return None
+    policy = work.policy()
+    text = write(
+        prediction, model, mode, msgspec.json.decode(case.costs, type=Costs), asset.name, model.decision.horizon_hours
+    )
+    id = derived_id("N", work.tenant, case.id, OFFER)
+    if not work.insert_new(
+        t.notices, id=id, case_id=case.id, order_id=order.id, asset_id=asset.id, customer_id=order.customer_id,
+        purpose=OFFER, state=NoticeState.QUEUED, reason="", channel="", refused="",
+        body=msgspec.json.encode(text).decode(), generation=0, queued_at=work.now,
+        send_after=work.now + timedelta(minutes=policy.cooling_off_minutes), version=1,
+    ):  # fmt: skip
+        return None
+    made = new_offer(work, work.one(t.notices, id, "notice"), order, case.earliest or work.now)
+    choice = " or ".join(f.slot.words() for f in made.slots) or "no free half day yet"
+    text_ = f"A notice to {order.customer_id} about {asset.name} is ready: {text.chance} Offered: {choice}."
+    work.record("notice_queued", asset.id, id, text_, case=case.id, order=order.id)
+    tell(work, id, case.id, order.customer_id, NoticeState.QUEUED)
+    return work.one(t.notices, id, "notice")
+
+
+def prediction_of(work: Unit, prediction_id: str | None) -> Prediction | None:
+    """The prediction of that id, as it came in."""
+    c = t.intake.c
+    body = work.connection.execute(
+        sa.select(c.body).where(c.tenant == work.tenant, c.prediction_id == prediction_id)
+    ).scalar()
+    return None if body is None else msgspec.msgpack.decode(body, type=Prediction)
+
+
+def new_offer(work: Unit, notice: Row, order: Row, not_before: datetime) -> Offer:
+    """Replace the half days of a notice by the earliest that are free now."""
+    found = find_offer(work, order, not_before)
+    put_slots(work, notice, order.asset_id, [f.slot for f in found.slots])
+    return found
+
+
+def put_slots(work: Unit, notice: Row, asset_id: str, slots: Sequence[HalfDay]) -> None:
+    """Give a notice a new generation of half days."""
+    zone = zone_of(work, asset_id)
+    generation = notice.generation + 1
+    for n, slot in enumerate(slots, 1):
+        start, end = slot.bounds(zone)
+        work.insert(
+            t.notice_slots, notice_id=notice.id, generation=generation, n=n, day=slot.day, half=slot.half,
+            start=start, end=end,
+        )  # fmt: skip
+    work.update(t.notices, {"id": notice.id}, generation=generation)
+
+
+def slots_of(work: Unit, notice: Row) -> list[Row]:
+    """The half days on offer now."""
+    c = t.notice_slots.c
+    rows = work.all(t.notice_slots, c.notice_id == notice.id, c.generation == notice.generation)
+    return sorted(rows, key=lambda r: int(r.n))
+
+
+def send(work: Unit, notice: Row, channels: Sequence[Channel]) -> None:
+    """Let a queued notice leave; the case waits for the customer from now on."""
+    channel, refused = hand_over(work, notice, channels, reminder=False)
+    move_notice(
+        work, notice, NoticeAction.SEND, role=Role.SYSTEM, sent_at=work.now, asked_at=work.now, channel=channel,
+        refused=refused,
+    )  # fmt: skip
+    case = work.one(t.cases, notice.case_id, "case")
+    if case.state == CaseState.PROPOSED:
+        move_case(work, case.id, CaseAction.CONTACT, role=Role.SYSTEM)
+    if not work.all(t.notice_slots, t.notice_slots.c.notice_id == notice.id):
+        work.record("no_slot_free", notice.asset_id, notice.id, "No half day is free: the dispatcher must find one.")
+    text = f"The notice about {notice.asset_id} went to {notice.customer_id}."
+    work.record("notice_sent", notice.asset_id, notice.id, text, channel=channel, refused=refused, case=case.id)
+
+
+def hand_over(work: Unit, notice: Row, channels: Sequence[Channel], *, reminder: bool) -> tuple[str, str]:
+    """Give a notice to the first channel that may have it; its name, and why others were refused."""
+    body = msgspec.json.decode(notice.body, type=NoticeText)
+    customer = work.one(t.customers, notice.customer_id, "customer")
+    order = work.one(t.orders, notice.order_id, "work order")
+    prediction = prediction_of(work, order.prediction_id)
+    message = Message(
+        tenant=work.tenant, id=notice.id, customer_id=customer.id, contact=customer.contact, title=body.title,
+        text=f"{body.reason} {body.chance} {body.cost}", reminder=reminder,
+        history=prediction is None or not prediction.pageable,
+    )  # fmt: skip
+    return deliver_by_first(work.connection, channels, message)
+
+
+def take_back(work: Unit, case_id: str, why: str) -> None:
+    """Withdraw a notice that has not left; correct one that has."""
+    notice = offer_of(work, case_id)
+    if notice is None:
+        return
+    state = NoticeState(notice.state)
+    if state in NOT_YET_SENT:
+        move_notice(work, notice, NoticeAction.WITHDRAW, role=Role.SYSTEM, reason=why)
+        text = f"The notice about {notice.asset_id} was withdrawn before it left: {why}."
+        work.record("notice_withdrawn", notice.asset_id, notice.id, text, actor=SYSTEM, case=case_id)
+    elif state in OUT or state in (NoticeState.ANSWERED, NoticeState.BOUNCED):
+        move_notice(work, notice, NoticeAction.CORRECT, role=Role.SYSTEM, reason=why)
+        text = f"{notice.customer_id} was told that the notice about {notice.asset_id} no longer holds: {why}."
+        work.record("notice_corrected", notice.asset_id, notice.id, text, actor=SYSTEM, case=case_id)

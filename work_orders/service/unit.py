@@ -1,0 +1,142 @@
+"""The unit of work: one transaction of one tenant, with its audit rows and what other services must hear.
+
+Writers of one tenant come one after another (`lock`), so what a unit reads stays true until it commits; the unique
+indexes hold it for whoever does not come through here.
+"""
+
+import base64
+import hashlib
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.asset_model import AssetModel, FailureMode
+from plumbing import audit, log
+from plumbing.runtime import Shared
+from plumbing.sql import lock
+from work_orders.domain.machine import Actor
+from work_orders.domain.policy import Policy
+from work_orders.service import tables
+from work_orders.service.errors import NotFound, Stale, UnknownModel
+
+Row = sa.Row[Any]
+
+
+def derived_id(prefix: str, *parts: object) -> str:
+    """An identifier that follows from what it names, so that a repetition finds it again: `WO-7k3qd2ma`."""
+    digest = hashlib.sha256(msgspec.json.encode([str(p) for p in parts])).digest()
+    return f"{prefix}-{base64.b32encode(digest[:5]).decode().lower()}"
+
+
+@dataclass
+class Unit:
+    """What a service function works with inside its transaction. `now` is the tenant's, `wall` the machine's time."""
+
+    connection: sa.Connection
+    tenant: str
+    now: datetime
+    wall: datetime
+    actor: Actor
+    models: Callable[[str], AssetModel | None]
+    outgoing: list[tuple[str, str, bytes]] = field(default_factory=list)
+
+    def record(self, action: str, asset: str, id: str, text: str, *, actor: Actor | None = None, **more: Any) -> None:
+        """Append to the audit chain; `text` is one sentence for people."""
+        diff = {"asset": asset, "id": id, "text": text, **more}
+        audit.append(self.connection, self.tenant, self.now, (actor or self.actor).name, action, diff)
+
+    def emit(self, topic: str, key: str, payload: bytes) -> None:
+        """What others must hear; appended at the end of the unit, topics in order, so that no two units wait in a
+        ring for each other's topic."""
+        self.outgoing.append((topic, key, payload))
+
+    def flush(self) -> None:
+        """Append what was emitted."""
+        for topic, key, payload in sorted(self.outgoing, key=lambda entry: entry[0]):
+            log.append(self.connection, self.tenant, topic, key, payload, self.wall)
+        self.outgoing.clear()
+
+    def one(self, table: sa.Table, id: str, what: str) -> Row:
+        """The row of that id. Raises NotFound."""
+        row = self.connection.execute(sa.select(table).where(table.c.tenant == self.tenant, table.c.id == id)).first()
+        if row is None:
+            raise NotFound(what, id)
+        return row
+
+    def all(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
+        """Rows of the tenant."""
+        return list(self.connection.execute(sa.select(table).where(table.c.tenant == self.tenant, *where)))
+
+    def insert(self, table: sa.Table, **values: Any) -> None:
+        """Insert a row of the tenant."""
+        self.connection.execute(table.insert().values(tenant=self.tenant, **values))
+
+    def insert_new(self, table: sa.Table, **values: Any) -> bool:
+        """Insert unless a unique key forbids it; whether it was inserted."""
+        if self.connection.dialect.name == "postgresql":
+            from sqlalchemy.dialects import postgresql
+
+            done = self.connection.execute(
+                postgresql.insert(table).values(tenant=self.tenant, **values).on_conflict_do_nothing()
+            )
+        else:
+            from sqlalchemy.dialects import sqlite
+
+            done = self.connection.execute(
+                sqlite.insert(table).values(tenant=self.tenant, **values).on_conflict_do_nothing()
+            )
+        return done.rowcount == 1
+
+    def update(self, table: sa.Table, keys: Mapping[str, Any], **values: Any) -> None:
+        """Update rows of the tenant by key; a table with a version counts it up."""
+        if "version" in table.c and "version" not in values:
+            values["version"] = table.c.version + 1
+        where = [table.c[k] == v for k, v in keys.items()]
+        self.connection.execute(table.update().where(table.c.tenant == self.tenant, *where).values(**values))
+
+    def check_version(self, row: Row, version: int | None) -> None:
+        """Raises Stale when the caller saw another version."""
+        if version is not None and row.version != version:
+            raise Stale(row.id, version, row.version)
+
+    def policy(self) -> Policy:
+        """The tenant's policy."""
+        body = self.connection.execute(
+            sa.select(tables.policies.c.body).where(tables.policies.c.tenant == self.tenant)
+        ).scalar()
+        return msgspec.json.decode(body, type=Policy) if body else Policy()
+
+    def model(self, name: str) -> AssetModel:
+        """The asset model of that name. Raises UnknownModel."""
+        model = self.models(name)
+        if model is None:
+            raise UnknownModel(name)
+        return model
+
+    def mode(self, asset: Row, failure_mode: str) -> FailureMode | None:
+        """The failure mode of an asset's model."""
+        return self.model(asset.model).mode(failure_mode)
+
+
+@contextmanager
+def unit(shared: Shared, tenant: str, actor: Actor) -> Iterator[Unit]:
+    """A transaction for the tenant; all or nothing."""
+    clock = shared.clocks.of(tenant)
+    with shared.database.write() as connection, on(shared, connection, tenant, actor, clock.now) as work:
+        yield work
+
+
+@contextmanager
+def on(
+    shared: Shared, connection: sa.Connection, tenant: str, actor: Actor, now: Callable[[], datetime]
+) -> Iterator[Unit]:
+    """A unit inside a transaction that the caller has opened (one tenant a transaction)."""
+    lock(connection, f"work_orders:{tenant}")
+    work = Unit(connection, tenant, now(), shared.system.now(), actor, shared.models)
+    yield work
+    work.flush()
