@@ -1,0 +1,200 @@
+"""Reads a CSV file, plain, .xz or .gz: one column with the time, one column a signal, at most `rate` rows a second.
+
+Its place is the byte behind the last row that is in the outbox, so it resumes there. A plain file may grow: a last line
+without its end is taken once it has stood unchanged for a second.
+"""
+
+import csv
+import gzip
+import lzma
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from itertools import islice
+from math import isfinite
+from pathlib import Path
+from typing import IO, ClassVar, cast
+
+import msgspec
+
+from edge_agent.domain.driving import Batch, Cell, Fault, Option, Options, Reading
+
+ROWS_AT_ONCE = 500
+AT_THE_END_S = 1.0
+"""How often a file that was read to its end is looked at again."""
+FULL_S = 0.5
+POLL_S = 0.1
+"""Rows that are due within this time share a transaction."""
+_SEPARATORS = ",;\t|"
+_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".xz": lambda path: cast(IO[bytes], lzma.LZMAFile(path)),
+    ".gz": lambda path: cast(IO[bytes], gzip.GzipFile(path)),
+}
+_BROKEN = (OSError, EOFError, lzma.LZMAError)
+
+
+class _Place(msgspec.Struct):
+    """Byte behind the last row taken (of the unpacked text), and the number of rows until there."""
+
+    byte: int = 0
+    row: int = 0
+
+
+class CsvDriver:
+    """One file. Values that are no numbers are given as texts, for the platform to refuse by name."""
+
+    OPTIONS: ClassVar[tuple[Option, ...]] = (
+        Option("path", str, "the file: .csv, .csv.xz or .csv.gz"),
+        Option("time", str, "the column with the time", "time"),
+        Option("rate", float, "most rows a second; 0 = as fast as they are taken", 1.0),
+        Option("sep", str, "what separates the columns; auto finds it in the first line", "auto"),
+    )
+
+    def __init__(self, options: Options) -> None:
+        self._path = Path(options.folder, options.text("path"))
+        self._time, self._rate, self._sep = options.text("time"), options.number("rate"), options.text("sep")
+        self._file: IO[bytes] | None = None
+        self._place = _Place()
+        self._given: str | None = None
+        self._read_to = 0
+        self._columns: list[str] = []
+        self._since: float | None = None
+        self._taken = 0
+        self._still = (-1, 0.0)
+
+    @classmethod
+    def check(cls, options: Options, path: str) -> list[Fault]:
+        """What can be told before anything is read for good."""
+        sep = options.text("sep")
+        if sep != "auto" and len(sep) != 1:
+            return [Fault(f"{path}.sep", sep, "must be one character, or auto")]
+        driver = cls(options)
+        try:
+            driver._open()
+        except _BROKEN as problem:
+            return [Fault(f"{path}.path", str(driver._path), f"cannot be read: {problem}")]
+        driver.close()
+        time = options.text("time")
+        if time not in driver._columns:
+            return [Fault(f"{path}.time", time, f"is no column of the file; it has {', '.join(driver._columns)}")]
+        return []
+
+    def poll(self, position: str, at: datetime, now: float, room: int) -> Batch:
+        """Rows that are due by `rate`, if there is room for them."""
+        try:
+            if self._file is None or position != self._given:
+                self._resume(position)
+            if self._since is None:
+                self._since = now
+            due = ROWS_AT_ONCE if self._rate == 0 else int((now - self._since) * self._rate) + 1 - self._taken
+            wanted = min(due, ROWS_AT_ONCE)
+            if wanted <= 0:
+                return Batch([], position, self._next_due())
+            if room <= 0:
+                self._since, self._taken = now, 0  # what waited is not caught up in a burst
+                return Batch([], position, now + FULL_S, "the outbox is full")
+            readings = list(islice(self._readings(now), wanted))
+        except _BROKEN as problem:
+            self.close()
+            return Batch([], position, now + AT_THE_END_S, f"{self._path} cannot be read: {problem}")
+        self._taken += len(readings)
+        due_at = now if self._rate == 0 else max(self._next_due(), now + POLL_S)
+        if len(readings) < wanted:
+            self._since, self._taken = None, 0
+            due_at = now + AT_THE_END_S
+        if readings:
+            self._given = msgspec.json.encode(self._place).decode()
+        return Batch(readings, self._given or "", due_at, self._cut_short())
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._file is not None:
+            self._file.close()
+            self._file = None
+
+    def _cut_short(self) -> str:
+        if self._path.suffix in _OPENERS or self._path.stat().st_size >= self._read_to:
+            return ""
+        return f"{self._path} is shorter than what was read of it: it was replaced"
+
+    def _next_due(self) -> float:
+        return (self._since or 0.0) + self._taken / self._rate
+
+    def _open(self) -> IO[bytes]:
+        opener = _OPENERS.get(self._path.suffix)
+        self._file = opener(self._path) if opener else self._path.open("rb")
+        line = self._file.readline()
+        self._read_to = len(line)
+        head = line.decode("utf-8-sig", errors="replace").rstrip("\r\n")
+        if self._sep == "auto":
+            self._sep = max(_SEPARATORS, key=head.count)
+        self._columns = [name.strip() for name in next(csv.reader([head], delimiter=self._sep), [])]
+        return self._file
+
+    def _resume(self, position: str) -> None:
+        """Go to where the outbox says that we are: after a start, or when it could not take the last rows."""
+        self.close()
+        file = self._open()
+        self._given = position
+        self._place = msgspec.json.decode(position, type=_Place) if position else _Place(self._read_to)
+        file.seek(self._place.byte)
+        self._read_to = self._place.byte
+
+    def _readings(self, now: float) -> Iterator[Reading]:
+        rows = csv.reader(self._lines(now), delimiter=self._sep)
+        while True:
+            try:
+                row = next(rows, None)
+            except csv.Error as problem:  # a field beyond every size: named, never passed over in silence
+                row = [f"row cannot be read: {problem}"]
+            if row is None:
+                return
+            self._place = _Place(self._read_to, self._place.row + 1)
+            if row:
+                yield self._reading(row)
+
+    def _reading(self, row: list[str]) -> Reading:
+        t = ""
+        values: dict[str, Cell] = {}
+        for i, text in enumerate(row):
+            name = self._columns[i] if i < len(self._columns) else f"column_{i + 1}"
+            if name == self._time:
+                t = text.strip()
+            else:
+                values[name] = cell(text)
+        return Reading(int(t) if t.isascii() and t.lstrip("-").isdigit() and len(t) < 19 else t, values)
+
+    def _lines(self, now: float) -> Iterator[str]:
+        file = self._file
+        while file is not None:
+            line = file.readline()
+            if not line:
+                return
+            if not line.endswith(b"\n") and not self._stands_still(self._read_to + len(line), now):
+                file.seek(self._read_to)
+                return
+            self._read_to += len(line)
+            yield line.decode("utf-8", errors="replace")
+
+    def _stands_still(self, end: int, now: float) -> bool:
+        """Whether the file ended here a second ago already."""
+        if self._path.suffix in _OPENERS:
+            return True
+        if self._still[0] != end:
+            self._still = (end, now)
+        return now - self._still[1] >= AT_THE_END_S
+
+
+def cell(text: str) -> Cell:
+    """The value of a cell: a finite number, true or false, None for an empty one, else the text as it stands."""
+    text = text.strip()
+    if not text:
+        return None
+    if text in ("true", "True", "false", "False"):
+        return text in ("true", "True")
+    if not text.isascii() or "_" in text:
+        return text
+    try:
+        number = float(text)
+    except ValueError:
+        return text
+    return number if isfinite(number) else text

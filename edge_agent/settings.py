@@ -1,0 +1,160 @@
+"""Settings of one agent: `agent.toml` and the environment. Every fault is reported at once, nothing connects before."""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from contracts.names import NAME_RULE, is_name
+from contracts.wire import WINDOW
+from edge_agent.adapters import drivers
+from edge_agent.adapters.outbox import Limits
+from edge_agent.domain.driving import Fault, Options
+from edge_agent.service import BATCH
+from plumbing.mqtt import BrokerAddress
+
+URL = "FOREWARN_MQTT_URL"
+_TOP = ("mqtt", "window", "batch", "outbox", "drivers")
+_OUTBOX = ("path", "max_mb", "max_days")
+
+
+class BadSettings(Exception):
+    """The settings cannot be; `faults` names everything that is wrong."""
+
+    def __init__(self, where: str, faults: list[Fault]) -> None:
+        super().__init__("\n".join(f"{where}: {fault}" for fault in faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True)
+class DriverSettings:
+    """One driver: its kind (an entry point), its checked options, units of signals where they are not the model's."""
+
+    kind: str
+    options: Options
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What one agent needs: the broker with its own account, the outbox, the drivers."""
+
+    mqtt_url: str = field(repr=False)
+    tenant: str
+    device: str
+    outbox: Path
+    limits: Limits
+    window: int
+    batch: int
+    drivers: Mapping[str, DriverSettings]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Settings:
+    """The settings of a file `agent.toml`; the environment wins. Raises BadSettings.
+
+    ```toml
+    mqtt = "mqtt://tenant%2Fdevice:secret@host:1883"   # or FOREWARN_MQTT_URL, or a file named by FOREWARN_MQTT_URL_FILE
+    [drivers.csv]                                      # or another name, with kind = "csv"
+    path = "readings.csv"
+    time = "time"
+    rate = 10
+    ```
+    """
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as problem:
+        raise BadSettings(str(path), [Fault("", str(path), f"cannot be read: {problem}")]) from problem
+    return read(table, environ, path.parent, str(path))
+
+
+def read(
+    table: Mapping[str, object], environ: Mapping[str, str], folder: Path = Path(), where: str = "agent"
+) -> Settings:
+    """The settings of a table as `agent.toml` holds it; relative paths start from `folder`. Raises BadSettings."""
+    faults = _unknown(table, _TOP, "")
+    url, tenant, device = _account(table, environ, faults)
+    given_outbox = _table(table.get("outbox", {}), "outbox", faults)
+    faults += _unknown(given_outbox, _OUTBOX, "outbox.")
+    home = Path(environ.get("FOREWARN_HOME") or ".forewarn").expanduser()
+    path = given_outbox.get("path")
+    if path is not None and not (isinstance(path, str) and path):
+        faults.append(Fault("outbox.path", path, "must be the path of a file"))
+    outbox = folder / path if isinstance(path, str) and path else home / "agent" / f"{tenant}@{device}.sqlite"
+    limits = Limits(
+        int(_number(given_outbox, "max_mb", 256, 1, 1_000_000, "outbox.", faults) * 1e6),
+        _number(given_outbox, "max_days", 30, 0.01, 100_000, "outbox.", faults) * 86_400,
+    )
+    window = int(_number(table, "window", WINDOW, 1, 1_000_000, "", faults))
+    batch = int(_number(table, "batch", BATCH, 1, 10_000, "", faults))
+    given_drivers = _table(table.get("drivers", {}), "drivers", faults)
+    if not given_drivers:
+        faults.append(Fault("drivers", given_drivers, f"none is given; there are {', '.join(drivers.names())}"))
+    made = {name: _driver(name, given, folder, faults) for name, given in given_drivers.items()}
+    if faults:
+        raise BadSettings(where, faults)
+    return Settings(url, tenant, device, outbox, limits, window, batch, made)
+
+
+def _account(table: Mapping[str, object], environ: Mapping[str, str], faults: list[Fault]) -> tuple[str, str, str]:
+    """The broker's address with the account, and whose it is."""
+    named, url = URL, environ.get(URL) or ""
+    file = environ.get(f"{URL}_FILE") or ""
+    if not url and file:
+        named = f"{URL}_FILE"
+        try:
+            url = Path(file).read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as problem:
+            faults.append(Fault(named, file, f"cannot be read: {problem}"))
+            return "", "", ""
+    if not url:
+        given = table.get("mqtt", "")
+        named, url = "mqtt", given if isinstance(given, str) else ""
+    if not url:
+        faults.append(Fault(URL, None, "is missing: mqtt://tenant%2Fdevice:secret@host:port (or mqtt in the file)"))
+        return "", "", ""
+    try:
+        address = BrokerAddress.of(url)
+    except ValueError as problem:
+        faults.append(Fault(named, "(not shown: it may hold a secret)", str(problem)))
+        return "", "", ""
+    tenant, _, device = address.user.partition("/")
+    for what, name in (("tenant", tenant), ("device", device)):
+        if not is_name(name):
+            rule = f"the user name must be tenant%2Fdevice, the {what} {NAME_RULE}"
+            faults.append(Fault(named, address.user, rule))
+    return url, tenant, device
+
+
+def _driver(name: str, given: object, folder: Path, faults: list[Fault]) -> DriverSettings:
+    where = f"drivers.{name}"
+    table = dict(_table(given, where, faults))
+    kind = table.pop("kind", name)
+    units = _table(table.pop("units", {}), f"{where}.units", faults)
+    for signal, unit in units.items():
+        if not is_name(signal) or not isinstance(unit, str) or not unit:
+            faults.append(Fault(f"{where}.units.{signal}", unit, "must be a signal and its UCUM code"))
+    options, found = drivers.check(str(kind), table, str(folder), where)
+    faults += found
+    return DriverSettings(str(kind), options, {signal: str(unit) for signal, unit in units.items()})
+
+
+def _table(value: object, where: str, faults: list[Fault]) -> dict[str, object]:
+    if isinstance(value, dict):
+        return {str(name): inner for name, inner in value.items()}
+    faults.append(Fault(where, value, "must be a table"))
+    return {}
+
+
+def _unknown(table: Mapping[str, object], known: tuple[str, ...], before: str) -> list[Fault]:
+    rule = f"is not known here; known: {', '.join(known)}"
+    return [Fault(f"{before}{name}", value, rule) for name, value in table.items() if name not in known]
+
+
+def _number(
+    table: Mapping[str, object], name: str, default: float, low: float, high: float, before: str, faults: list[Fault]
+) -> float:
+    value = table.get(name, default)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:
+        faults.append(Fault(f"{before}{name}", value, f"must be a number from {low:g} to {high:g}"))
+        return default
+    return float(value)
