@@ -293,7 +293,9 @@ class Batch:
         whole = inside.all(axis=1).tolist()
         for delta, group in members:
             n = len(group.t_us)
-            self._sort_out(delta, group, checked[start : start + n], good[start : start + n].tolist(), whole[start : start + n])
+            self._sort_out(
+                delta, group, checked[start : start + n], good[start : start + n].tolist(), whole[start : start + n]
+            )
             start += n
 
     def _sort_out(
@@ -332,9 +334,7 @@ class Batch:
             message = self.messages[number]
             assert message.typed is not None
             times = delta.times
-            verdict = judge(
-                message.typed[i], i, message.units, delta.signals, times.received_us, times.limit_us
-            )
+            verdict = judge(message.typed[i], i, message.units, delta.signals, times.received_us, times.limit_us)
             if verdict.quarantined and verdict.t_us < times.late_us:
                 delta.late -= 1
             self._account_for(number, i, message, delta, verdict)

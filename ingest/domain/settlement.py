@@ -7,7 +7,7 @@ wins whenever it comes. Numbers that are written off count as settled for the se
 
 from dataclasses import dataclass, field
 
-from contracts.names import MAX_SEQ
+from contracts.names import MAX_SEQ, is_boot_id
 from contracts.wire import LISTED, Range, Reason, State
 from ingest.domain.ranges import RangeSet
 
@@ -26,6 +26,8 @@ class BadState(ValueError):
 
 def check_state(state: State) -> None:
     """Raises BadState."""
+    if state.boot_id is not None and not is_boot_id(state.boot_id):
+        raise BadState("boot_id")
     if not 1 <= state.first <= MAX_SEQ + 1:
         raise BadState("first")
     if not 0 <= state.last <= MAX_SEQ or state.first > state.last + 1:

@@ -57,9 +57,7 @@ def upgrade() -> None:
     )  # fmt: skip
     op.create_table(
         "ingest_quarantine",
-        sa.Column(
-            "id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True
-        ),
+        sa.Column("id", sa.BigInteger().with_variant(sa.Integer, "sqlite"), primary_key=True, autoincrement=True),
         sa.Column("tenant", sa.String(64), nullable=False),
         sa.Column("device", sa.String(64), nullable=False),
         sa.Column("boot_id", sa.String(32), nullable=False),

@@ -61,9 +61,7 @@ def _account(row: sa.Row[tuple[object, ...]]) -> Account:
 def load(connection: sa.Connection, tenant: str, device: str) -> list[Account]:
     """All accounts of a device, in the order in which they were first seen."""
     found = connection.execute(
-        sa.select(outboxes)
-        .where(outboxes.c.tenant == tenant, outboxes.c.device == device)
-        .order_by(outboxes.c.number)
+        sa.select(outboxes).where(outboxes.c.tenant == tenant, outboxes.c.device == device).order_by(outboxes.c.number)
     )
     return [_account(row) for row in found]
 

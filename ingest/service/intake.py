@@ -1,0 +1,434 @@
+"""Accept, store, account for, then answer: one block of messages at a time.
+
+The store is written first, then one transaction takes in the account, the quarantine and the block's row in the log;
+a crash between repeats the store's write, which overwrites itself. Memory changes only with the transaction: what
+failed is read anew from the database.
+"""
+
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts import topics, wire
+from contracts.asset_model import AssetModel
+from contracts.clock import Clocks
+from contracts.points import Block, DeviceRows, TelemetryStore, encode_block
+from contracts.points import Refused as PointRefused
+from contracts.records import BLOCKS
+from contracts.units import Units
+from ingest.domain.acceptance import Refusal
+from ingest.domain.account import Account
+from ingest.domain.batch import Aside, Batch, Delta, Rows, Times
+from ingest.domain.message import Message, read
+from ingest.domain.settlement import BadState, check_state
+from ingest.service.book import OWNER, Book, bump, hold, save
+from ingest.service.known import Known, KnownDevice
+from ingest.service.quarantine import Quarantine, Refused
+from ingest.service.tables import devices
+from plumbing import log
+from plumbing.sql import Database, from_us, to_us
+from plumbing.system_clock import SystemClock
+
+STORED_EVERY_S = 0.5
+TOUCH_EVERY_S = 1.0
+KEPT_OF_TOO_LARGE = 1000
+_MAX_ADDRESSES = 100_000
+
+
+class Delivery(Protocol):
+    """A message from the broker."""
+
+    @property
+    def topic(self) -> str: ...
+    @property
+    def body(self) -> bytes: ...
+
+
+class Publish(Protocol):
+    """Sends to a device; False when there is no connection."""
+
+    def __call__(self, topic: str, body: bytes) -> bool: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Tolerances of the clock, of a tenant whose clock runs at factor 1."""
+
+    future_s: float = 60.0
+    late_s: float = 300.0
+
+
+@dataclass(frozen=True, slots=True)
+class _Moment:
+    at: datetime
+    times: Times
+
+
+@dataclass(slots=True)
+class _Work:
+    """One block on its way."""
+
+    block: Sequence[Delivery]
+    batch: Batch = field(default_factory=Batch)
+    moments: dict[str, _Moment] = field(default_factory=dict)
+    heard: dict[tuple[str, str], _Moment] = field(default_factory=dict)
+    online: dict[tuple[str, str], bool] = field(default_factory=dict)
+    states: list[tuple[Account, wire.State]] = field(default_factory=list)
+    touched: dict[tuple[str, str, str], Account] = field(default_factory=dict)
+    strangers: dict[int, tuple[str, str, datetime, Refusal]] = field(default_factory=dict)
+    """Messages of nobody whom we keep an account of: number -> tenant, device, received_at, refusal."""
+
+
+class Intake:
+    """Takes blocks of messages. One thread calls it; one process a database (the newest one wins)."""
+
+    def __init__(
+        self,
+        *,
+        database: Database,
+        store: TelemetryStore,
+        clocks: Clocks,
+        system: SystemClock,
+        models: Callable[[str], AssetModel | None],
+        units: Units,
+        publish: Publish,
+        limits: Limits = Limits(),
+        quarantine: Quarantine | None = None,
+    ) -> None:
+        self._database, self._store, self._clocks, self._system = database, store, clocks, system
+        self._publish, self._limits = publish, limits
+        self._known = Known(database, system, models, units)
+        self._book = Book()
+        self._quarantine = quarantine or Quarantine()
+        self._addresses: dict[str, topics.Address | None] = {}
+        self._owed: dict[tuple[str, str, str], Account] = {}
+        self._told_online: dict[tuple[str, str], tuple[float, bool | None]] = {}
+        self._stale = False
+        self._token = 0
+        self.taken_messages = self.taken_values = 0
+
+    def take(self, block: Sequence[Delivery]) -> None:
+        """Store and account for a block.
+
+        Raises
+        ------
+        StoreUnreachable
+            Nothing has changed; try again.
+        Superseded
+            Another ingest keeps the accounts now.
+        """
+        if not self._token:
+            self.claim()
+        work = _Work(block)
+        with self._database.read() as connection:
+            for number, message in enumerate(block):
+                self._read_one(connection, work, number, message)
+        rows = work.batch.check()
+        refused = self._store.write([r.rows for r in rows]) if rows else []
+        if refused:
+            rows = take_back(work.batch, rows, refused)
+        try:
+            with self._database.write() as connection:
+                hold(connection, self._token)
+                self._commit(connection, work, rows)
+        except BaseException:
+            self._forget()
+            raise
+        self._committed(work, rows)
+
+    def claim(self) -> None:
+        """Become the one that keeps the accounts of this database."""
+        self._token = secrets.randbits(62) | 1
+        with self._database.write() as connection:
+            bump(connection, OWNER, self._token)
+        self._forget()
+
+    def quarantine_alone(self, message: Delivery, why: str) -> None:
+        """Put a message aside that could not be taken at all, without a look at what is in it."""
+        address = self._address(message.topic)
+        tenant, device = (address.tenant, address.device) if address else ("", "")
+        at = self._clocks.of(tenant).now()
+        refusal = Refusal(why[:200], "malformed")
+        with self._database.write() as connection:
+            hold(connection, self._token)
+            self._quarantine.put(connection, [_refused(tenant, device, "", 0, at, [refusal], message)])
+
+    def _forget(self) -> None:
+        self._book.forget()
+        self._quarantine.forget()
+        self._told_online.clear()
+        self._stale = True
+
+    def _address(self, topic: str) -> topics.Address | None:
+        try:
+            return self._addresses[topic]
+        except KeyError:
+            if len(self._addresses) >= _MAX_ADDRESSES:
+                self._addresses.clear()
+            found = self._addresses[topic] = topics.parse(topic)
+            return found
+
+    def _moment(self, work: _Work, tenant: str) -> _Moment:
+        found = work.moments.get(tenant)
+        if found is None:
+            clock = self._clocks.of(tenant)
+            now, factor = clock.now(), max(clock.factor, 1.0)
+            us = to_us(now)
+            times = Times(
+                us,
+                us + int(self._limits.future_s * factor * 1_000_000),
+                us - int(self._limits.late_s * factor * 1_000_000),
+            )
+            found = work.moments[tenant] = _Moment(now, times)
+        return found
+
+    def _read_one(self, connection: sa.Connection, work: _Work, number: int, message: Delivery) -> None:
+        address = self._address(message.topic)
+        tenant, name = (address.tenant, address.device) if address else ("", "")
+        moment = self._moment(work, tenant)
+        device = self._known.device(tenant, name) if address else None
+        if address is None or device is None:
+            work.strangers[number] = (tenant, name, moment.at, Refusal("topic", "unknown_device"))
+            return
+        work.heard[tenant, name] = moment
+        if address.kind == "telemetry":
+            told = read(message.body)
+            account = self._find(connection, work, device, told.boot_id)
+            work.batch.add(number, told, work.batch.delta(account, device.signals, moment.times))
+        elif address.kind == "state":
+            self._read_state(connection, work, number, message.body, device, moment)
+        elif not _is_object(message.body):
+            self._refuse_whole(connection, work, number, device, moment, Refusal("", "malformed"))
+
+    def _find(self, connection: sa.Connection, work: _Work, device: KnownDevice, boot_id: str) -> Account:
+        key = (device.tenant, device.name, boot_id)
+        account = work.touched.get(key)
+        if account is None:
+            account = work.touched[key] = self._book.find(connection, *key)
+        return account
+
+    def _refuse_whole(
+        self, connection: sa.Connection, work: _Work, number: int, device: KnownDevice, moment: _Moment, why: Refusal
+    ) -> None:
+        account = self._find(connection, work, device, "")
+        delta = work.batch.delta(account, device.signals, moment.times)
+        work.batch.add(number, Message(fault=(why.path, why.reason)), delta)
+
+    def _read_state(
+        self, connection: sa.Connection, work: _Work, number: int, body: bytes, device: KnownDevice, moment: _Moment
+    ) -> None:
+        try:
+            if len(body) > wire.MAX_BODY_BYTES:
+                raise BadState("")
+            state = wire.decode_state(body)
+            if state.v != wire.VERSION:
+                self._refuse_whole(connection, work, number, device, moment, Refusal("v", "schema_version"))
+                return
+            if state.boot_id is not None:
+                check_state(state)
+        except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
+            path = problem.path if isinstance(problem, BadState) else ""
+            reason: wire.Reason = "too_large" if len(body) > wire.MAX_BODY_BYTES else "malformed"
+            self._refuse_whole(connection, work, number, device, moment, Refusal(path, reason))
+            return
+        work.online[device.tenant, device.name] = state.online
+        if state.boot_id is not None:
+            work.states.append((self._find(connection, work, device, state.boot_id), state))
+
+    def _commit(self, connection: sa.Connection, work: _Work, rows: list[Rows]) -> None:
+        changed: dict[tuple[str, str, str], Account] = {}
+        crowded: set[tuple[str, str]] = set()
+        for key, delta in work.batch.deltas.items():
+            if not delta.account.exists:
+                crowded.add(key[:2])
+            apply(delta)
+            changed[key] = delta.account
+        for account, state in work.states:
+            key = (account.tenant, account.device, account.boot_id)
+            if not account.exists:
+                crowded.add(key[:2])
+            account.outbox.report(state)
+            changed[key] = account
+            for other in self._book.of_device(connection, account.tenant, account.device).values():
+                if other is not account and other.sequenced and not other.history and not other.outbox.replaced:
+                    other.outbox.replaced = True
+                    changed[other.tenant, other.device, other.boot_id] = other
+        for tenant, device in crowded:
+            for total in self._book.fold_oldest(connection, tenant, device):
+                changed[total.tenant, total.device, total.boot_id] = total
+            kept = self._book.of_device(connection, tenant, device)
+            for key in [k for k in changed if k[:2] == (tenant, device) and k[2] not in kept]:
+                del changed[key]
+        save(connection, list(changed.values()))
+        self._quarantine.put(connection, self._put_aside(work))
+        self._touch(connection, work)
+        append_blocks(connection, [r.rows for r in rows], self._system.now(), history=False)
+
+    def _put_aside(self, work: _Work) -> list[Refused]:
+        out: list[Refused] = []
+        for number in sorted(work.batch.asides.keys() | work.strangers.keys()):
+            message = work.block[number]
+            if number in work.strangers:
+                tenant, device, at, refusal = work.strangers[number]
+                out.append(_refused(tenant, device, "", 0, at, [refusal], message))
+                continue
+            aside: Aside = work.batch.asides[number]
+            if aside.delta is None:
+                continue
+            account = aside.delta.account
+            at = from_us(aside.delta.times.received_us)
+            out.append(
+                _refused(account.tenant, account.device, account.boot_id, aside.seq, at, aside.refusals, message)
+            )
+        return out
+
+    def _touch(self, connection: sa.Connection, work: _Work) -> None:
+        """Note when devices were heard, at most once a second each unless something else changed."""
+        now = self._system.monotonic()
+        rows: list[dict[str, Any]] = []
+        for key, moment in work.heard.items():
+            told_at, told = self._told_online.get(key, (-TOUCH_EVERY_S, None))
+            online = work.online.get(key, told)
+            if online == told and now - told_at < TOUCH_EVERY_S:
+                continue
+            self._told_online[key] = (now, online)
+            rows.append({"tenant_": key[0], "device_": key[1], "at": moment.at, "now_online": online})
+        if rows:
+            connection.execute(_TOUCH, rows)
+
+    def _committed(self, work: _Work, rows: list[Rows]) -> None:
+        for key, delta in work.batch.deltas.items():
+            self.taken_values += delta.stored
+            if delta.account.sequenced and (len(delta.fresh) or delta.duplicate):
+                self._owed[key] = delta.account
+        self.taken_messages += len(work.block)
+        for account, state in work.states:
+            account.asked = (state.first, state.last)
+            self._owed[account.tenant, account.device, account.boot_id] = account
+        self.answer()
+
+    def answer(self) -> None:
+        """Tell devices what is settled: those that reported at once, the others at most twice a second."""
+        if not self._owed:
+            return
+        if self._stale:
+            self._find_owed()
+        now = self._system.monotonic()
+        for key, account in list(self._owed.items()):
+            if account.asked is None and now - account.told_at < STORED_EVERY_S:
+                continue
+            outbox = account.outbox
+            through = outbox.through()
+            body = wire.Stored(
+                wire.VERSION,
+                account.boot_id,
+                through,
+                outbox.listed(through),
+                account.rejections.ranges,
+                outbox.ask(*account.asked) if account.asked else [],
+            )
+            if not self._publish(topics.topic(account.tenant, account.device, "stored"), wire.encode(body)):
+                continue
+            account.rejections.take()
+            account.told_at, account.asked = now, None
+            del self._owed[key]
+
+    def _find_owed(self) -> None:
+        """After a failure accounts are read anew; what is owed stays owed."""
+        with self._database.read() as connection:
+            for key, old in self._owed.items():
+                account = self._owed[key] = self._book.find(connection, *key)
+                if account is not old:
+                    account.asked, account.told_at = old.asked, old.told_at
+        self._stale = False
+
+
+_TOUCH = (
+    devices.update()
+    .where(devices.c.tenant == sa.bindparam("tenant_"), devices.c.device == sa.bindparam("device_"))
+    .values(
+        last_seen=sa.bindparam("at"),
+        first_seen=sa.func.coalesce(devices.c.first_seen, sa.bindparam("at")),
+        online=sa.func.coalesce(sa.bindparam("now_online", type_=sa.Boolean), devices.c.online),
+        state=sa.case((devices.c.state == "created", "active"), else_=devices.c.state),
+    )
+)
+
+
+def apply(delta: Delta) -> None:
+    """Take a delta into its account."""
+    account = delta.account
+    account.stored += delta.stored
+    account.quarantined += delta.quarantined
+    account.duplicate += delta.duplicate
+    account.late += delta.late
+    account.same_time += delta.same_time
+    account.bad_messages += delta.bad_messages
+    for reason, n in delta.refused.items():
+        account.refuse(reason, n)
+    if account.sequenced:
+        account.outbox.settle(delta.fresh)
+        account.newest_us = delta.newest_us
+        for seq, reason in delta.rejected:
+            account.rejections.add(seq, reason)
+    elif delta.seen:
+        account.remember(sorted(delta.seen))
+
+
+def append_blocks(connection: sa.Connection, rows: list[DeviceRows], wall: datetime, *, history: bool) -> None:
+    """One entry a tenant."""
+    by_tenant: dict[str, list[DeviceRows]] = {}
+    for device_rows in rows:
+        if device_rows.t_us:
+            by_tenant.setdefault(device_rows.tenant, []).append(device_rows)
+    for tenant, of_tenant in sorted(by_tenant.items()):
+        payload = encode_block(Block(1, tenant, of_tenant, history))
+        log.append(connection, tenant, BLOCKS, "", payload, wall)
+
+
+def take_back(batch: Batch, rows: list[Rows], refused: list[PointRefused]) -> list[Rows]:
+    """Rows without what the store will never have."""
+    places: dict[tuple[str, str, str, int, int], list[tuple[Rows, int]]] = {}
+    concerned = {(r.tenant, r.device, r.boot_id) for r in refused}
+    for one in rows:
+        d = one.rows
+        if (d.tenant, d.device, d.boot_id) in concerned:
+            for i, (t_us, seq) in enumerate(zip(d.t_us, d.seq, strict=True)):
+                places.setdefault((d.tenant, d.device, d.boot_id, t_us, seq), []).append((one, i))
+    for r in refused:
+        for one, i in places.get((r.tenant, r.device, r.boot_id, r.t_us, r.seq), []):
+            if r.signal is None or r.signal in one.rows.signals:
+                batch.refuse_stored(one, i, r.signal)
+    return [_without_empty(one) for one in rows]
+
+
+def _without_empty(one: Rows) -> Rows:
+    d = one.rows
+    full = [i for i, values in enumerate(d.values) if any(x is not None for x in values)]
+    if len(full) == len(d.values):
+        return one
+    kept = DeviceRows(
+        d.tenant, d.device, d.model, d.boot_id, d.signals, [d.seq[i] for i in full], [d.t_us[i] for i in full],
+        [d.values[i] for i in full], d.received_us,
+    )  # fmt: skip
+    return Rows(one.delta, kept, [one.origin[i] for i in full])
+
+
+def _refused(
+    tenant: str, device: str, boot_id: str, seq: int, at: datetime, refusals: list[Refusal], message: Delivery
+) -> Refused:
+    size = len(message.body)
+    body = message.body if size <= wire.MAX_BODY_BYTES else message.body[:KEPT_OF_TOO_LARGE]
+    return Refused(tenant, device, boot_id, seq, at, refusals, message.topic, size, bytes(body))
+
+
+def _is_object(body: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(body), dict)
+    except (msgspec.MsgspecError, RecursionError, ValueError):
+        return False

@@ -1,0 +1,161 @@
+"""Messages of which something was refused: kept with the reasons, bounded a device and in all."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from contracts.wire import Reason
+from ingest.domain.acceptance import Refusal, clean_path
+from ingest.service.tables import quarantine
+from plumbing.sql import Database
+
+MAX_A_DEVICE = 10_000
+MAX_BYTES = 100_000_000
+LISTED_REFUSALS = 100
+TRIM_TO = 0.9
+"""What is cut when a limit is passed leaves this share, so that cutting is rare."""
+_CHUNK = 500
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """A message for quarantine. `body` may be the beginning of a larger one; `size` is what came."""
+
+    tenant: str
+    device: str
+    boot_id: str
+    seq: int
+    received_at: datetime
+    refusals: Sequence[Refusal]
+    topic: str
+    size: int
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """A message in quarantine: `refusals` are (path, reason), the first 100 of `refused`."""
+
+    id: int
+    tenant: str
+    device: str
+    boot_id: str
+    seq: int | None
+    received_at: datetime
+    reason: Reason
+    path: str
+    refusals: list[tuple[str, str]]
+    refused: int
+    topic: str
+    size: int
+    body: bytes
+
+
+class Quarantine:
+    """Writes and bounds the quarantine; holds the sums in memory (forget them after a transaction that failed)."""
+
+    def __init__(self, max_a_device: int = MAX_A_DEVICE, max_bytes: int = MAX_BYTES) -> None:
+        self._max_a_device, self._max_bytes = max_a_device, max_bytes
+        self._kept: dict[tuple[str, str], int] | None = None
+        self._bytes = 0
+
+    def forget(self) -> None:
+        """Read the sums anew when they are needed next."""
+        self._kept = None
+
+    def put(self, connection: sa.Connection, messages: Sequence[Refused]) -> None:
+        """Keep messages, and let go of the oldest ones beyond the limits."""
+        if not messages:
+            return
+        kept = self._load(connection)
+        rows = []
+        for m in messages:
+            listed = [(r.path, r.reason) for r in m.refusals[:LISTED_REFUSALS]]
+            rows.append({
+                "tenant": m.tenant, "device": m.device, "boot_id": m.boot_id, "seq": m.seq or None,
+                "received_at": m.received_at, "reason": listed[0][1], "path": listed[0][0],
+                "refusals": msgspec.json.encode(listed).decode(), "refused": len(m.refusals),
+                "topic": clean_path(m.topic), "size": m.size, "body": m.body,
+            })  # fmt: skip
+            key = (m.tenant, m.device)
+            kept[key] = kept.get(key, 0) + 1
+            self._bytes += len(m.body)
+        connection.execute(quarantine.insert(), rows)
+        for key in {(m.tenant, m.device) for m in messages}:
+            if kept[key] > self._max_a_device:
+                self._trim_device(connection, *key, kept[key] - int(self._max_a_device * TRIM_TO))
+        if self._bytes > self._max_bytes:
+            self._trim_bytes(connection)
+
+    def _load(self, connection: sa.Connection) -> dict[tuple[str, str], int]:
+        if self._kept is None:
+            rows = connection.execute(
+                sa.select(
+                    quarantine.c.tenant, quarantine.c.device, sa.func.count(),
+                    sa.func.sum(sa.func.length(quarantine.c.body)),
+                ).group_by(quarantine.c.tenant, quarantine.c.device)
+            ).all()  # fmt: skip
+            self._kept = {(row[0], row[1]): int(row[2]) for row in rows}
+            self._bytes = sum(int(row[3] or 0) for row in rows)
+        return self._kept
+
+    def _trim_device(self, connection: sa.Connection, tenant: str, device: str, surplus: int) -> None:
+        oldest = (
+            sa.select(quarantine.c.id)
+            .where(quarantine.c.tenant == tenant, quarantine.c.device == device)
+            .order_by(quarantine.c.id)
+            .limit(surplus)
+        )
+        self._remove(connection, oldest)
+
+    def _trim_bytes(self, connection: sa.Connection) -> None:
+        while self._bytes > self._max_bytes * TRIM_TO:
+            if not self._remove(connection, sa.select(quarantine.c.id).order_by(quarantine.c.id).limit(_CHUNK)):
+                return
+
+    def _remove(self, connection: sa.Connection, chosen: sa.Select[tuple[int]]) -> int:
+        rows = connection.execute(
+            sa.select(
+                quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
+            ).where(quarantine.c.id.in_(chosen.scalar_subquery()))
+        ).all()  # fmt: skip
+        kept = self._load(connection)
+        for row in rows:
+            kept[row[1], row[2]] -= 1
+            self._bytes -= int(row[3])
+        for start in range(0, len(rows), _CHUNK):
+            ids = [row[0] for row in rows[start : start + _CHUNK]]
+            connection.execute(quarantine.delete().where(quarantine.c.id.in_(ids)))
+        return len(rows)
+
+
+def quarantine_page(
+    database: Database,
+    tenant: str | None = None,
+    device: str | None = None,
+    *,
+    reason: str | None = None,
+    before: int | None = None,
+    limit: int = 50,
+) -> list[Quarantined]:
+    """Messages in quarantine, newest first; `before` is the id of the last one of the page before."""
+    query = sa.select(quarantine).order_by(quarantine.c.id.desc()).limit(limit)
+    if tenant is not None:
+        query = query.where(quarantine.c.tenant == tenant)
+    if device is not None:
+        query = query.where(quarantine.c.device == device)
+    if reason is not None:
+        query = query.where(quarantine.c.reason == reason)
+    if before is not None:
+        query = query.where(quarantine.c.id < before)
+    with database.read() as connection:
+        return [
+            Quarantined(
+                r.id, r.tenant, r.device, r.boot_id, r.seq, r.received_at, r.reason, r.path,
+                msgspec.json.decode(r.refusals, type=list[tuple[str, str]]), r.refused, r.topic, r.size, r.body,
+            )
+            for r in connection.execute(query)
+        ]  # fmt: skip
