@@ -1,0 +1,325 @@
+"""amqtt, held to the rules of the device link. Imported by `plumbing.broker` when it starts.
+
+What amqtt 0.12 does otherwise and what is done about it here: it leaves an MQTT 5 client without an answer, deletes a
+session before it checks the secret, keeps the earlier of two connections with one id open, lets wills go anywhere,
+hands retained messages to whoever connects, never ends a silent connection, and waits for each acknowledgement of a
+subscriber. Delivery does not rest on this broker: every session is clean, nothing is kept for the absent, and what a
+subscriber does not acknowledge is not sent again.
+"""
+
+import asyncio
+import logging
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
+from amqtt.broker import Broker
+from amqtt.contexts import BrokerConfig, ListenerConfig
+from amqtt.errors import AMQTTError, MQTTError
+from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
+
+MAX_MESSAGE_BYTES = 16 * 1024 * 1024
+MAX_CONNECT_BYTES = 1024 * 1024
+MAX_UNSENT_BYTES = 64 * 1024 * 1024
+"""A subscriber that leaves more than this unread is disconnected."""
+MAX_RETAINED = 20_000
+MAX_RETAINED_BYTES = 32 * 1024 * 1024
+CONNECT_TIMEOUT_S = 10.0
+TAKE_OVER_TIMEOUT_S = 5.0
+MQTT_3_1_1 = 4
+REFUSED_VERSION, REFUSED_ACCOUNT = 1, 5
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Rules:
+    """Who may do what; each is asked with the user name."""
+
+    authenticate: Callable[[str, str], bool]
+    may_publish: Callable[[str, str], bool]
+    may_receive: Callable[[str, str], bool]
+    on_refused: Callable[[str, str], None]
+
+
+class _Refused(Exception):
+    """A connection that is not taken: the CONNACK code, and why in words."""
+
+    def __init__(self, code: int | None, words: str) -> None:
+        super().__init__(words)
+        self.code, self.words = code, words
+
+
+@dataclass(frozen=True)
+class _Connect:
+    """A CONNECT whose client id is the user name and whose session is clean."""
+
+    user: str
+    secret: str
+    packet: bytes
+
+
+def _read_text(body: bytes, at: int) -> tuple[bytes, int]:
+    if at + 2 > len(body):
+        raise _Refused(None, "a CONNECT that ends early")
+    end = at + 2 + int(struct.unpack_from("!H", body, at)[0])
+    if end > len(body):
+        raise _Refused(None, "a CONNECT that ends early")
+    return body[at + 2 : end], end
+
+
+def _text(content: bytes) -> bytes:
+    return struct.pack("!H", len(content)) + content
+
+
+def _length(n: int) -> bytes:
+    out = bytearray()
+    while True:
+        n, low = divmod(n, 128)
+        out.append(low | (128 if n else 0))
+        if not n:
+            return bytes(out)
+
+
+def _rewritten(body: bytes) -> _Connect:
+    """The CONNECT as amqtt shall see it. Raises _Refused."""
+    protocol, at = _read_text(body, 0)
+    if len(body) < at + 4 or protocol not in (b"MQTT", b"MQIsdp"):
+        raise _Refused(None, "something that is no MQTT")
+    level, flags = body[at], body[at + 1]
+    if protocol != b"MQTT" or level != MQTT_3_1_1:
+        version = {5: "5", 3: "3.1"}.get(level, f"level {level}")
+        words = f"a client that speaks MQTT {version}: this broker speaks MQTT 3.1.1 only, set the client to that"
+        raise _Refused(REFUSED_VERSION, words)
+    head, at = body[: at + 1] + bytes([flags | 0x02]) + body[at + 2 : at + 4], at + 4
+    _, at = _read_text(body, at)
+    rest = body[at:]
+    if flags & 0x04:
+        for _ in range(2):
+            _, at = _read_text(body, at)
+    if not flags & 0x80 or not flags & 0x40:
+        raise _Refused(REFUSED_ACCOUNT, "a client without user name and secret: anonymous clients are not let in")
+    user, at = _read_text(body, at)
+    secret, at = _read_text(body, at)
+    try:
+        texts = user.decode(), secret.decode()
+    except UnicodeDecodeError as problem:
+        raise _Refused(REFUSED_ACCOUNT, "a user name or secret that is no UTF-8") from problem
+    if not user:
+        raise _Refused(REFUSED_ACCOUNT, "a client with an empty user name")
+    made = head + _text(user) + rest
+    return _Connect(*texts, b"\x10" + _length(len(made)) + made)
+
+
+class _Reader(StreamReaderAdapter):
+    """Gives the rewritten CONNECT first, then what comes; ends the connection at a message that is too long."""
+
+    def __init__(self, first: bytes, reader: asyncio.StreamReader, end: Callable[[], None]) -> None:
+        super().__init__(reader)
+        self._first, self._end = first, end
+
+    async def read(self, n: int = -1) -> bytes:
+        if self._first:
+            given, self._first = self._first[:n], self._first[n:]
+            return given
+        if n > MAX_MESSAGE_BYTES:
+            log.warning("a message of %d bytes ends its connection: at most %d may pass", n, MAX_MESSAGE_BYTES)
+            self._end()
+            raise MQTTError("message too long")
+        return bytes(await self._reader.readexactly(n))
+
+
+class _Handler(BrokerProtocolHandler):
+    """One connection. Publishes pass straight through: no queue, no task waits for an acknowledgement."""
+
+    broker: "RuledBroker"
+    user: str
+    transport: asyncio.WriteTransport
+    last_id = 0
+
+    def send(self, topic: bytes, data: bytes, qos: int, retain: bool) -> None:
+        """Write a PUBLISH to the client."""
+        if self.transport.is_closing():
+            return
+        if self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
+            log.warning("%s reads too slowly: its connection ends", self.user)
+            self.transport.abort()
+            return
+        flags = 0x30 | qos << 1 | retain
+        if qos:
+            self.last_id = self.last_id % 65535 + 1
+            mid = struct.pack("!H", self.last_id)
+        else:
+            mid = b""
+        head = bytes([flags]) + _length(2 + len(topic) + len(mid) + len(data)) + _text(topic) + mid
+        self.transport.write(head + data if len(data) < 65536 else head)
+        if len(data) >= 65536:
+            self.transport.write(data)
+
+    async def handle_publish(self, publish_packet: Any) -> None:
+        """Route what the client publishes, and acknowledge it, whether it was permitted or not."""
+        topic = publish_packet.topic_name
+        if not topic or "#" in topic or "+" in topic or topic.startswith("$"):
+            log.warning("%s publishes to %r, which is no topic: its connection ends", self.user, topic)
+            self.transport.abort()
+            return
+        if publish_packet.qos == 2:
+            await super().handle_publish(publish_packet)
+            return
+        await self.broker.route(self.user, topic, bytes(publish_packet.data or b""), bool(publish_packet.retain_flag))
+        if publish_packet.qos == 1 and not self.transport.is_closing():
+            self.transport.write(b"\x40\x02" + struct.pack("!H", publish_packet.variable_header.packet_id))
+
+    async def handle_puback(self, puback: Any) -> None:
+        """Nothing waits for it."""
+
+    def handle_read_timeout(self) -> None:
+        """The client was silent for longer than it said."""
+        log.info("%s was silent for too long: its connection ends", self.user)
+        self.transport.abort()
+
+
+class RuledBroker(Broker):
+    """The broker; runs in one event loop."""
+
+    def __init__(self, host: str, port: int, rules: Rules) -> None:
+        listener = ListenerConfig(bind=f"{host}:{port}", max_connections=-1)
+        super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
+        self._rules = rules
+        self._running: dict[str, tuple[asyncio.Task[Any], asyncio.WriteTransport]] = {}
+        self._retained_bytes = 0
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        server: Any = self._servers["default"].instance
+        return int(server.sockets[0].getsockname()[1])
+
+    async def stream_connected(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
+    ) -> None:
+        """One connection from its first byte to its end."""
+        peer = writer.get_extra_info("peername")
+        try:
+            connect = await asyncio.wait_for(self._first_packet(reader), CONNECT_TIMEOUT_S)
+            if not await asyncio.to_thread(self._rules.authenticate, connect.user, connect.secret):
+                raise _Refused(REFUSED_ACCOUNT, f"{connect.user!r}: unknown, revoked, or the secret is wrong")
+        except _Refused as refusal:
+            log.warning("refused from %s: %s", peer, refusal.words)
+            if refusal.code is not None:
+                writer.write(bytes([0x20, 2, 0, refusal.code]))
+            writer.close()
+            return
+        except (TimeoutError, asyncio.IncompleteReadError, OSError):
+            writer.close()
+            return
+        user, transport = connect.user, writer.transport
+        await self.disconnect(user)
+        mine = asyncio.current_task()
+        assert mine is not None
+        self._running[user] = (mine, transport)
+        try:
+            await self._client_connected(
+                listener_name, _Reader(connect.packet, reader, transport.abort), StreamWriterAdapter(writer)
+            )
+        except OSError as problem:
+            log.info("the connection of %s broke: %s", user, problem)
+        finally:
+            transport.abort()
+            if self._running.get(user, (None,))[0] is mine:
+                del self._running[user]
+                await self._delete_session(user)
+
+    async def _first_packet(self, reader: asyncio.StreamReader) -> _Connect:
+        if await reader.readexactly(1) != b"\x10":
+            raise _Refused(None, "something that does not begin with CONNECT")
+        length = shift = 0
+        while True:
+            byte = (await reader.readexactly(1))[0]
+            length |= (byte & 127) << shift
+            shift += 7
+            if byte < 128:
+                break
+            if shift > 21:
+                raise _Refused(None, "a CONNECT of impossible length")
+        if length > MAX_CONNECT_BYTES:
+            raise _Refused(None, "a CONNECT that is too long")
+        return _rewritten(await reader.readexactly(length))
+
+    async def disconnect(self, user: str) -> None:
+        """End the user's connection, if there is one, and wait until its will is out."""
+        earlier = self._running.get(user)
+        if earlier is not None:
+            task, transport = earlier
+            transport.abort()
+            await asyncio.wait([task], timeout=TAKE_OVER_TIMEOUT_S)
+
+    async def _initialize_client_session(
+        self, reader: Any, writer: Any, remote_address: str, remote_port: int
+    ) -> tuple[_Handler, Any]:
+        handler: Any
+        session: Any
+        try:
+            handler, session = await _Handler.init_from_connect(reader, writer, self.plugins_manager)
+        except (struct.error, UnicodeDecodeError, IndexError) as problem:
+            raise AMQTTError(f"a CONNECT that cannot be read: {problem}") from problem
+        handler.broker, handler.user, handler.transport = self, session.client_id, writer._writer.transport
+        if session.will_flag and not self._rules.may_publish(session.client_id, session.will_topic):
+            session.will_flag = False
+            self._rules.on_refused(session.client_id, session.will_topic)
+        session.keep_alive = session.keep_alive * 3 // 2
+        session.parent = 0
+        return handler, session
+
+    async def _authenticate(self, session: Any, _: Any) -> bool:
+        return True
+
+    async def _topic_filtering(self, session: Any, topic: str, action: Any) -> bool:
+        """Asked by amqtt for subscriptions, and for publishes of QoS 2."""
+        if action == "publish":
+            return self._permits(session.client_id, topic)
+        return bool(action != "subscribe" or self._rules.may_receive(session.client_id, topic))
+
+    def _permits(self, user: str, topic: str) -> bool:
+        if self._rules.may_publish(user, topic):
+            return True
+        self._rules.on_refused(user, topic)
+        return False
+
+    async def route(self, user: str, topic: str, data: bytes, retain: bool) -> None:
+        """Give a message to its subscribers, and keep it where it is to be kept."""
+        if not self._permits(user, topic):
+            return
+        await self._broadcast_message(None, topic, data)
+        if retain:
+            await self.retain_message(None, topic, data, 1)
+
+    async def _broadcast_message(self, session: Any, topic: Any, data: Any, force_qos: int | None = None) -> None:
+        name, body = topic.encode(), bytes(data or b"")
+        for a_filter, subscribed in self._subscriptions.items():
+            if subscribed and self._matches(topic, a_filter):
+                for target, qos in subscribed:
+                    handler = self._get_handler(target)
+                    if isinstance(handler, _Handler) and handler.session is target:
+                        handler.send(name, body, min(qos, 1), False)
+
+    async def retain_message(self, source_session: Any, topic_name: Any, data: Any, qos: int | None = None) -> None:
+        """Keep a message for later subscribers, within bounds."""
+        before = self._retained_messages.get(topic_name)
+        kept = self._retained_bytes + len(data or b"") - (len(before.data) if before else 0)
+        if data and (kept > MAX_RETAINED_BYTES or (before is None and len(self._retained_messages) >= MAX_RETAINED)):
+            log.warning("no room for another retained message: %s is not kept", topic_name)
+            return
+        self._retained_bytes = kept
+        await super().retain_message(source_session, topic_name, data, qos)
+
+    async def _publish_retained_messages_for_subscription(self, subscription: tuple[str, int], session: Any) -> None:
+        a_filter, qos = subscription
+        handler = self._get_handler(session)
+        if not isinstance(handler, _Handler) or not any(s is session for s, _ in self._subscriptions.get(a_filter, ())):
+            return
+        for topic, kept in list(self._retained_messages.items()):
+            if self._matches(topic, a_filter):
+                handler.send(topic.encode(), bytes(kept.data), min(qos, 1), True)
