@@ -1,0 +1,99 @@
+"""The simulated pumps: what happened to them, and their readings by the demo's clock through the broker."""
+
+import threading
+from collections.abc import Callable
+from datetime import datetime, timedelta
+
+from contracts.clock import Clock
+from contracts.wire import Sample
+from forewarn.demo.facts import Facts
+from simulators.link import SimDevice, SimLink
+from simulators.pump_physics import SIGNALS, SLOT, damage
+from simulators.pumps import Fleet, Kind
+
+STEP_S = 0.05
+WORN = 0.15
+"""Damage that a technician sees when he opens the machine."""
+
+
+class Machines:
+    """Eight pumps on the demo's clock. `failed` is told of each pump that breaks down."""
+
+    def __init__(
+        self, facts: Facts, clock: Clock, mqtt: tuple[str, int], tenant: str, secrets: dict[str, str],
+        failed: Callable[[str, str, datetime], None],
+    ) -> None:  # fmt: skip
+        self._facts, self._clock, self._failed = facts, clock, failed
+        self.fleet: Fleet = facts.fleet()
+        devices = [
+            SimDevice(tenant, pump.name, secrets[pump.name], facts.there.boot_ids[pump.name], self._source(pump.name))
+            for pump in self.fleet.pumps
+        ]
+        self.link = SimLink(*mqtt, devices)
+        self._going = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def _source(self, name: str) -> Callable[[int], Sample]:
+        def sample(seq: int) -> Sample:
+            pump = self.fleet.pump(name)
+            slot = self.fleet.history_end + seq - 1
+            reading = pump.sample(slot, self._facts.events(name))
+            return Sample({s: reading[s] for s in SIGNALS}, pump.time(slot).isoformat())
+
+        return sample
+
+    def start(self) -> None:
+        """Connect, and report from now on."""
+        self.link.start()
+        self._thread = threading.Thread(target=self._run, name="pumps", daemon=True)
+        self._thread.start()
+
+    def _run(self) -> None:
+        told = {fact.pump for fact in self._facts.there.facts if fact.kind == Kind.FAILED}
+        while not self._going.wait(STEP_S):
+            now = self._clock.now()
+            for pump in self.fleet.pumps:
+                self.link.advance(pump.name, max(0, pump.slot(now) - self.fleet.history_end + 1))
+                broke = pump.failed_at(self._facts.events(pump.name))
+                if broke is not None and broke <= now and pump.name not in told:
+                    told.add(pump.name)
+                    self._facts.add(pump.name, broke, Kind.FAILED)
+                    part = next(w.component for w in pump.wears if pump.time(w.fails) == broke)
+                    self._failed(pump.name, part, broke)
+
+    def stop(self) -> None:
+        """Stop making readings; what is on its way is settled first, as far as that is quick."""
+        self._going.set()
+        if self._thread:
+            self._thread.join()
+        self.link.drained(10.0)
+        self.link.stop()
+
+    def stopped(self, name: str, at: datetime) -> None:
+        """A technician switched the pump off."""
+        self._facts.add(name, self._next_slot(name, at), Kind.STOPPED)
+
+    def mended(self, name: str, component: str, at: datetime, replaced: bool) -> None:
+        """The technician is done; a replaced part is as new."""
+        slot = self._next_slot(name, at)
+        if replaced:
+            self._facts.add(name, slot, Kind.REPAIRED, component)
+        self._facts.add(name, slot + SLOT, Kind.STARTED)
+
+    def _next_slot(self, name: str, at: datetime) -> datetime:
+        """The first slot that is not reported yet: nothing changes the past."""
+        pump = self.fleet.pump(name)
+        return pump.time(max(pump.slot(at), pump.slot(self._clock.now())) + 1)
+
+    def worn(self, name: str, component: str, at: datetime) -> bool:
+        """What a technician sees when he opens the pump at `at`."""
+        pump = self.fleet.pump(name)
+        day, row = divmod(pump.slot(at), timedelta(days=1) // SLOT)
+        before = tuple(e for e in self._facts.events(name) if e.kind is not Kind.REPAIRED or e.at < at)
+        return bool(damage(pump, component, day, before)[row] > WORN)
+
+    def wear_another(self, index: int, start: datetime) -> str:
+        """Let the bearing of another pump begin to wear; returns its name."""
+        self._facts.wear(index, start)
+        self.fleet = self._facts.fleet()
+        return self.fleet.pumps[index].name
