@@ -78,19 +78,11 @@ class Unit:
 
     def insert_new(self, table: sa.Table, **values: Any) -> bool:
         """Insert unless a unique key forbids it; whether it was inserted."""
-        if self.connection.dialect.name == "postgresql":
-            from sqlalchemy.dialects import postgresql
+        from sqlalchemy.dialects import postgresql, sqlite
 
-            done = self.connection.execute(
-                postgresql.insert(table).values(tenant=self.tenant, **values).on_conflict_do_nothing()
-            )
-        else:
-            from sqlalchemy.dialects import sqlite
-
-            done = self.connection.execute(
-                sqlite.insert(table).values(tenant=self.tenant, **values).on_conflict_do_nothing()
-            )
-        return done.rowcount == 1
+        insert = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
+        statement = insert(table).values(tenant=self.tenant, **values).on_conflict_do_nothing()
+        return self.connection.execute(statement.returning(table.c.tenant)).first() is not None
 
     def update(self, table: sa.Table, keys: Mapping[str, Any], **values: Any) -> None:
         """Update rows of the tenant by key; a table with a version counts it up."""
