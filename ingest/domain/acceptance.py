@@ -72,7 +72,7 @@ def judge(
     return out
 
 
-def _value(name: str, value: object, units: dict[str, Any], signals: Signals) -> float | None | Reason:
+def _value(name: str, value: object, units: dict[str, Any], signals: Signals) -> float | Reason | None:
     signal = signals.get(name)
     if signal is None:
         return "unknown_signal" if is_name(name) else "malformed"

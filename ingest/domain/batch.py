@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from numpy.typing import NDArray
 
 from contracts.points import DeviceRows
 from contracts.wire import Reason
@@ -277,9 +278,9 @@ class Batch:
                 group.t_us = []
             return
         table = np.array([row for _, group in members for row in group.values], dtype=np.float64)
-        if plan.scale is not None:
-            table = table * plan.scale + plan.shift
-        inside = (table >= plan.low) & (table <= plan.high)
+        if plan.conversion is not None:
+            table = table * plan.conversion[0] + plan.conversion[1]
+        inside: NDArray[np.bool_] = (table >= plan.low) & (table <= plan.high)
         checked: list[list[float | bool | None]] = table.tolist()
         start = 0
         if bool(inside.all()):
@@ -289,13 +290,11 @@ class Batch:
                 start += len(group.t_us)
             return
         absent = np.isnan(table)
-        good = (inside | absent).all(axis=1)
-        whole = inside.all(axis=1).tolist()
+        good: list[bool] = np.all(inside | absent, axis=1).tolist()
+        whole: list[bool] = np.all(inside, axis=1).tolist()
         for delta, group in members:
             n = len(group.t_us)
-            self._sort_out(
-                delta, group, checked[start : start + n], good[start : start + n].tolist(), whole[start : start + n]
-            )
+            self._sort_out(delta, group, checked[start : start + n], good[start : start + n], whole[start : start + n])
             start += n
 
     def _sort_out(

@@ -21,9 +21,8 @@ class Plan:
     names: list[str]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    scale: NDArray[np.float64] | None
-    """None = all are in the model's own units."""
-    shift: NDArray[np.float64] | None
+    conversion: tuple[NDArray[np.float64], NDArray[np.float64]] | None
+    """(scale, shift); None = all are in the model's own units."""
 
 
 class Signals:
@@ -91,6 +90,7 @@ class Signals:
             names=list(names),
             low=np.array([s.low for s in signals]),
             high=np.array([s.high for s in signals]),
-            scale=np.array([c[0] for c in conversions]) if changed else None,
-            shift=np.array([c[1] for c in conversions]) if changed else None,
+            conversion=(np.array([c[0] for c in conversions]), np.array([c[1] for c in conversions]))
+            if changed
+            else None,
         )

@@ -63,6 +63,12 @@ class Access:
         self._refresh(LOOK_EVERY_S)
         return username in self._accounts and rights.may_receive(self._accounts[username], filter_)
 
+    def refresh(self) -> set[str]:
+        """Look at the registry now; returns accounts that are gone, or whose secret is another one."""
+        before = self._passwords
+        self._refresh(0.0)
+        return {name for name, kept in before.items() if self._passwords.get(name) != kept}
+
     def _refresh(self, after_s: float) -> None:
         if self._system.monotonic() - self._looked < after_s:
             return

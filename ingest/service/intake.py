@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from contracts import topics, wire
 from contracts.asset_model import AssetModel
 from contracts.clock import Clocks
-from contracts.points import Block, DeviceRows, TelemetryStore, encode_block
+from contracts.points import Block, DeviceRows, encode_block
 from contracts.points import Refused as PointRefused
 from contracts.records import BLOCKS
 from contracts.units import Units
@@ -47,6 +47,14 @@ class Delivery(Protocol):
     def topic(self) -> str: ...
     @property
     def body(self) -> bytes: ...
+
+
+class Store(Protocol):
+    """The part of contracts.points.TelemetryStore that ingest uses."""
+
+    def write(self, rows: list[DeviceRows]) -> list[PointRefused]:
+        """Write all rows; returns what the store refuses for ever. Raises StoreUnreachable."""
+        ...
 
 
 class Publish(Protocol):
@@ -91,7 +99,7 @@ class Intake:
         self,
         *,
         database: Database,
-        store: TelemetryStore,
+        store: Store,
         clocks: Clocks,
         system: SystemClock,
         models: Callable[[str], AssetModel | None],

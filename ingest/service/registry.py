@@ -111,9 +111,10 @@ def add_device(
     if not is_name(model) or (models is not None and models(model) is None):
         raise UnknownModel("model", model, "there is no asset model of this name")
     user = account_of(tenant, name) if username is None else username
-    if username is not None and username != account_of(tenant, name):
-        if not _USERNAME.fullmatch(username) or set(username) & set("/:+#%") or username in SERVICES:
-            raise BadName("username", username, f"must be {USERNAME_RULE}")
+    if user != account_of(tenant, name) and (
+        not _USERNAME.fullmatch(user) or set(user) & set("/:+#%") or user in SERVICES
+    ):
+        raise BadName("username", user, f"must be {USERNAME_RULE}")
     secret, kept = _fresh_secret()
     with database.write() as connection:
         lock(connection, "ingest:registry")

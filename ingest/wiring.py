@@ -1,0 +1,207 @@
+"""Puts ingest together and runs it: the network thread reads, one writer thread takes."""
+
+import logging
+import threading
+from collections.abc import Callable, Sequence
+
+from plumbing.ucum import Ucum
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+
+from contracts import topics
+from contracts.points import StoreUnreachable
+from ingest.adapters.inbox import Inbox
+from ingest.domain.rights import INGEST
+from ingest.service.access import Access
+from ingest.service.book import Superseded
+from ingest.service.intake import Intake, Limits
+from ingest.service.quarantine import Quarantine
+from ingest.settings import Settings
+from plumbing.mqtt import Incoming, MqttLink
+from plumbing.runtime import Shared
+
+ACCESS_EVERY_S = 0.5
+IDLE_S = 0.1
+FIRST_WAIT_S = 0.5
+LONGEST_WAIT_S = 15.0
+logger = logging.getLogger(__name__)
+
+
+class IngestService:
+    """A running ingest: plumbing.runtime.Service."""
+
+    name = "ingest"
+
+    def __init__(self, settings: Settings, shared: Shared) -> None:
+        self._settings, self._monotonic = settings, shared.system.monotonic
+        self._inbox = Inbox(settings.queue_bytes, shared.system.monotonic)
+        self._link = MqttLink(
+            settings.mqtt_url,
+            INGEST,
+            subscribe=[topics.topic("+", "+", kind) for kind in topics.UP],
+            on_connect=lambda: None,
+            on_message=self._inbox.put,
+            manual_ack=True,
+            clean=False,
+        )
+        self.intake = Intake(
+            database=shared.database,
+            store=shared.store,
+            clocks=shared.clocks,
+            system=shared.system,
+            models=shared.models,
+            units=Ucum(),
+            publish=self._link.publish,
+            limits=Limits(settings.future_seconds, settings.late_seconds),
+            quarantine=Quarantine(settings.quarantine_a_device, settings.quarantine_bytes),
+        )
+        self._stopping = threading.Event()
+        self._writer: threading.Thread | None = None
+        self._trouble = ""
+
+    def start(self) -> None:
+        """Connect and begin to take; returns at once."""
+        self.intake.claim()
+        self._link.start()
+        self._writer = threading.Thread(target=self._run, name="ingest writer", daemon=True)
+        self._writer.start()
+
+    def stop(self) -> None:
+        """Take what has arrived, acknowledge it, disconnect."""
+        self._stopping.set()
+        self._inbox.close()
+        if self._writer:
+            self._writer.join()
+        self._link.stop()
+
+    def healthy(self) -> str:
+        """Empty when well."""
+        if self._writer is None or not self._writer.is_alive():
+            return self._trouble or "not running"
+        return self._trouble or self._link.problem
+
+    def figures(self) -> dict[str, int]:
+        """For the metrics page."""
+        messages, size = self._inbox.waiting
+        return {
+            "messages": self.intake.taken_messages,
+            "samples": self.intake.taken_values,
+            "waiting_messages": messages,
+            "waiting_bytes": size,
+            "reader_waits": self._inbox.blocked,
+        }
+
+    def _run(self) -> None:
+        settings = self._settings
+        while True:
+            block = self._inbox.take(settings.block_bytes, settings.block_seconds, IDLE_S)
+            if not block and self._stopping.is_set():
+                return
+            try:
+                if block and not self._take(block):
+                    return
+                self.intake.answer()
+            except Superseded as taken_over:
+                self._trouble = str(taken_over)
+                logger.error("%s: this one stops", taken_over)
+                self._inbox.close()
+                return
+            except Exception:
+                logger.exception("a round of ingest failed")
+
+    def _take(self, block: Sequence[Incoming]) -> bool:
+        """Take a block whatever is in it; False when told to stop before the stores took it."""
+        wait = FIRST_WAIT_S
+        while True:
+            try:
+                self.intake.take(block)
+            except Superseded:
+                raise
+            except StoreUnreachable as failure:
+                self._note(f"the telemetry store does not answer: {failure}")
+            except (OperationalError, InterfaceError) as failure:
+                self._note(f"the database does not answer: {failure.orig}")
+            except DBAPIError as failure:
+                if not failure.connection_invalidated:
+                    return self._halve(block, failure)
+                self._note(f"the connection to the database broke: {failure.orig}")
+            except Exception as failure:
+                logger.exception("a block of %d messages could not be taken", len(block))
+                return self._halve(block, failure)
+            else:
+                if self._trouble:
+                    logger.info("well again")
+                    self._trouble = ""
+                self._link.acknowledge(block)
+                return True
+            if self._stopping.wait(wait):
+                # not acknowledged: the broker and the devices still have it
+                return False
+            wait = min(wait * 2, LONGEST_WAIT_S)
+
+    def _halve(self, block: Sequence[Incoming], failure: Exception) -> bool:
+        if len(block) > 1:
+            half = len(block) // 2
+            return self._take(block[:half]) and self._take(block[half:])
+        (message,) = block
+        logger.error("a message on %r cannot be taken and is put aside: %s", message.topic, failure)
+        try:
+            self.intake.quarantine_alone(message, type(failure).__name__)
+        except Superseded:
+            raise
+        except (OperationalError, InterfaceError):
+            return not self._stopping.wait(FIRST_WAIT_S) and self._take(block)
+        except Exception:
+            logger.exception("a message on %r cannot even be put aside", message.topic)
+        self._link.acknowledge(block)
+        return True
+
+    def _note(self, trouble: str) -> None:
+        if not self._trouble:
+            logger.warning("%s; trying again", trouble)
+        self._trouble = trouble
+
+
+class AccessWatch:
+    """Keeps `access` fresh, and ends the connections of accounts that were revoked: plumbing.runtime.Service.
+
+    `disconnect` ends an account's connection at the embedded broker.
+    """
+
+    name = "access"
+
+    def __init__(self, access: Access, disconnect: Callable[[str], None]) -> None:
+        self._access, self._disconnect = access, disconnect
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+
+    def start(self) -> None:
+        """Begin to watch."""
+        self._access.refresh()
+        self._thread = threading.Thread(target=self._run, name="access", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End."""
+        self._stopping.set()
+        if self._thread:
+            self._thread.join()
+
+    def healthy(self) -> str:
+        """Empty when well."""
+        return self._trouble if self._thread and self._thread.is_alive() else "not running"
+
+    def _run(self) -> None:
+        while not self._stopping.wait(ACCESS_EVERY_S):
+            try:
+                for username in self._access.refresh():
+                    self._disconnect(username)
+                self._trouble = ""
+            except Exception as failure:
+                logger.exception("the registry could not be read")
+                self._trouble = f"the registry could not be read: {failure}"
+
+
+def build(settings: Settings, shared: Shared) -> IngestService:
+    """Ingest on what this process shares."""
+    return IngestService(settings, shared)
