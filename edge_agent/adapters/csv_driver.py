@@ -25,9 +25,9 @@ FULL_S = 0.5
 POLL_S = 0.1
 """Rows that are due within this time share a transaction."""
 _SEPARATORS = ",;\t|"
-_OPENERS: dict[str, Callable[[Path], IO[bytes]]] = {
-    ".xz": lambda path: cast(IO[bytes], lzma.LZMAFile(path)),
-    ".gz": lambda path: cast(IO[bytes], gzip.GzipFile(path)),
+_PACKED: dict[str, Callable[[Path], IO[bytes]]] = {
+    ".xz": cast(Callable[[Path], IO[bytes]], lzma.LZMAFile),
+    ".gz": cast(Callable[[Path], IO[bytes]], gzip.GzipFile),
 }
 _BROKEN = (OSError, EOFError, lzma.LZMAError)
 
@@ -112,7 +112,7 @@ class CsvDriver:
             self._file = None
 
     def _cut_short(self) -> str:
-        if self._path.suffix in _OPENERS or self._path.stat().st_size >= self._read_to:
+        if self._path.suffix in _PACKED or self._path.stat().st_size >= self._read_to:
             return ""
         return f"{self._path} is shorter than what was read of it: it was replaced"
 
@@ -120,8 +120,8 @@ class CsvDriver:
         return (self._since or 0.0) + self._taken / self._rate
 
     def _open(self) -> IO[bytes]:
-        opener = _OPENERS.get(self._path.suffix)
-        self._file = opener(self._path) if opener else self._path.open("rb")
+        packed = _PACKED.get(self._path.suffix)
+        self._file = packed(self._path) if packed else self._path.open("rb")
         line = self._file.readline()
         self._read_to = len(line)
         head = line.decode("utf-8-sig", errors="replace").rstrip("\r\n")
@@ -177,7 +177,7 @@ class CsvDriver:
 
     def _stands_still(self, end: int, now: float) -> bool:
         """Whether the file ended here a second ago already."""
-        if self._path.suffix in _OPENERS:
+        if self._path.suffix in _PACKED:
             return True
         if self._still[0] != end:
             self._still = (end, now)

@@ -65,3 +65,13 @@ class Ranges:
         """The number before the next range after n; None where no range follows."""
         i = bisect_right(self._firsts, n)
         return self._firsts[i] - 1 if i < len(self._firsts) else None
+
+    def outside(self, a: int, b: int) -> list[Range]:
+        """The parts of a..b that are not in."""
+        out = []
+        while (a := self.past(a)) <= b:
+            end = self.run_end(a)
+            until = b if end is None else min(b, end)
+            out.append((a, until))
+            a = until + 1
+        return out

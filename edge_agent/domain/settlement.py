@@ -4,7 +4,7 @@ Pure: time comes in as monotonic seconds. The other half is ingest's; tests/edge
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from edge_agent.domain.ranges import Range, Ranges
 
@@ -14,6 +14,8 @@ PATIENCE_WITH_GAP_S = 1.0
 """The same, when numbers above it are settled: something between was lost."""
 PATIENCE_AFTER_S = (20.0, 40.0, 60.0)
 """Pauses between further questions; the last one stays."""
+MOST_QUESTIONS = 32
+"""Unanswered states that are remembered."""
 GIVE_UPS_EVERY_S = 1.0
 """Ranges given up in quick succession share a state."""
 
@@ -31,6 +33,19 @@ class Heard:
     resend: tuple[Range, ...] = ()
     asked: tuple[Range, ...] = ()
     restored: bool = False
+
+
+@dataclass(slots=True)
+class _Question:
+    """A state that went out and may still be answered.
+
+    `last` is the newest number that it named, `mark` the newest that had been sent before it, `resent` what was sent
+    again since: its answer cannot know of that yet.
+    """
+
+    last: int
+    mark: int
+    resent: Ranges = field(default_factory=Ranges)
 
 
 class Settlement:
@@ -56,8 +71,8 @@ class Settlement:
         self._owed: float | None = None
         """From when on a state must go out, whatever stands still."""
         self._stated = float("-inf")
-        self._mark: int | None = None
-        """Newest number sent before the state that waits for its `ask`."""
+        self._questions: list[_Question] = []
+        """States without an answer on this connection, oldest first."""
         self._since: float | None = None
         """Since when something is unsettled and `through` stands still."""
         self._asked = 0
@@ -76,7 +91,8 @@ class Settlement:
 
     def connected(self, now: float) -> None:
         """A new connection: nothing goes out before the answer to a state."""
-        self._open, self._owed, self._mark = False, now, None
+        self._open, self._owed = False, now
+        self._questions.clear()
         self._asked = 0
         self._since = now
 
@@ -105,7 +121,7 @@ class Settlement:
         elif not self._open:
             self._since = now
         self._owed, self._stated = None, now
-        self._mark = self.next - 1
+        self._questions = [*self._questions[-MOST_QUESTIONS + 1 :], _Question(self._last, self.next - 1)]
 
     def room(self) -> int:
         """How many numbers may be sent now."""
@@ -148,8 +164,32 @@ class Settlement:
             self._since = None
             self._asked = 0
         asked = tuple(ask)
-        if not asked or self._mark is None:
+        question = self._answered_by(through, ranges, asked)
+        if question is None:
             return Heard(moved or grown)
-        mark, self._mark = self._mark, None
-        cut = ((max(a, self.through + 1), min(b, mark)) for a, b in asked)
-        return Heard(moved or grown, tuple((a, b) for a, b in cut if a <= b), asked)
+        resend = [
+            part for a, b in asked for part in question.resent.outside(max(a, self.through + 1), min(b, question.mark))
+        ]
+        for later in self._questions:
+            for a, b in resend:
+                later.resent.add(a, b)
+        return Heard(moved or grown, tuple(resend), asked)
+
+    def _answered_by(self, through: int, settled: Ranges, ask: tuple[Range, ...]) -> _Question | None:
+        """The state that this message answers with an `ask`.
+
+        Messages name no state, but an answer names all of its state's numbers: up to `last` each is settled or asked
+        for. So a delayed answer is not taken for one to a later state, before which more had been sent.
+        """
+        if not ask:
+            self._questions = [q for q in self._questions if settled.past(through + 1) <= q.last]
+            return None
+        top = max(b for _, b in ask)
+        open_ones = [i for i, q in enumerate(self._questions) if q.last >= top]
+        if not open_ones:
+            return None
+        exact = [i for i in open_ones if settled.past(top + 1) > self._questions[i].last]
+        chosen = (exact or open_ones)[0]
+        question = self._questions[chosen]
+        del self._questions[: chosen + 1]
+        return question
