@@ -8,6 +8,7 @@ with an intensity by the number of independent windows).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -90,14 +91,21 @@ class Baseline:
         """What the symptoms should be (n, k); NaN in unknown regimes."""
         known = np.maximum(regime, 0)
         x = np.nan_to_num((features - self.x_mean) / self.x_scale)
-        out = self.centre[known] + (x[:, :, None] * self.slopes[known]).sum(1)
+        out: Array = self.centre[known] + (x[:, :, None] * self.slopes[known]).sum(1)
         out[regime == UNKNOWN] = np.nan
         return out
 
     def residual(self, symptoms: Array, expected: Array, regime: NDArray[np.int64]) -> Array:
         """Deviation from the expected in robust sigmas (n, k); NaN where there is no reading or no usable signal."""
-        out = (symptoms - expected) / self.scale[np.maximum(regime, 0)] - self.offset
+        out: Array = (symptoms - expected) / self.scale[np.maximum(regime, 0)] - self.offset
         out[:, ~self.usable] = np.nan
+        return out
+
+    def plain(self, symptoms: Array, regime: NDArray[np.int64]) -> Array:
+        """Deviation from the regime's usual value without compensation, in robust sigmas (n, k)."""
+        known = np.maximum(regime, 0)
+        out: Array = (symptoms - self.plain_centre[known]) / self.plain_scale[known]
+        out[regime == UNKNOWN] = np.nan
         return out
 
     def shifted(self, signals: Sequence[int], offset: Array, spread: Array) -> "Baseline":
@@ -111,15 +119,15 @@ class Baseline:
 
 def fit(training: Training, layout: Layout) -> Baseline:
     """Fit a baseline and calibrate it block by block."""
-    base = _fit_core(training, layout)
+    base = fit_core(training, layout)
     held_out = []
     bounds = np.linspace(0, len(training), BLOCKS + 1).astype(int)
-    for a, b in zip(bounds, bounds[1:], strict=False):
+    for a, b in pairwise(bounds.tolist()):
         block = np.zeros(len(training), dtype=bool)
         block[a:b] = True
         if b - a < layout.settings.window_samples or len(training) - (b - a) < 2 * layout.settings.window_samples:
             continue
-        held_out.append(raw_scores(_fit_core(training.take(~block), layout), training.take(block), layout))
+        held_out.append(raw_scores(fit_core(training.take(~block), layout), training.take(block), layout))
     scores = np.concatenate(held_out) if held_out else np.zeros(0)
     if not np.isfinite(scores).any():
         scores = raw_scores(base, training, layout)
@@ -184,7 +192,8 @@ def _residuals(base: Baseline, training: Training) -> Array:
     return base.residual(training.symptoms, base.expected(training.features, regime), regime)
 
 
-def _fit_core(training: Training, layout: Layout) -> Baseline:
+def fit_core(training: Training, layout: Layout) -> Baseline:
+    """Fit a baseline without calibration (`limit` is 1) and without the path's noise."""
     settings = layout.settings
     n, k = training.symptoms.shape
     regimes = learn_regimes(training.levels, tuple(layout.spans[i] for i in layout.regimes))
@@ -309,7 +318,7 @@ def _band(means: Array) -> Array:
     return np.stack([low - slack, high + slack])
 
 
-def path_noise(z: Array, segment: NDArray[np.int64], step: int) -> tuple[Array, float]:
+def path_noise(z: Array, step: int) -> tuple[Array, float]:
     """Variance of path steps (means of `step` rows) about zero, per signal and of their median, widened by NOISE and
     by the correlation from step to step."""
     usable = np.isfinite(z).any(0)

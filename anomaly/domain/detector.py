@@ -35,6 +35,8 @@ class Scores:
     value: Array
     expected: Array
     """(n, k), in the signal's unit."""
+    plain: Array
+    """(n, k): deviation from the regime's usual value without compensation, sigmas."""
     why: NDArray[np.int8]
     running_hours: Array
     """(n,): running time so far."""
@@ -133,7 +135,7 @@ class WindowDetector:
                 self._fit()
                 fitted = True
             at = to
-        return _joined(pieces, len(self.layout.symptoms), fitted)
+        return joined(pieces, len(self.layout.symptoms), fitted)
 
     def score(self, t_us: int, values: Array) -> float | None:
         s = self.state
@@ -247,7 +249,7 @@ class WindowDetector:
         base = fit(training, self.layout)
         z = healthy_residuals(base, training)
         step = max(1, round(self.layout.settings.window_samples / 6))
-        noise, index_noise = path_noise(z, training.segment, step)
+        noise, index_noise = path_noise(z, step)
         self.take(with_noise(base, noise, index_noise))
 
     def _unscored(self, rows: Followed, at: int, to: int) -> Scores:
@@ -256,7 +258,7 @@ class WindowDetector:
         nothing = np.full((n, k), np.nan)
         return Scores(
             rows.t_us[at:to], np.full(n, np.nan), np.zeros((n, k)), nothing, nothing, rows.symptoms[at:to], nothing,
-            why, rows.running_hours[at:to],
+            nothing, why, rows.running_hours[at:to],
         )  # fmt: skip
 
     def _score(self, rows: Followed, at: int, to: int) -> Scores:
@@ -291,7 +293,10 @@ class WindowDetector:
             self._remember(rows, slice(at, to), ~(score > settings.threshold))
         if self._adapts() and not s.frozen and n and score[0] <= settings.threshold:
             self._adapt(means[0], float(rows.step_hours[at]))
-        return Scores(rows.t_us[at:to], score, parts, means, z, symptoms, expected, why, rows.running_hours[at:to])
+        return Scores(
+            rows.t_us[at:to], score, parts, means, z, symptoms, expected, base.plain(symptoms, regime), why,
+            rows.running_hours[at:to],
+        )  # fmt: skip
 
     def _adapt(self, mean: Array, step_hours: float) -> None:
         s, settings = self.state, self.layout.settings
@@ -337,23 +342,27 @@ def healthy_residuals(base: Baseline, training: Training) -> Array:
     return base.residual(training.symptoms, base.expected(training.features, regime), regime)
 
 
-def _joined(pieces: list[Scores], k: int, fitted: bool) -> Scores:
-    if len(pieces) == 1 and not fitted:
-        return pieces[0]
-    empty = np.zeros((0, k))
-
-    def rows(name: str) -> Array:
-        return np.concatenate([getattr(p, name) for p in pieces]) if pieces else empty
-
+def joined(pieces: list[Scores], k: int, fitted: bool = False) -> Scores:
+    """Scores of rows that came in pieces."""
+    if len(pieces) == 1:
+        return replace(pieces[0], fitted=fitted or pieces[0].fitted)
+    empty, none = np.zeros((0, k)), np.zeros(0)
     if not pieces:
-        none = np.zeros(0)
-        return Scores(
-            np.zeros(0, dtype=np.int64), none, empty, empty, empty, empty, empty, np.zeros(0, dtype=np.int8), none
-        )
+        times, whys = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int8)
+        return Scores(times, none, empty, empty, empty, empty, empty, empty, whys, none)
     return Scores(
-        np.concatenate([p.t_us for p in pieces]), rows("score"), rows("parts"), rows("means"), rows("residual"),
-        rows("value"), rows("expected"), np.concatenate([p.why for p in pieces]), rows("running_hours"), fitted,
-    )  # fmt: skip
+        np.concatenate([p.t_us for p in pieces]),
+        np.concatenate([p.score for p in pieces]),
+        np.concatenate([p.parts for p in pieces]),
+        np.concatenate([p.means for p in pieces]),
+        np.concatenate([p.residual for p in pieces]),
+        np.concatenate([p.value for p in pieces]),
+        np.concatenate([p.expected for p in pieces]),
+        np.concatenate([p.plain for p in pieces]),
+        np.concatenate([p.why for p in pieces]),
+        np.concatenate([p.running_hours for p in pieces]),
+        fitted or any(p.fitted for p in pieces),
+    )
 
 
 DETECTORS: dict[str, Measure] = {"mahalanobis": distance, "fleet-index": index}

@@ -1,0 +1,267 @@
+"""The watch over one machine: detector, alarm, path and forecasts; one state, whatever the rows are cut into."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.domain.alarm import AlarmMachine, Change
+from anomaly.domain.baseline import Baseline
+from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, joined
+from anomaly.domain.diagnosis import Diagnosis, diagnose
+from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
+from anomaly.domain.forecast import Forecast, forecast_of, shares
+from anomaly.domain.health import course_of, health_of, level_now
+from anomaly.domain.layout import Array, Layout, layout_of
+from contracts.asset_model import AssetModel
+
+WEEK_HOURS = 168.0
+SWITCH_AFTER = 6
+"""Another component takes over an alarm after it was the more probable one in so many forecasts in a row."""
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmChanged:
+    """An alarm was raised or cleared by the scores, or ended for another reason."""
+
+    change: Change
+    at_us: int
+    raised_us: int
+    score: float
+    component: str
+    parts: tuple[tuple[str, float], ...]
+    """Signals and their share, strongest first."""
+    reason: str = ""
+
+
+@dataclass
+class Path:
+    """Steps of the degradation path: means of the residuals over `every_hours` of running."""
+
+    hours: list[float] = field(default_factory=list)
+    z: list[Array] = field(default_factory=list)
+    open_rows: list[Array] = field(default_factory=list)
+
+    def add(self, hours: float, z: Array, every: float, keep: int) -> None:
+        """Take one row at so many running hours."""
+        self.open_rows.append(z)
+        if self.hours and hours - self.hours[-1] < EARLY * every:
+            return
+        self.hours.append(hours)
+        rows = np.array(self.open_rows)
+        ok = np.isfinite(rows)
+        counts = ok.sum(0)
+        self.z.append(np.where(counts > 0, np.where(ok, rows, 0.0).sum(0) / np.maximum(counts, 1), np.nan))
+        self.open_rows = []
+        del self.hours[:-keep], self.z[:-keep]
+
+
+@dataclass
+class Memory:
+    """All that a watch remembers; the detector's state is inside."""
+
+    detector: State
+    alarm: AlarmMachine = field(default_factory=AlarmMachine)
+    path: Path = field(default_factory=Path)
+    recent: list[tuple[Array, Array, Array]] = field(default_factory=list)
+    """Newest scored rows: value, expected, plain deviation."""
+    first_us: int = -1
+    newest_us: int = -1
+    duty: float = 1.0
+    """Share of the time that it runs."""
+    last_forecast_us: int = -1
+    component: str = ""
+    rival: str = ""
+    rival_count: int = 0
+    score: float | None = None
+    why: int = Why.LEARNING
+    means: Array = field(default_factory=lambda: np.zeros(0))
+    forecasts: int = 0
+    """Of the standing alarm."""
+
+
+Event = AlarmChanged | Forecast
+
+
+class Watch:
+    """Watches one machine of a model."""
+
+    def __init__(self, model: AssetModel, memory: Memory | None = None, layout: Layout | None = None) -> None:
+        self.model = model
+        self.layout = layout or layout_of(model)
+        self.memory = memory or Memory(State(Follower.of(self.layout)))
+        self.detector: WindowDetector = detector_of(self.layout, self.memory.detector)
+
+    @property
+    def path_steps(self) -> int:
+        """Number of steps of the path that are kept."""
+        return max(10, round(self.model.prognosis.history_hours / self.model.prognosis.every_hours))
+
+    def feed(self, t_us: NDArray[np.int64], values: Array) -> tuple[Scores, list[Event]]:
+        """Take rows in time order (columns as `layout.signals`); what happened, in order."""
+        settings = self.layout.settings
+        if settings.adapt_hours <= 0 and settings.adapt_samples <= 0 and self.detector.baseline is not None:
+            scores = self.detector.feed(t_us, values)
+            return scores, self._judge(scores)
+        all_scores: list[Scores] = []
+        events: list[Event] = []
+        for i in range(len(t_us)):
+            self.memory.detector.frozen = self.memory.alarm.raised
+            scores = self.detector.feed(t_us[i : i + 1], values[i : i + 1])
+            all_scores.append(scores)
+            events += self._judge(scores)
+        return joined(all_scores, len(self.layout.symptoms)), events
+
+    def begin(self, baseline: Baseline) -> None:
+        """Use a baseline that was fitted outside (a fleet's); the healthy record becomes the path's beginning."""
+        m, training = self.memory, self.detector.training()
+        self.detector.take(baseline)
+        regime = baseline.regimes.of(training.levels)
+        expected = baseline.expected(training.features, regime)
+        z, plain = baseline.residual(training.symptoms, expected, regime), baseline.plain(training.symptoms, regime)
+        n, now = len(training), m.detector.follower.running_hours
+        step = m.detector.learn_hours / max(1, n - 1)
+        for i in range(n):
+            if np.isfinite(expected[i]).any():
+                m.recent.append((training.symptoms[i], expected[i], plain[i]))
+                m.path.add(now - (n - 1 - i) * step, z[i], self.model.prognosis.every_hours, self.path_steps)
+        del m.recent[: -self.layout.settings.window_samples]
+
+    def shelve(self, start_us: int, until_us: int, why: str) -> None:
+        """Somebody works on the machine."""
+        self.memory.alarm.shelve(start_us, until_us, why)
+
+    def unshelve(self, at_us: int) -> bool:
+        """The work is over before its time; False if there was none."""
+        return self.memory.alarm.unshelve(at_us)
+
+    def replaced(self, component: str, at_us: int) -> list[Event]:
+        """A component was replaced: a new baseline for its signals; windows, trend and forecasts restart."""
+        m = self.memory
+        found = self.model.components.get(component)
+        signals = sorted({s.signal for mode in found.modes for s in mode.symptoms} if found else set())
+        self.detector.replaced([self.layout.symptoms.index(s) for s in signals if s in self.layout.symptoms])
+        raised_us = m.alarm.raised_us
+        score, parts = m.score or 0.0, self._shares(m.means)
+        old = m.component
+        m.path, m.recent, m.last_forecast_us, m.forecasts = Path(), [], -1, 0
+        m.component = m.rival = ""
+        m.rival_count, m.score, m.why = 0, None, Why.LEARNING
+        change = m.alarm.restart(at_us)
+        if change is None or raised_us is None:
+            return []
+        return [AlarmChanged(change, at_us, raised_us, score, old, parts, "the component was replaced")]
+
+    def _judge(self, scores: Scores) -> list[Event]:
+        m, settings = self.memory, self.layout.settings
+        events: list[Event] = []
+        base = self.detector.baseline
+        for i, t in enumerate(scores.t_us.tolist()):
+            why = int(scores.why[i])
+            self._note_time(t, why)
+            m.why = why
+            if why in (Why.SCORED, Why.FILLING, Why.NO_SIGNAL) and base is not None:
+                self._note_row(scores, i)
+            if why == Why.FILLING:
+                m.alarm.interrupted()
+            score = float(scores.score[i]) if why == Why.SCORED else None
+            m.score = score
+            if score is None:
+                continue
+            m.means = scores.means[i]
+            raised_us = m.alarm.raised_us
+            change = m.alarm.step(t, score, settings)
+            if change is Change.RAISED:
+                raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
+                ranked = self._diagnose(scores.means[i])
+                m.component = ranked[0].mode.component if ranked else ""
+                m.rival, m.rival_count = "", 0
+            if change is not None and raised_us is not None:
+                events.append(AlarmChanged(change, t, raised_us, score, m.component, self._shares(scores.means[i])))
+            if m.alarm.raised and not m.alarm.shelved(t) and self._due(t):
+                m.last_forecast_us = t
+                made = self._forecast(t, score, scores.means[i])
+                if made is not None:
+                    m.forecasts += 1
+                    events.append(made)
+        return events
+
+    def _note_time(self, t: int, why: int) -> None:
+        m = self.memory
+        if m.first_us < 0:
+            m.first_us = m.newest_us = t
+            return
+        lasted = (t - m.newest_us) / HOUR_US
+        if lasted > 0:
+            share = lasted / min(max((t - m.first_us) / HOUR_US, lasted), WEEK_HOURS)
+            m.duty += min(1.0, share) * ((0.0 if why == Why.NOT_RUNNING else 1.0) - m.duty)
+        m.newest_us = t
+
+    def _note_row(self, scores: Scores, i: int) -> None:
+        m = self.memory
+        m.recent.append((scores.value[i], scores.expected[i], scores.plain[i]))
+        del m.recent[: -self.layout.settings.window_samples]
+        m.path.add(
+            float(scores.running_hours[i]), scores.residual[i], self.model.prognosis.every_hours, self.path_steps
+        )
+
+    def _due(self, t: int) -> bool:
+        last = self.memory.last_forecast_us
+        return last < 0 or t - last >= EARLY * self.model.prognosis.every_hours * HOUR_US
+
+    def _diagnose(self, means: Array) -> list[Diagnosis]:
+        base = self.detector.baseline
+        assert base is not None
+        return diagnose(means, np.sqrt(np.diag(base.covariance)), self.model, self.layout)
+
+    def _forecast(self, t: int, score: float, means: Array) -> Forecast | None:
+        ranked = self._diagnose(means)
+        if not ranked:
+            return None
+        mine = self._component_of(ranked)
+        return forecast_of(self, mine, t, score, means)
+
+    def _component_of(self, ranked: list[Diagnosis]) -> Diagnosis:
+        """The alarm keeps its component until another one has been the more probable for a while."""
+        m, best = self.memory, ranked[0]
+        if not m.component:
+            m.component = best.mode.component
+        if best.mode.component == m.component:
+            m.rival, m.rival_count = "", 0
+            return best
+        if best.mode.component == m.rival:
+            m.rival_count += 1
+        else:
+            m.rival, m.rival_count = best.mode.component, 1
+        if m.rival_count >= SWITCH_AFTER:
+            m.component, m.rival, m.rival_count = best.mode.component, "", 0
+            return best
+        return next(d for d in ranked if d.mode.component == m.component)
+
+    def _shares(self, means: Array) -> tuple[tuple[str, float], ...]:
+        base = self.detector.baseline
+        if base is None or len(means) == 0:
+            return ()
+        _, parts = self.detector.measure(means.reshape(1, -1), base)
+        return shares(parts[0], self.layout)
+
+    def health(self) -> float | None:
+        """Health now, 0 to 100: the worst of all failure modes; None = not known yet."""
+        m, base = self.memory, self.detector.baseline
+        if base is None or not m.recent or len(m.means) == 0:
+            return None
+        worst = 0.0
+        z = np.array(m.path.z).reshape(-1, len(self.layout.symptoms))
+        expected = np.array([e for _, e, _ in m.recent]).mean(0)
+        for component in self.model.components.values():
+            for mode in component.modes:
+                course = course_of(mode, self.model, self.layout, base, z, m.means, expected)
+                if course is not None:
+                    worst = max(worst, course.share(level_now(course, self.window_steps)))
+        return health_of(worst)
+
+    @property
+    def window_steps(self) -> int:
+        """Path steps that one window covers."""
+        settings, every = self.layout.settings, self.model.prognosis.every_hours
+        return max(1, round(settings.window_hours / every))
