@@ -4,7 +4,6 @@ What is not given by a setting is embedded: amqtt, DuckDB, SQLite. Order of star
 reverse, so that nothing that was taken is lost.
 """
 
-import json
 import logging
 import os
 import secrets
@@ -12,13 +11,10 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from urllib.parse import quote
+
+from plumbing.model_files import ModelFiles
 
 from contracts.points import TelemetryStore
-from forewarn import ports
-from forewarn.environment import Failed
-from plumbing import migrate
-from plumbing.model_files import ModelFiles
 from plumbing.runtime import Service, Shared
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock

@@ -1,6 +1,7 @@
 """A small client of the product's own HTTP API, for commands and for the demo's people."""
 
-from typing import Any
+from pathlib import Path
+from typing import Any, BinaryIO
 
 TIMEOUT_S = 10.0
 
@@ -43,6 +44,11 @@ class Web:
             out += page["items"]
         return out
 
+    def upload(self, path: str, file: Path, **query: str) -> Any:
+        """Post a file as it is; waits as long as that takes. Raises WebError."""
+        with file.open("rb") as content:
+            return self._call("POST", path, query, None, content)
+
     def ready(self) -> str:
         """Empty when the product says that it is ready, else what is wrong. Raises WebError."""
         try:
@@ -53,19 +59,28 @@ class Web:
             return str(wrong)
         return ""
 
-    def _call(self, method: str, path: str, query: dict[str, Any], body: dict[str, Any] | None) -> Any:
+    def _call(
+        self,
+        method: str,
+        path: str,
+        query: dict[str, Any],
+        body: dict[str, Any] | None,
+        content: BinaryIO | None = None,
+    ) -> Any:
+        timeout = TIMEOUT_S if content is None else None
         try:
-            answer = self._client.request(method, path, params=query, json=body)
+            answer = self._client.request(method, path, params=query, json=body, content=content, timeout=timeout)
         except self._errors as failure:
             raise WebError(f"{self._client.base_url} does not answer: {failure}") from failure
         try:
-            content = answer.json() if answer.content else {}
+            said = answer.json() if answer.content else {}
         except ValueError:
-            content = {"detail": answer.text}
+            said = {"detail": answer.text}
         if answer.is_error:
-            said = content if isinstance(content, dict) else {"detail": str(content)}
-            raise WebError(str(said.get("detail") or said.get("title") or answer.status_code), answer.status_code, said)
-        return content
+            problem = said if isinstance(said, dict) else {"detail": str(said)}
+            words = problem.get("detail") or problem.get("title") or answer.status_code
+            raise WebError(str(words), answer.status_code, problem)
+        return said
 
     def close(self) -> None:
         """Close its connections."""

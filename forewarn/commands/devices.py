@@ -1,0 +1,183 @@
+"""`forewarn device add|list|revoke`, `import`, `ledger`."""
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from plumbing.model_files import ModelFiles
+
+from contracts.topics import topic
+from forewarn import home as homes
+from forewarn.environment import Failed, WrongUse, home_of
+from forewarn.product import open_database, share
+from forewarn.web import Web, WebError
+from ingest.service import registry
+from ingest.service.ledger import FIGURES, Ledger
+from ingest.service.ledger import ledger as read_ledger
+from plumbing import migrate
+from plumbing.runtime import Shared
+from plumbing.sql import Database
+from plumbing.system_clock import SystemClock
+from plumbing.tenants import TenantClocks
+
+BAR = 32
+
+
+def _open(environ: Mapping[str, str]) -> tuple[Path, Database]:
+    home = home_of(environ)
+    database = open_database(environ, home)
+    if not environ.get("FOREWARN_DATABASE_URL"):
+        migrate.upgrade(database)
+    return home, database
+
+
+def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Register a device, and the asset that it watches."""
+    from work_orders.service.installed_base import add_asset
+
+    home, database = _open(environ)
+    system = SystemClock()
+    clocks = TenantClocks(database, system)
+    models = ModelFiles(home)
+    try:
+        made = registry.add_device(
+            database, given.tenant, given.name, given.model, now=clocks.of(given.tenant).now(), models=models
+        )
+    except registry.RegistryFault as fault:
+        raise WrongUse(str(fault)) from fault
+    # the store is not needed, and may be held by a running product
+    shared = Shared(home, database, system, clocks, None, models)  # type: ignore[arg-type]
+    add_asset(shared, given.tenant, given.name, given.model)
+    running = homes.find(home)
+    broker = running.mqtt if running else environ.get("FOREWARN_MQTT_URL", "mqtt://127.0.0.1:1883")
+    address = broker.rpartition("@")[2].removeprefix("mqtt://")
+    said = {
+        **asdict(made),
+        "mqtt": f"mqtt://{quote(made.username, safe='')}:{made.password}@{address}",
+        "topic": topic(made.tenant, made.device, "telemetry"),
+    }
+    if given.json:
+        print(json.dumps(said))
+        return 0
+    print(f"Registered {made.tenant}/{made.device} ({given.model}). The secret is shown this once:")
+    for name in ("username", "password", "mqtt", "topic"):
+        print(f"  {name:9} {said[name]}")
+    return 0
+
+
+def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """A line a device."""
+    _, database = _open(environ)
+    found = registry.list_devices(database, given.tenant)
+    if given.json:
+        print(json.dumps([asdict(device) for device in found], default=str))
+        return 0
+    for device in found:
+        seen = device.last_seen.isoformat(timespec="seconds") if device.last_seen else "never heard"
+        print(f"{device.tenant}/{device.device:24} {device.model:20} {device.state:9} {seen}")
+    if not found:
+        print(f"No device in tenant {given.tenant}. Register one: forewarn device add NAME --model MODEL")
+    return 0
+
+
+def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Take a device's access away."""
+    _, database = _open(environ)
+    now = TenantClocks(database, SystemClock()).of(given.tenant).now()
+    try:
+        registry.revoke_device(database, given.tenant, given.name, now=now)
+    except registry.RegistryFault as fault:
+        raise WrongUse(str(fault)) from fault
+    if given.json:
+        print(json.dumps({"tenant": given.tenant, "device": given.name, "state": "revoked"}))
+    else:
+        print(f"{given.tenant}/{given.name} is let in no more; its readings and its account stay.")
+    return 0
+
+
+def ledger(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Every sample of a device, accounted for."""
+    _, database = _open(environ)
+    if registry.find_device(database, given.tenant, given.device) is None:
+        raise WrongUse(f"device: tenant {given.tenant!r} has no device {given.device!r}")
+    found = read_ledger(database, given.tenant, given.device)
+    if given.json:
+        print(json.dumps({**asdict(found), "sums": found.sums(), "history": found.sums(history=True)}))
+        return 0
+    _print(found)
+    return 0
+
+
+def _print(found: Ledger) -> None:
+    print(f"{found.tenant}/{found.device}: sent = stored + quarantined + discarded + lost + waiting")
+    for title, sums in (("live", found.sums()), ("history", found.sums(history=True))):
+        if sums["sent"]:
+            print(f"  {title:8} " + "  ".join(f"{name} {sums[name]}" for name in FIGURES))
+    for reason, n in sorted(found.refused.items()):
+        print(f"  refused  {reason}: {n} value{'s' if n != 1 else ''}")
+    for entry in found.outboxes:
+        for first, last in entry.missing:
+            print(f"  waiting  {entry.boot_id} {first}..{last}")
+    if not any(e.sent for e in found.outboxes):
+        print("  nothing was heard from it yet")
+
+
+def import_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Load a file of history, through the running product where one holds the store."""
+    if not given.file.is_file():
+        raise WrongUse(f"file: {str(given.file)!r} is no file")
+    home = home_of(environ)
+    running = homes.find(home)
+    said = _import_there(given, running) if running else _import_here(given, environ, home)
+    for fault in said["faults"]:
+        print(f"  refused  {fault}", file=sys.stderr)
+    for note in said["notes"]:
+        print(f"  note     {note}")
+    print(
+        f"{given.file.name}: {said['rows']} rows, {said['stored']} stored, {said['repeated']} were there before,"
+        f" {said['quarantined']} quarantined, {said['refused']} values refused"
+    )
+    return 0
+
+
+def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str, Any]:
+    web = Web(running.http, running.api_key)
+    try:
+        answer: dict[str, Any] = web.upload(
+            f"/api/v1/devices/{given.tenant}/{given.device}/history", given.file, time=given.time, name=given.file.name
+        )
+    except WebError as refused:
+        raise Failed(str(refused)) from refused
+    return answer
+
+
+def _import_here(given: argparse.Namespace, environ: Mapping[str, str], home: Path) -> dict[str, Any]:
+    from ingest.adapters.history_files import BadFile, import_file
+
+    _, database = _open(environ)
+    database.close()
+    with homes.held(home):
+        shared = share(environ, home, SystemClock())
+        try:
+            done = import_file(
+                shared, given.file, device=given.device, tenant=given.tenant, time_column=given.time, progress=bar
+            )
+        except (registry.RegistryFault, BadFile) as fault:
+            raise WrongUse(str(fault)) from fault
+        finally:
+            shared.store.close()
+            shared.database.close()
+    return {**asdict(done), "faults": list(map(str, done.faults))}
+
+
+def bar(done: int, total: int) -> None:
+    """A progress bar on the terminal; nothing where there is none."""
+    if sys.stderr.isatty():
+        full = BAR * done // max(total, 1)
+        end = "\n" if done >= total else ""
+        print(f"\r  [{'#' * full}{'.' * (BAR - full)}] {done} of {total} rows", end=end, file=sys.stderr, flush=True)

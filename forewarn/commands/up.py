@@ -1,0 +1,98 @@
+"""`forewarn up` and `forewarn demo`."""
+
+import argparse
+import logging
+import signal
+import sys
+import threading
+from collections.abc import Mapping
+
+from plumbing.logs import set_up
+
+from forewarn import home as homes
+from forewarn.embedded import Embedded
+from forewarn.environment import Failed, home_of
+from forewarn.product import LOCAL, Options
+from plumbing.system_clock import SystemClock
+
+ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")
+
+
+def up(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Everything in one process, until Ctrl-C."""
+    return _run(given, environ, demo=False)
+
+
+def demo(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """The same with the simulated pump company, until Ctrl-C or for so many seconds."""
+    return _run(given, environ, demo=True)
+
+
+def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -> int:
+    system = SystemClock()
+    began = system.monotonic()
+    set_up(environ)
+    home = home_of(environ)
+    if given.fresh:
+        _set_aside(home)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    options = Options(given.listen, given.http_port, given.mqtt_port, not given.no_host, _say)
+    with homes.held(home):
+        product = Embedded(home, environ, options, system)
+        show = None
+        try:
+            if demo:
+                from forewarn.demo.show import Show
+
+                show = Show(product, given.seed, autopilot=given.autopilot, elapsed=lambda: system.monotonic() - began)
+                show.prepare()
+            product.start()
+            tenant = show.tenant if show else LOCAL
+            links = {role: product.link(tenant, role) for role in ROLES}
+            homes.write(home, product.running(links, tenant))
+            _greet(product, links, system.monotonic() - began)
+            if show:
+                show.begin()
+            left = None if not demo or given.seconds is None else given.seconds - (system.monotonic() - began)
+            stop.wait(None if left is None else max(0.0, left))
+            _say("Stopping: what is on its way is stored first.")
+        finally:
+            if show:
+                show.end(given.json)
+            product.stop()
+    _say("Stopped. Nothing is lost; start again to go on.")
+    return 0
+
+
+def _set_aside(home: "homes.Path") -> None:
+    """Keep an old home under another name: nothing is deleted."""
+    if not home.exists() or not any(home.iterdir()):
+        return
+    if homes.find(home):
+        raise Failed(f"Forewarn runs on {home}: stop it before --fresh")
+    n = 1
+    while (old := home.with_name(f"{home.name}.old-{n}")).exists():
+        n += 1
+    home.rename(old)
+    _say(f"The old home folder is kept as {old}")
+
+
+def _greet(product: Embedded, links: dict[str, str], seconds: float) -> None:
+    _say(f"\nForewarn is ready after {seconds:.1f} s.")
+    _say(f"  pages    {product.http}")
+    _say(f"  broker   {product.mqtt}")
+    _say("  sign in with one of these links (each works once, within the hour):")
+    for role, link in links.items():
+        _say(f"    {role:11} {link}")
+    _say("  stop with Ctrl-C\n")
+
+
+def _say(text: str) -> None:
+    print(text, flush=True)
+    logging.getLogger("forewarn").debug(text)
+
+
+if sys.platform == "win32":
+    raise Failed("Forewarn runs on Linux and macOS")
