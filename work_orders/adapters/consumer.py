@@ -1,0 +1,77 @@
+"""Reads predictions and alarms from the log: what they lead to and the place in the log are one commit."""
+
+import logging
+from itertools import takewhile
+
+import msgspec
+
+from contracts.records import PREDICTIONS, Alarm, Prediction, decode_from_anomaly
+from plumbing import log
+from plumbing.runtime import Shared
+from plumbing.sql import lock
+from work_orders.domain.machine import SYSTEM
+from work_orders.service.intake import hear, take
+from work_orders.service.unit import on
+
+CONSUMER = "work_orders"
+logger = logging.getLogger(__name__)
+
+
+def register(shared: Shared) -> None:
+    """Put the consumer on record, so that the log keeps what it has not read. One that is behind says so, goes on."""
+    with shared.database.write() as connection:
+        try:
+            log.check_kept(connection, CONSUMER, PREDICTIONS)
+        except log.BehindTheLog as behind:
+            logger.warning("%s: forecasts before it are history, nobody is told of them", behind)
+            log.advance(connection, CONSUMER, PREDICTIONS, behind.oldest - 1)
+        log.advance(connection, CONSUMER, PREDICTIONS, 0)
+
+
+def take_next(shared: Shared, limit: int) -> int:
+    """Take the next entries, at most `limit`, of one tenant; how many there were."""
+    with shared.database.read() as connection:
+        ahead = log.read(connection, PREDICTIONS, log.position(connection, CONSUMER, PREDICTIONS), 1)
+    if not ahead:
+        return 0
+    clock = shared.clocks.of(ahead[0].tenant)
+    with shared.database.write() as connection:
+        lock(connection, f"consumer:{CONSUMER}")
+        at = log.position(connection, CONSUMER, PREDICTIONS)
+        entries = log.read(connection, PREDICTIONS, at, limit)
+        if not entries or entries[0].tenant != ahead[0].tenant:
+            return len(entries)  # another process was faster
+        mine = list(takewhile(lambda e: e.tenant == entries[0].tenant, entries))
+        with on(shared, connection, mine[0].tenant, SYSTEM, clock.now) as work:
+            for entry in mine:
+                match _understood(entry):
+                    case Prediction() as prediction:
+                        take(work, prediction)
+                    case Alarm() as alarm:
+                        hear(work, alarm)
+        log.advance(connection, CONSUMER, PREDICTIONS, mine[-1].position)
+        return len(mine)
+
+
+def _understood(entry: log.Entry) -> Prediction | Alarm | None:
+    try:
+        found: Prediction | Alarm = decode_from_anomaly(entry.payload)
+    except msgspec.DecodeError:
+        logger.exception("entry %d of %s is not understood", entry.position, PREDICTIONS)
+        return None
+    if found.tenant != entry.tenant:
+        logger.error("entry %d of %s names tenant %s and lies with %s", entry.position, PREDICTIONS, found.tenant,
+                     entry.tenant)  # fmt: skip
+        return None
+    return found
+
+
+def skip_next(shared: Shared) -> str:
+    """Pass the next entry over; its identity in words."""
+    with shared.database.write() as connection:
+        lock(connection, f"consumer:{CONSUMER}")
+        entries = log.read(connection, PREDICTIONS, log.position(connection, CONSUMER, PREDICTIONS), 1)
+        if not entries:
+            return ""
+        log.advance(connection, CONSUMER, PREDICTIONS, entries[0].position)
+        return f"entry {entries[0].position} of {entries[0].tenant} ({entries[0].key})"

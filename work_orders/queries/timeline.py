@@ -1,0 +1,36 @@
+"""What happened around an asset: its entries of the audit chain."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+import msgspec
+import sqlalchemy as sa
+
+from plumbing.audit import entries
+
+
+@dataclass(frozen=True, slots=True)
+class Moment:
+    """One event in one sentence."""
+
+    seq: int
+    at: datetime
+    actor: str
+    action: str
+    id: str
+    text: str
+
+
+def timeline(
+    connection: sa.Connection, tenant: str, asset_id: str, *, before: int | None = None, limit: int = 100
+) -> list[Moment]:
+    """Events of an asset, newest first; `before` = the seq that the last page ended with."""
+    needle = f'"asset":{msgspec.json.encode(asset_id).decode()}'
+    chosen = sa.select(entries).where(entries.c.tenant == tenant, entries.c.diff.contains(needle, autoescape=True))
+    if before is not None:
+        chosen = chosen.where(entries.c.seq < before)
+    out = []
+    for row in connection.execute(chosen.order_by(entries.c.seq.desc()).limit(limit)):
+        diff = msgspec.json.decode(row.diff)
+        out.append(Moment(row.seq, row.at, row.actor, row.action, diff.get("id", ""), diff.get("text", "")))
+    return out

@@ -1,0 +1,104 @@
+"""Puts the service together and runs it: one thread that takes forecasts and does what is due."""
+
+import logging
+import threading
+from collections.abc import Sequence
+
+from sqlalchemy.exc import DBAPIError
+
+from plumbing.runtime import Service, Shared
+from work_orders.adapters.consumer import register, skip_next, take_next
+from work_orders.service.due import tenants_with_work, tick
+from work_orders.service.sending import WEB, Channel
+from work_orders.settings import Settings
+
+WAIT_AFTER_TROUBLE_S = 1.0
+logger = logging.getLogger(__name__)
+
+
+class WorkOrdersService:
+    """A running work_orders: plumbing.runtime.Service. Any number of processes may run one."""
+
+    name = "work_orders"
+
+    def __init__(self, settings: Settings, shared: Shared, channels: Sequence[Channel] = (WEB,)) -> None:
+        self._settings, self._shared, self._channels = settings, shared, tuple(channels)
+        self._stopping = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._trouble = ""
+        self._ticked = -settings.tick_seconds
+        self._due: list[str] = []
+        self._taking = False
+        self._singly = 0
+        self._skip = False
+
+    def start(self) -> None:
+        """Begin; returns at once."""
+        self._thread = threading.Thread(target=self._run, name="work orders", daemon=True)
+        self._thread.start()
+
+    def stop(self) -> None:
+        """End after the round that runs; what is left waits in the log."""
+        self._stopping.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def healthy(self) -> str:
+        """Empty when well."""
+        if self._thread is None or not self._thread.is_alive():
+            return self._trouble or "not running"
+        return self._trouble
+
+    def _run(self) -> None:
+        registered = False
+        while not self._stopping.is_set():
+            try:
+                if not registered:
+                    register(self._shared)
+                    registered = True
+                busy = self.round()
+                self._trouble = ""
+            except DBAPIError as failure:
+                self._trouble = f"the database does not answer: {failure.orig}"
+                logger.warning("%s", self._trouble)
+                self._stopping.wait(WAIT_AFTER_TROUBLE_S)
+            except Exception:
+                logger.exception("a round failed")
+                self._trouble = "a round failed, see the log"
+                self._give_way()
+            else:
+                if not busy:
+                    self._stopping.wait(self._settings.poll_seconds)
+
+    def round(self) -> bool:
+        """Take what came and do what is due; whether there is more to take."""
+        self._taking = True
+        if self._skip:
+            logger.error("passed over: %s", skip_next(self._shared))
+            self._skip, self._singly = False, max(0, self._singly - 1)
+        taken = take_next(self._shared, 1 if self._singly else self._settings.batch)
+        self._singly = max(0, self._singly - taken)
+        self._taking = False
+        monotonic = self._shared.system.monotonic()
+        if not self._due and monotonic - self._ticked >= self._settings.tick_seconds:
+            self._ticked = monotonic
+            with self._shared.database.read() as connection:
+                self._due = tenants_with_work(connection)
+        while self._due:
+            tick(self._shared, self._due.pop(), self._channels)
+        return taken > 0
+
+    def _give_way(self) -> None:
+        """After a failure that the database is not to blame for: take the batch singly, then pass the bad entry over.
+
+        A tenant whose due work fails has left the queue; the others go on.
+        """
+        if self._taking and self._singly:
+            self._skip = True
+        elif self._taking:
+            self._singly = self._settings.batch
+
+
+def build(settings: Settings, shared: Shared) -> Service:
+    """The service of one process."""
+    return WorkOrdersService(settings, shared)
