@@ -14,10 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from amqtt.adapters import StreamReaderAdapter, StreamWriterAdapter
+from amqtt.adapters import BufferReader, StreamReaderAdapter, StreamWriterAdapter
 from amqtt.broker import Broker
 from amqtt.contexts import BrokerConfig, ListenerConfig
-from amqtt.errors import AMQTTError, MQTTError
+from amqtt.errors import AMQTTError, CodecError, MQTTError
+from amqtt.mqtt import packet_class
+from amqtt.mqtt.packet import PINGREQ, PUBACK, PUBLISH, MQTTFixedHeader
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
@@ -114,21 +116,17 @@ def _rewritten(body: bytes) -> _Connect:
 
 
 class _Reader(StreamReaderAdapter):
-    """Gives the rewritten CONNECT first, then what comes; ends the connection at a message that is too long."""
+    """Gives the rewritten CONNECT first, then what comes."""
 
-    def __init__(self, first: bytes, reader: asyncio.StreamReader, end: Callable[[], None]) -> None:
-        super().__init__(reader)
-        self._first, self._end = first, end
+    def __init__(self, first: bytes, stream: asyncio.StreamReader) -> None:
+        super().__init__(stream)
+        self._first, self.stream = first, stream
 
     async def read(self, n: int = -1) -> bytes:
         if self._first:
             given, self._first = self._first[:n], self._first[n:]
             return given
-        if n > MAX_MESSAGE_BYTES:
-            log.warning("a message of %d bytes ends its connection: at most %d may pass", n, MAX_MESSAGE_BYTES)
-            self._end()
-            raise MQTTError("message too long")
-        return bytes(await self._reader.readexactly(n))
+        return bytes(await self.stream.readexactly(n))
 
 
 class _Handler(BrokerProtocolHandler):
@@ -136,49 +134,130 @@ class _Handler(BrokerProtocolHandler):
 
     broker: "RuledBroker"
     user: str
+    stream: asyncio.StreamReader
     transport: asyncio.WriteTransport
-    last_id = 0
+    _last_id = 0
+    _heard_at = 0.0
+    _watch: asyncio.TimerHandle | None = None
+
+    def begin(self, broker: "RuledBroker", user: str, stream: asyncio.StreamReader, transport: Any) -> None:
+        """Give it its connection."""
+        self.broker, self.user, self.stream, self.transport = broker, user, stream, transport
+        self._unsent: list[bytes] = []
+        self._tasks: set[asyncio.Task[None]] = set()
 
     def send(self, topic: bytes, data: bytes, qos: int, retain: bool) -> None:
         """Write a PUBLISH to the client."""
-        if self.transport.is_closing():
-            return
         if self.transport.get_write_buffer_size() > MAX_UNSENT_BYTES:
             log.warning("%s reads too slowly: its connection ends", self.user)
             self.transport.abort()
             return
-        flags = 0x30 | qos << 1 | retain
+        middle = b""
         if qos:
-            self.last_id = self.last_id % 65535 + 1
-            mid = struct.pack("!H", self.last_id)
-        else:
-            mid = b""
-        head = bytes([flags]) + _length(2 + len(topic) + len(mid) + len(data)) + _text(topic) + mid
-        self.transport.write(head + data if len(data) < 65536 else head)
-        if len(data) >= 65536:
-            self.transport.write(data)
+            self._last_id = self._last_id % 65535 + 1
+            middle = struct.pack("!H", self._last_id)
+        size = _length(2 + len(topic) + len(middle) + len(data))
+        self._write(b"".join((bytes([0x30 | qos << 1 | retain]), size, _text(topic), middle, data)))
 
-    async def handle_publish(self, publish_packet: Any) -> None:
+    def _write(self, data: bytes) -> None:
+        """Write soon: what comes together goes out together."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent.append(data)
+
+    def _flush(self) -> None:
+        unsent, self._unsent = self._unsent, []
+        if not self.transport.is_closing():
+            self.transport.write(b"".join(unsent))
+
+    async def _reader_loop(self) -> None:
+        """Take packets until the connection ends; amqtt's own loop has a task and a timer for each."""
+        assert self._reader_ready is not None
+        self._reader_ready.set()
+        self._watch_silence()
+        try:
+            while await self._take(await self.stream.readexactly(2)):
+                pass
+        except (asyncio.IncompleteReadError, asyncio.CancelledError, OSError):
+            pass
+        except (MQTTError, AMQTTError, CodecError, struct.error, UnicodeDecodeError, IndexError) as problem:
+            log.warning("%s sends what is no MQTT, its connection ends: %s", self.user, problem)
+        if self._watch is not None:
+            self._watch.cancel()
+        for task in self._tasks:
+            task.cancel()
+        await self.handle_connection_closed()
+        self._reader_stopped.set()
+        await self.stop()
+
+    async def _take(self, head: bytes) -> bool:
+        """Take one packet; False when it was the last."""
+        self._heard_at = self._loop.time()
+        size, byte, shift = head[1] & 127, head[1], 0
+        while byte > 127:
+            shift += 7
+            if shift > 21:
+                raise MQTTError("a packet of impossible length")
+            byte = (await self.stream.readexactly(1))[0]
+            size |= (byte & 127) << shift
+        if size > MAX_MESSAGE_BYTES:
+            raise MQTTError(f"a packet of {size} bytes, at most {MAX_MESSAGE_BYTES} may pass")
+        body = await self.stream.readexactly(size)
+        kind, flags = head[0] >> 4, head[0] & 15
+        if kind == PUBLISH and flags & 0x06 != 0x04:
+            await self._take_publish(flags, body)
+        elif kind == PINGREQ:
+            self._write(b"\xd0\x00")
+        elif kind != PUBACK:
+            header = MQTTFixedHeader(kind, flags, size)
+            packet = await packet_class(header).from_stream(BufferReader(body), fixed_header=header)
+            return await self._take_other(kind, packet)
+        return True
+
+    async def _take_publish(self, flags: int, body: bytes) -> None:
         """Route what the client publishes, and acknowledge it, whether it was permitted or not."""
-        topic = publish_packet.topic_name
-        if not topic or "#" in topic or "+" in topic or topic.startswith("$"):
-            log.warning("%s publishes to %r, which is no topic: its connection ends", self.user, topic)
+        at = 2 + int(struct.unpack_from("!H", body)[0])
+        topic = body[2:at].decode()
+        qos = flags >> 1 & 3
+        if len(body) < at + (2 if qos else 0) or qos == 3:
+            raise MQTTError("a PUBLISH that ends early")
+        if not topic or "#" in topic or "+" in topic or "\0" in topic or topic.startswith("$"):
+            raise MQTTError(f"a message to {topic!r}, which is no topic")
+        await self.broker.route(self.user, topic, body[at + 2 :] if qos else body[at:], bool(flags & 1))
+        if qos:
+            self._write(b"\x40\x02" + body[at : at + 2])
+
+    async def _take_other(self, kind: int, packet: Any) -> bool:
+        match kind:
+            case 3:
+                task = asyncio.create_task(self.handle_publish(packet))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+            case 6:
+                await self.handle_pubrel(packet)
+            case 8:
+                await self.handle_subscribe(packet)
+            case 10:
+                await self.handle_unsubscribe(packet)
+            case 14:
+                await self.handle_disconnect(packet)
+                return False
+            case _:
+                raise MQTTError(f"a packet of kind {kind}, which a client does not send")
+        return True
+
+    def _watch_silence(self) -> None:
+        """End the connection when the client was silent for longer than it said."""
+        patience = self.session.keep_alive if self.session else 0
+        if not patience:
+            return
+        self._heard_at = self._heard_at or self._loop.time()
+        left = self._heard_at + patience - self._loop.time()
+        if left <= 0:
+            log.info("%s was silent for too long: its connection ends", self.user)
             self.transport.abort()
-            return
-        if publish_packet.qos == 2:
-            await super().handle_publish(publish_packet)
-            return
-        await self.broker.route(self.user, topic, bytes(publish_packet.data or b""), bool(publish_packet.retain_flag))
-        if publish_packet.qos == 1 and not self.transport.is_closing():
-            self.transport.write(b"\x40\x02" + struct.pack("!H", publish_packet.variable_header.packet_id))
-
-    async def handle_puback(self, puback: Any) -> None:
-        """Nothing waits for it."""
-
-    def handle_read_timeout(self) -> None:
-        """The client was silent for longer than it said."""
-        log.info("%s was silent for too long: its connection ends", self.user)
-        self.transport.abort()
+        else:
+            self._watch = self._loop.call_later(left + 0.01, self._watch_silence)
 
 
 class RuledBroker(Broker):
@@ -221,9 +300,7 @@ class RuledBroker(Broker):
         assert mine is not None
         self._running[user] = (mine, transport)
         try:
-            await self._client_connected(
-                listener_name, _Reader(connect.packet, reader, transport.abort), StreamWriterAdapter(writer)
-            )
+            await self._client_connected(listener_name, _Reader(connect.packet, reader), StreamWriterAdapter(writer))
         except OSError as problem:
             log.info("the connection of %s broke: %s", user, problem)
         finally:
@@ -265,7 +342,7 @@ class RuledBroker(Broker):
             handler, session = await _Handler.init_from_connect(reader, writer, self.plugins_manager)
         except (struct.error, UnicodeDecodeError, IndexError) as problem:
             raise AMQTTError(f"a CONNECT that cannot be read: {problem}") from problem
-        handler.broker, handler.user, handler.transport = self, session.client_id, writer._writer.transport
+        handler.begin(self, session.client_id, reader.stream, writer._writer.transport)
         if session.will_flag and not self._rules.may_publish(session.client_id, session.will_topic):
             session.will_flag = False
             self._rules.on_refused(session.client_id, session.will_topic)
