@@ -1,1 +1,1 @@
-"""The demo: a simulated pump service company, its stories, and an autopilot that plays its people through the HTTP API."""
+"""The demo: a simulated pump service company, its stories, and an autopilot that plays its people over HTTP."""

@@ -1,4 +1,4 @@
-"""Runs the demo: slows the clock while somebody is to act, reports breakdowns, passes repairs on, names the outcomes."""
+"""Runs the demo: slows the clock while somebody is to act, reports breakdowns, passes on repairs, names outcomes."""
 
 import logging
 import threading

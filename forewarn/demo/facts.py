@@ -1,4 +1,4 @@
-"""What has happened in the simulated world, kept in one small file: from it every machine's readings can be made again."""
+"""What happened in the simulated world, in one small file: from it every reading can be made again."""
 
 import threading
 from datetime import datetime

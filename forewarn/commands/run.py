@@ -1,0 +1,131 @@
+"""`forewarn run SERVICE` and `forewarn migrate`."""
+
+import argparse
+import logging
+import signal
+import threading
+from collections.abc import Callable, Mapping
+
+from forewarn.environment import Failed, WrongUse, home_of
+from forewarn.health import HealthServer
+from forewarn.product import open_database, share
+from plumbing import migrate as migrations
+from plumbing.logs import set_up
+from plumbing.metrics import exposition
+from plumbing.runtime import Service, Shared
+from plumbing.system_clock import SystemClock
+
+HEALTH_PORT = "FOREWARN_HEALTH_PORT"
+HEARTBEAT_S = 1.0
+log = logging.getLogger(__name__)
+
+
+def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """One service until SIGTERM or Ctrl-C."""
+    set_up(environ)
+    stop = threading.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: stop.set())
+    port = _health_port(environ)
+    if given.service == "agent":
+        return _agent(given, environ, port, stop)
+    home = home_of(environ)
+    shared = share(environ, home, SystemClock())
+    try:
+        migrations.check(shared.database)
+    except migrations.NotMigrated as old:
+        raise Failed(str(old)) from old
+    service = _BUILD[given.service](given, environ, shared)
+    health = HealthServer(port, service.healthy, exposition) if port else None
+    service.start()
+    if health:
+        health.start()
+    print(f"forewarn {given.service} runs", flush=True)
+    while not stop.wait(HEARTBEAT_S):
+        if given.service == "ingest":  # one process notes that the scaled clocks run
+            shared.clocks.heartbeat()
+    if health:
+        health.stop()
+    service.stop()
+    shared.store.close()
+    shared.database.close()
+    return 0
+
+
+def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
+    from edge_agent import settings, wiring
+
+    if given.config is None:
+        raise WrongUse("run agent: --config FILE is missing: the agent's drivers (see the README)")
+    try:
+        service = wiring.build(settings.load(given.config, environ))
+    except settings.BadSettings as bad:
+        raise WrongUse(str(bad)) from bad
+    health = HealthServer(port, service.healthy, lambda: b"") if port else None
+    service.start()
+    if health:
+        health.start()
+    print("forewarn agent runs", flush=True)
+    stop.wait()
+    if health:
+        health.stop()
+    service.stop()
+    return 0
+
+
+def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+    from ingest import settings, wiring
+
+    try:
+        return wiring.build(settings.Settings.of(environ), shared)
+    except settings.BadSettings as bad:
+        raise WrongUse("\n".join(bad.faults)) from bad
+
+
+def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+    from anomaly import wiring
+
+    return wiring.build(shared)
+
+
+def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+    from work_orders import wiring
+
+    return wiring.build(shared)
+
+
+def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+    from api import settings, wiring
+
+    try:
+        return wiring.build(settings.Settings.of(environ), shared)
+    except settings.BadSettings as bad:
+        raise WrongUse("\n".join(bad.faults)) from bad
+
+
+_BUILD: dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], Service]] = {
+    "ingest": _ingest,
+    "anomaly": _anomaly,
+    "work-orders": _work_orders,
+    "api": _api,
+}
+
+
+def _health_port(environ: Mapping[str, str]) -> int:
+    text = environ.get(HEALTH_PORT, "")
+    if text and not (text.isdigit() and 0 < int(text) < 65536):
+        raise WrongUse(f"{HEALTH_PORT}: {text!r} must be a port, 1 to 65535")
+    return int(text or 0)
+
+
+def migrate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
+    """Bring the tables up to date."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    database = open_database(environ, home_of(environ))
+    try:
+        migrations.upgrade(database)
+    except SQLAlchemyError as failure:
+        raise Failed(f"the database does not take it: {str(failure).splitlines()[0]}") from failure
+    print(f"The tables are up to date ({database.dialect}).")
+    return 0
