@@ -21,7 +21,7 @@ from ingest.domain.batch import Batch, Rows, Times
 from ingest.domain.message import LooseSample, Message, Sample
 from ingest.domain.signals import Signals
 from ingest.service.book import load, save
-from ingest.service.intake import Limits, append_blocks, apply, take_back
+from ingest.service.intake import DEFAULT_LIMITS, Limits, append_blocks, apply, take_back
 from ingest.service.quarantine import Quarantine, Refused
 from ingest.service.registry import UnknownDevice, find_device
 from ingest.service.tables import outboxes
@@ -124,7 +124,7 @@ def load_rows(
     total: int,
     *,
     progress: Progress | None = None,
-    limits: Limits = Limits(),
+    limits: Limits = DEFAULT_LIMITS,
     units: Units | None = None,
 ) -> Imported:
     """Load a source block by block. `boot_id` names it; `total` is for `progress(done, total)` alone."""

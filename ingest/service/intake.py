@@ -71,6 +71,9 @@ class Limits:
     late_s: float = 300.0
 
 
+DEFAULT_LIMITS = Limits()
+
+
 @dataclass(frozen=True, slots=True)
 class _Moment:
     at: datetime
@@ -105,7 +108,7 @@ class Intake:
         models: Callable[[str], AssetModel | None],
         units: Units,
         publish: Publish,
-        limits: Limits = Limits(),
+        limits: Limits = DEFAULT_LIMITS,
         quarantine: Quarantine | None = None,
     ) -> None:
         self._database, self._store, self._clocks, self._system = database, store, clocks, system
