@@ -115,7 +115,7 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     imported.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
     imported.add_argument("--device", required=True, metavar="D")
     imported.add_argument("--tenant", default="local")
-    imported.add_argument("--time", default="t", metavar="COLUMN", help="column of the time (default %(default)s)")
+    imported.add_argument("--time", metavar="COLUMN", help="column of the time (default: found by its name)")
     ledger = command("ledger", "what became of every sample of a device", "forewarn.commands.devices:ledger")
     ledger.add_argument("device")
     ledger.add_argument("--tenant", default="local")

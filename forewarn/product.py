@@ -1,7 +1,7 @@
 """Everything in one process: broker, stores, services, pages, this computer's agent.
 
-What is not given by a setting is embedded: amqtt, DuckDB, SQLite. Order of start: stores, broker, services, pages; of stop: the
-reverse, so that nothing that was taken is lost.
+What is not given by a setting is embedded: amqtt, DuckDB, SQLite. Order of start: stores, broker, services, pages;
+of stop: the reverse, so that nothing that was taken is lost.
 """
 
 import logging
@@ -12,9 +12,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from plumbing.model_files import ModelFiles
-
 from contracts.points import TelemetryStore
+from plumbing.model_files import ModelFiles
 from plumbing.runtime import Service, Shared
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from plumbing.model_files import ModelFiles
-
 from contracts.topics import topic
 from forewarn import home as homes
 from forewarn.environment import Failed, WrongUse, home_of
@@ -20,6 +18,7 @@ from ingest.service import registry
 from ingest.service.ledger import FIGURES, Ledger
 from ingest.service.ledger import ledger as read_ledger
 from plumbing import migrate
+from plumbing.model_files import ModelFiles
 from plumbing.runtime import Shared
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock
@@ -149,7 +148,10 @@ def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str
     web = Web(running.http, running.api_key)
     try:
         answer: dict[str, Any] = web.upload(
-            f"/api/v1/devices/{given.tenant}/{given.device}/history", given.file, time=given.time, name=given.file.name
+            f"/api/v1/devices/{given.tenant}/{given.device}/history",
+            given.file,
+            time=given.time or "",
+            name=given.file.name,
         )
     except WebError as refused:
         raise Failed(str(refused)) from refused
@@ -157,7 +159,7 @@ def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str
 
 
 def _import_here(given: argparse.Namespace, environ: Mapping[str, str], home: Path) -> dict[str, Any]:
-    from ingest.adapters.history_files import BadFile, import_file
+    from ingest.adapters.history_file import BadHistoryFile, import_file
 
     _, database = _open(environ)
     database.close()
@@ -167,7 +169,7 @@ def _import_here(given: argparse.Namespace, environ: Mapping[str, str], home: Pa
             done = import_file(
                 shared, given.file, device=given.device, tenant=given.tenant, time_column=given.time, progress=bar
             )
-        except (registry.RegistryFault, BadFile) as fault:
+        except (registry.RegistryFault, BadHistoryFile) as fault:
             raise WrongUse(str(fault)) from fault
         finally:
             shared.store.close()

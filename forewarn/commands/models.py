@@ -3,9 +3,8 @@
 import argparse
 from collections.abc import Mapping
 
-from plumbing.model_files import check_file
-
 from forewarn.environment import Failed
+from plumbing.model_files import check_file
 
 
 def check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

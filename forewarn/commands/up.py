@@ -7,12 +7,11 @@ import sys
 import threading
 from collections.abc import Mapping
 
-from plumbing.logs import set_up
-
 from forewarn import home as homes
 from forewarn.embedded import Embedded
 from forewarn.environment import Failed, home_of
 from forewarn.product import LOCAL, Options
+from plumbing.logs import set_up
 from plumbing.system_clock import SystemClock
 
 ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")

@@ -98,7 +98,7 @@ class Show:
         for pump in self._facts.fleet().pumps:
             account = ledger(self._shared.database, stage.TENANT, pump.name)
             for name in total:
-                total[name] += getattr(account, name)
+                total[name] += account.total(name)
         return total
 
 
@@ -109,8 +109,5 @@ def print_line(text: str) -> None:
 
 def _bar(done: int, of: int) -> None:
     full = BAR * done // of
-    print(
-        f"\r  loading 90 days of history  [{'#' * full}{'.' * (BAR - full)}] {done} of {of} pumps", end="", flush=True
-    )
-    if done == of:
-        print(flush=True)
+    end = "\n" if done == of else ""
+    print(f"\r  loading 90 days of history  [{'#' * full}{'.' * (BAR - full)}] {done} of {of}", end=end, flush=True)
