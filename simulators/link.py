@@ -7,10 +7,9 @@ which numbers exist, and the platform asks for what it lacks. Written from the c
 import selectors
 import socket
 import threading
-import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 from contracts import wire
 from contracts.topics import topic
@@ -24,8 +23,15 @@ TURN_MESSAGES = 20
 STOP_S = 5.0
 STANDSTILL_S, GAP_S, AGAIN_S = 10.0, 1.0, (20.0, 40.0, 60.0)
 
-Source = Callable[[int], wire.Sample]
-"""Gives sample number `seq` (from 1 on), the same each time."""
+Key = tuple[str, str]
+
+
+class Source(Protocol):
+    """A machine whose samples can be made again."""
+
+    def sample(self, seq: int) -> wire.Sample:
+        """Sample number `seq` (from 1 on), the same each time."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -38,9 +44,10 @@ class SimDevice:
     boot_id: str
     source: Source
 
-    def topic(self, kind: str) -> str:
-        """The topic of one of its channels."""
-        return topic(self.tenant, self.device, kind)
+    @property
+    def key(self) -> Key:
+        """Tenant and device."""
+        return (self.tenant, self.device)
 
 
 @dataclass
@@ -61,48 +68,35 @@ class SimLink:
     ----------
     host, port
         The broker.
-    devices
-        Known from the beginning, without samples yet; their names differ. More can be added.
+    monotonic
+        Gives seconds; only differences count.
     window
         Most unsettled samples in flight, a device.
     batch
         Most samples in a message.
-    monotonic
-        Gives seconds; only differences count.
     """
 
     def __init__(
-        self,
-        host: str,
-        port: int,
-        devices: Iterable[SimDevice] = (),
-        *,
-        window: int = wire.WINDOW,
-        batch: int = 10,
-        monotonic: Callable[[], float] = time.monotonic,
+        self, host: str, port: int, monotonic: Callable[[], float], *, window: int = wire.WINDOW, batch: int = 10
     ) -> None:
         self._where, self._monotonic = (host, port), monotonic
         self._window, self._batch = window, batch
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[Key, _Line] = {}
         self._changed = threading.Condition()
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._wake_out, self._wake_in = socket.socketpair()
         self._wake_in.setblocking(False)
         self._wake_out.setblocking(False)
-        for device in devices:
-            self.add(device)
 
     def add(self, device: SimDevice, newest: int = 0) -> None:
         """Take a device in, whose samples 1..newest exist; it connects at once if the link runs."""
         with self._changed:
-            if device.device in self._lines:
-                raise ValueError(f"there is a device {device.device!r} already")
-            self._lines[device.device] = _Line(device, newest, self._window, self._batch)
+            self._lines[device.key] = _Line(device, newest, self._window, self._batch)
         self._wake()
 
-    def advance(self, device: str, newest: int) -> None:
-        """Samples up to number `newest` of the device of that name exist now; never back."""
+    def advance(self, device: Key, newest: int) -> None:
+        """Samples up to number `newest` exist now; never back."""
         with self._changed:
             line = self._lines[device]
             if newest <= line.newest:
@@ -110,7 +104,7 @@ class SimLink:
             line.newest = newest
         self._wake()
 
-    def counters(self, device: str) -> Counters:
+    def counters(self, device: Key) -> Counters:
         """The counters of one device."""
         return self._lines[device].counters
 
@@ -119,11 +113,11 @@ class SimLink:
         all_of = [line.counters for line in list(self._lines.values())]
         return Counters(*(sum(getattr(c, name) for c in all_of) for name in Counters.__dataclass_fields__))
 
-    def through(self, device: str) -> int:
+    def through(self, device: Key) -> int:
         """Up to which number everything of the device is settled."""
         return self._lines[device].through
 
-    def problems(self) -> dict[str, str]:
+    def problems(self) -> dict[Key, str]:
         """Why devices have no connection, in words; devices that have one are left out."""
         return {key: line.problem for key, line in list(self._lines.items()) if line.problem}
 
@@ -230,7 +224,7 @@ class _Line:
         user = f"{device.tenant}/{device.device}"
         client = Client(CallbackAPIVersion.VERSION2, client_id=user, clean_session=True, reconnect_on_failure=False)
         client.username_pw_set(user, device.secret)
-        client.will_set(device.topic("state"), wire.OFFLINE, qos=1, retain=True)
+        client.will_set(topic(*device.key, "state"), wire.OFFLINE, qos=1, retain=True)
         client.max_inflight_messages_set(0)
         client.connect_timeout = CONNECT_TIMEOUT_S
         client.on_connect = self._on_connect
@@ -288,7 +282,7 @@ class _Line:
         """Say good-bye."""
         if self._up:
             self._up = False
-            self.client.publish(self.device.topic("state"), wire.OFFLINE, qos=1, retain=True)
+            self.client.publish(topic(*self.device.key, "state"), wire.OFFLINE, qos=1, retain=True)
         if self.client is not None:
             self.client.disconnect()
 
@@ -305,7 +299,7 @@ class _Line:
         self._asked.clear()
         self._questions = 0
         self.counters.connects += 1
-        client.subscribe(self.device.topic("stored"), 1)
+        client.subscribe(topic(*self.device.key, "stored"), 1)
         self._state()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -384,7 +378,7 @@ class _Line:
     def _telemetry(self, a: int, b: int) -> int:
         """Publish a..b, or as many of them as a message may hold; the last number that went out."""
         while True:
-            samples = [self.device.source(seq) for seq in range(a, b + 1)]
+            samples = [self.device.source.sample(seq) for seq in range(a, b + 1)]
             body = wire.encode(wire.Telemetry(wire.VERSION, samples, self.device.boot_id, a))
             if len(body) <= wire.MAX_SENT_BYTES or a == b:
                 break
@@ -394,4 +388,4 @@ class _Line:
 
     def _publish(self, kind: str, body: bytes, retain: bool) -> None:
         if self.client is not None:  # a publish may find the connection broken
-            self.client.publish(self.device.topic(kind), body, qos=1, retain=retain)
+            self.client.publish(topic(*self.device.key, kind), body, qos=1, retain=retain)

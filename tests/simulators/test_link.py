@@ -15,9 +15,11 @@ from tests.edge_agent.platform import Account, Platform
 BOOT = "00c0ffee"
 
 
-def machine(seq: int) -> wire.Sample:
+class Machine:
     """Sample k is k."""
-    return wire.Sample({"x": float(seq)}, seq * 1000)
+
+    def sample(self, seq: int) -> wire.Sample:
+        return wire.Sample({"x": float(seq)}, seq * 1000)
 
 
 @dataclass
@@ -74,14 +76,14 @@ def ingest(broker: EmbeddedBroker) -> Iterator[Ingest]:
 
 @pytest.fixture
 def link(broker: EmbeddedBroker) -> Iterator[SimLink]:
-    made = SimLink("127.0.0.1", broker.port, window=200)
+    made = SimLink("127.0.0.1", broker.port, time.monotonic, window=200)
     made.start()
     yield made
     made.stop()
 
 
 def device(name: str, boot_id: str = BOOT) -> SimDevice:
-    return SimDevice("acme", name, "secret", boot_id, machine)
+    return SimDevice("acme", name, "secret", boot_id, Machine())
 
 
 def exactly(n: int) -> dict[int, float]:
@@ -92,7 +94,7 @@ def test_several_devices_on_one_thread_send_all_that_exists_once(ingest: Ingest,
     for i in range(5):
         link.add(device(f"pump-{i}", f"0000000{i}"), newest=300)
     assert link.drained(30)
-    link.advance("pump-2", 450)
+    link.advance(("acme", "pump-2"), 450)
     assert link.drained(30)
     for i in range(5):
         account = ingest.platform.accounts[f"0000000{i}"]
@@ -107,12 +109,12 @@ def test_no_more_than_the_window_is_in_flight_while_nothing_is_settled(ingest: I
     link.add(device("pump"), newest=1)
     assert link.drained(10)
     ingest.deaf = True
-    link.advance("pump", 1001)
+    link.advance(("acme", "pump"), 1001)
     until = time.monotonic() + 1.5
     while time.monotonic() < until:
-        assert link.counters("pump").sent <= 201
+        assert link.counters(("acme", "pump")).sent <= 201
         time.sleep(0.05)
-    assert link.counters("pump").sent == 201
+    assert link.counters(("acme", "pump")).sent == 201
 
 
 def test_what_is_lost_on_the_way_is_asked_for_and_sent_again(ingest: Ingest, link: SimLink) -> None:
@@ -126,7 +128,7 @@ def test_what_is_lost_on_the_way_is_asked_for_and_sent_again(ingest: Ingest, lin
 
 def test_a_restarted_device_sends_only_what_the_platform_lacks(broker: EmbeddedBroker, ingest: Ingest) -> None:
     ingest.platform.accounts[BOOT] = Account(settled=exactly(40) | {50: 50.0, 51: 51.0})
-    link = SimLink("127.0.0.1", broker.port)
+    link = SimLink("127.0.0.1", broker.port, time.monotonic)
     link.add(device("pump"), newest=100)
     link.start()
     assert link.drained(20)
@@ -138,12 +140,12 @@ def test_a_restarted_device_sends_only_what_the_platform_lacks(broker: EmbeddedB
 
 def test_a_broker_that_restarts_costs_nothing_but_time(broker: EmbeddedBroker) -> None:
     ingest = Ingest(broker)
-    link = SimLink("127.0.0.1", broker.port)
+    link = SimLink("127.0.0.1", broker.port, time.monotonic)
     link.add(device("pump"), newest=100)
     link.start()
     assert link.drained(20)
     ingest.deaf = True
-    link.advance("pump", 600)
+    link.advance(("acme", "pump"), 600)
     time.sleep(0.5)
     broker.stop()
     assert not link.drained(1.5)
@@ -157,7 +159,7 @@ def test_a_broker_that_restarts_costs_nothing_but_time(broker: EmbeddedBroker) -
 
 
 def test_a_stopped_link_says_that_it_is_off_line(ingest: Ingest, broker: EmbeddedBroker) -> None:
-    link = SimLink("127.0.0.1", broker.port)
+    link = SimLink("127.0.0.1", broker.port, time.monotonic)
     link.add(device("pump"), newest=10)
     link.start()
     assert link.drained(20)
