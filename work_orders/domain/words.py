@@ -23,7 +23,7 @@ def chance(p: float) -> str:
     if p < 0.075:
         return f"about 1 in {max(20, round(1 / p / 10) * 10)}"
     if p > 0.95:
-        return "almost certain"
+        return "more than 19 in 20"
     return f"about {max(1, round(p * 10))} in 10"
 
 

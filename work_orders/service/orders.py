@@ -46,7 +46,7 @@ def open_order(work: Unit, case: Row, *, approved: bool, why: str, follows: str 
         work.insert(t.tasks, order_id=id, n=k, text=check, state=TaskState.OPEN, result="")
     order = move_order(work, id, _A.APPROVE if approved else _A.SUBMIT, role=Role.SYSTEM)
     state = "approved" if approved else "waits for approval"
-    text = f"Work order {id} for {title.lower()} was opened and {state}: {why}"
+    text = f"Work order {id} ({title}) was opened and {state}: {why}"
     work.record("order_opened", asset.id, id, text, case=case.id, state=order.state)
     return order
 

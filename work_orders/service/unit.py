@@ -28,9 +28,9 @@ Row = sa.Row[Any]
 
 
 def derived_id(prefix: str, *parts: object) -> str:
-    """An identifier that follows from what it names, so that a repetition finds it again: `WO-7k3qd2ma`."""
+    """An identifier that follows from what it names, so that a repetition finds it again: `WO-7k3qd2ma5xyc`."""
     digest = hashlib.sha256(msgspec.json.encode([str(p) for p in parts])).digest()
-    return f"{prefix}-{base64.b32encode(digest[:5]).decode().lower()}"
+    return f"{prefix}-{base64.b32encode(digest).decode().lower()[:12]}"
 
 
 @dataclass
