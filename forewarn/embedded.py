@@ -55,6 +55,7 @@ class Embedded:
         from ingest.service.access import Access
         from ingest.service.registry import set_service_account
         from ingest.settings import Settings as IngestSettings
+        from work_orders import settings as work_settings
         from work_orders import wiring as work_orders
 
         home.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ class Embedded:
         services += [
             ingest.build(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), self.shared),
             anomaly.build(self.shared),
-            work_orders.build(self.shared),
+            work_orders.build(work_settings.Settings.of(environ), self.shared),
         ]
         self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"
         self.product = Product(self.shared, self.http, self.mqtt, services)

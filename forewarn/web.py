@@ -21,6 +21,7 @@ class Web:
     def __init__(self, url: str, key: str) -> None:
         import httpx
 
+        self.url = url
         self._errors = httpx.HTTPError
         self._client = httpx.Client(
             base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=TIMEOUT_S, trust_env=False

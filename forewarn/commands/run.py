@@ -89,9 +89,12 @@ def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: Shar
 
 
 def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
-    from work_orders import wiring
+    from work_orders import settings, wiring
 
-    return wiring.build(shared)
+    try:
+        return wiring.build(settings.Settings.of(environ), shared)
+    except settings.BadSettings as bad:
+        raise WrongUse("\n".join(bad.faults)) from bad
 
 
 def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 from collections.abc import Mapping
+from pathlib import Path
 
 from forewarn import home as homes
 from forewarn.embedded import Embedded
@@ -65,7 +66,7 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
     return 0
 
 
-def _set_aside(home: "homes.Path") -> None:
+def _set_aside(home: Path) -> None:
     """Keep an old home under another name: nothing is deleted."""
     if not home.exists() or not any(home.iterdir()):
         return

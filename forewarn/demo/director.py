@@ -21,6 +21,7 @@ PATIENCE_S = 15 * 60.0
 """Wall seconds for which the clock waits for a person."""
 AFTER_HEAT = timedelta(hours=12)
 """The hot afternoon's outcome is known so long after the heat."""
+CALLER = Actor("phone", Role.DISPATCHER)
 WORKING = ("in_progress", "on_hold")
 log = logging.getLogger(__name__)
 
@@ -73,7 +74,7 @@ class Director:
         model = self._shared.models("centrifugal-pump")
         modes = model.components[component].modes if model else ()
         report_breakdown(
-            self._shared, TENANT, pump, modes[0].name if modes else "", Actor(Role.DISPATCHER, "phone"), at=at,
+            self._shared, TENANT, pump, modes[0].name if modes else "", CALLER, at=at,
             as_found="The customer called: the pump stands still.",
         )  # fmt: skip
         self._say(f"{pump} has failed.")
@@ -100,7 +101,7 @@ class Director:
                 self._facts.outcome(story, "failed")
         closed = [o for o in orders if o["asset"] == stories["served"] and o["state"] == "closed"]
         if closed:
-            result = closed[0].get("finding")
+            result = str(closed[0]["finding"])
             self._facts.outcome("served", {"prevented": "prevented", "true": "prevented"}.get(result, "found_nothing"))
         if now > fleet.heat[1] + AFTER_HEAT:
             sent = any(o["asset"] == stories["hot_afternoon"] for o in orders)

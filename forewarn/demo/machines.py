@@ -8,7 +8,7 @@ from contracts.clock import Clock
 from contracts.wire import Sample
 from forewarn.demo.facts import Facts
 from simulators.link import SimDevice, SimLink
-from simulators.pump_physics import SIGNALS, SLOT, damage
+from simulators.pump_physics import SIGNALS, SLOT, Pump, damage
 from simulators.pumps import Fleet, Kind
 
 STEP_S = 0.05
@@ -21,26 +21,29 @@ class Machines:
 
     def __init__(
         self, facts: Facts, clock: Clock, mqtt: tuple[str, int], tenant: str, secrets: dict[str, str],
-        failed: Callable[[str, str, datetime], None],
+        monotonic: Callable[[], float], failed: Callable[[str, str, datetime], None],
     ) -> None:  # fmt: skip
         self._facts, self._clock, self._failed = facts, clock, failed
         self.fleet: Fleet = facts.fleet()
-        devices = [
-            SimDevice(tenant, pump.name, secrets[pump.name], facts.there.boot_ids[pump.name], self._source(pump.name))
-            for pump in self.fleet.pumps
-        ]
-        self.link = SimLink(*mqtt, devices)
+        self._tenant = tenant
+        self.link = SimLink(*mqtt, monotonic)
+        for pump in self.fleet.pumps:
+            source = _Source(self, pump.name)
+            boot = facts.there.boot_ids[pump.name]
+            self.link.add(SimDevice(tenant, pump.name, secrets[pump.name], boot, source), self._newest(pump))
         self._going = threading.Event()
         self._thread: threading.Thread | None = None
 
-    def _source(self, name: str) -> Callable[[int], Sample]:
-        def sample(seq: int) -> Sample:
-            pump = self.fleet.pump(name)
-            slot = self.fleet.history_end + seq - 1
-            reading = pump.sample(slot, self._facts.events(name))
-            return Sample({s: reading[s] for s in SIGNALS}, pump.time(slot).isoformat())
+    def _newest(self, pump: Pump) -> int:
+        """Number of the newest sample that exists by the demo's clock."""
+        return max(0, pump.slot(self._clock.now()) - self.fleet.history_end + 1)
 
-        return sample
+    def reading(self, name: str, seq: int) -> Sample:
+        """Sample number `seq` of a pump."""
+        pump = self.fleet.pump(name)
+        slot = self.fleet.history_end + seq - 1
+        reading = pump.sample(slot, self._facts.events(name))
+        return Sample({s: reading[s] for s in SIGNALS}, pump.time(slot).isoformat())
 
     def start(self) -> None:
         """Connect, and report from now on."""
@@ -53,7 +56,7 @@ class Machines:
         while not self._going.wait(STEP_S):
             now = self._clock.now()
             for pump in self.fleet.pumps:
-                self.link.advance(pump.name, max(0, pump.slot(now) - self.fleet.history_end + 1))
+                self.link.advance((self._tenant, pump.name), self._newest(pump))
                 broke = pump.failed_at(self._facts.events(pump.name))
                 if broke is not None and broke <= now and pump.name not in told:
                     told.add(pump.name)
@@ -97,3 +100,13 @@ class Machines:
         self._facts.wear(index, start)
         self.fleet = self._facts.fleet()
         return self.fleet.pumps[index].name
+
+
+class _Source:
+    """One pump as the source of its samples."""
+
+    def __init__(self, machines: Machines, name: str) -> None:
+        self._machines, self._name = machines, name
+
+    def sample(self, seq: int) -> Sample:
+        return self._machines.reading(self._name, seq)

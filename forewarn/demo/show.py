@@ -47,6 +47,7 @@ class Show:
         address = urlsplit(self._product.mqtt)
         self._machines = Machines(
             self._facts, clock, (address.hostname or "127.0.0.1", address.port or 1883), stage.TENANT, self._secrets,
+            self._shared.system.monotonic,
             lambda pump, part, at: self._director.failed(pump, part, at) if self._director else None,
         )  # fmt: skip
         if self._facts.there.runs > 1:

@@ -1,0 +1,111 @@
+"""The demo's stories as cards on a page: what happens to which pump, its outcome, bills and charts."""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import numpy as np
+
+from api.views import Card, Chart, Money, Series
+from forewarn.demo.facts import Facts
+from forewarn.demo.stage import TENANT
+from plumbing.runtime import Shared
+from plumbing.sql import to_us
+from simulators.pumps import Fleet
+from work_orders.queries.cases import cases
+from work_orders.queries.figures import story_bill
+
+WARM = "bearing_temperature"
+BEFORE_HEAT, AFTER_HEAT = timedelta(days=5), timedelta(days=2)
+BUCKETS = 400
+
+
+class Book:
+    """api.views.StoryBook over the demo's facts and the product's own data."""
+
+    def __init__(self, shared: Shared, facts: Facts) -> None:
+        self._shared, self._facts = shared, facts
+
+    def cards(self) -> Sequence[Card]:
+        """The three stories as they stand now."""
+        if self._facts.world is None:
+            return []
+        fleet = self._facts.fleet()
+        now = self._shared.clocks.of(TENANT).now()
+        return [self._served(fleet), self._twin(fleet), self._heat(fleet, now)]
+
+    def _outcome(self, story: str) -> str:
+        return self._facts.there.outcomes.get(story, "running")
+
+    def _served(self, fleet: Fleet) -> Card:
+        asset = fleet.stories["served"]
+        return Card(
+            "served", "Served: the bearing that was replaced in time", asset, self._outcome("served"),
+            (
+                "The bearing of this pump wears. When a visit became cheaper than waiting, Forewarn opened a job and told"
+                " the customer, who chooses a half day.",
+                "The technician looks for himself; what he finds is the label of the forecast.",
+            ),
+            self._links(asset), self._bills(asset),
+        )  # fmt: skip
+
+    def _twin(self, fleet: Fleet) -> Card:
+        asset = fleet.stories["ignored_twin"]
+        return Card(
+            "ignored_twin", "Ignored twin: the same wear, nobody told", asset, self._outcome("ignored_twin"),
+            (
+                "The same machine with the same wear, second for second. Its customer's machines are only watched:"
+                " Forewarn writes down what it would have opened, and tells nobody.",
+                "The two bills stand side by side.",
+            ),
+            self._links(asset), [*self._bills(fleet.stories["served"]), *self._bills(asset)],
+        )  # fmt: skip
+
+    def _heat(self, fleet: Fleet, now: datetime) -> Card:
+        asset = fleet.stories["hot_afternoon"]
+        return Card(
+            "hot_afternoon", "Hot afternoon: warmer than ever, and nothing is wrong", asset,
+            self._outcome("hot_afternoon"),
+            (
+                "Heat and load make this pump's bearing warmer than ever: the plain value leaves its usual band.",
+                "Compensated for load and ambient temperature it does not. Nobody is sent.",
+            ),
+            self._links(asset), (), self._warm(fleet, asset, now),
+        )  # fmt: skip
+
+    def _links(self, asset: str) -> list[tuple[str, str]]:
+        links = [("the machine", f"/assets/{asset}")]
+        with self._shared.database.read() as connection:
+            newest = cases(connection, TENANT, asset_id=asset, limit=1).items
+        links += [("its case", f"/cases/{row.id}") for row in newest]
+        return links
+
+    def _bills(self, asset: str) -> list[Money]:
+        with self._shared.database.read() as connection:
+            found = story_bill(connection, TENANT, asset)
+        if found is None:
+            return []
+        return [
+            Money(f"{asset}: {bill.outcome}", bill.customer, bill.provider, bill.currency, bill.formula)
+            for bill in (found.actual,)
+            if bill
+        ]
+
+    def _warm(self, fleet: Fleet, asset: str, now: datetime) -> Chart | None:
+        """Plain and compensated bearing temperature around the heat, each in usual deviations."""
+        from anomaly.queries.compensated import deviations
+
+        begin, end = fleet.heat[0] - BEFORE_HEAT, min(now, fleet.heat[1] + AFTER_HEAT)
+        if end <= begin:
+            return None
+        found = deviations(self._shared, TENANT, asset, WARM, to_us(begin), to_us(end), BUCKETS)
+        if found is None:
+            return None
+        seconds = (found.t_us / 1e6).tolist()
+        lines = (("plain value", found.plain), ("compensated for load and heat", found.compensated))
+        return Chart(
+            "Bearing temperature, in usual deviations",
+            [Series(name, "1", seconds, [None if np.isnan(x) else float(x) for x in y]) for name, y in lines],
+            [(fleet.heat[0].timestamp(), fleet.heat[1].timestamp(), "heat wave")],
+            [(3.0, "usual band"), (-3.0, "usual band")],
+            "One usual deviation is how much the value varies while all is well.",
+        )
