@@ -67,6 +67,11 @@ _TABLE: dict[str, tuple[str, float, float]] = {
     "kBy/s": ("bit / second", 8e3, 0.0),
     "MBy/s": ("bit / second", 8e6, 0.0),
     "MHz": ("1 / second", 1e6, 0.0),
+    "[degR]": ("kelvin", 5 / 9, 0.0),
+    "[psi]": (_PRESSURE, 6894.757293168361, 0.0),
+    "[lb_av]/s": ("kilogram / second", 0.45359237, 0.0),
+    "[lb_av]/s/[psi]": ("meter * second", 0.45359237 / 6894.757293168361, 0.0),
+    "10*3.[ft_i]": ("meter", 304.8, 0.0),
 }
 
 
