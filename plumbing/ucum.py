@@ -36,6 +36,8 @@ _TABLE: dict[str, tuple[str, float, float]] = {
     "Cel": ("kelvin", 1.0, 273.15),
     "K": ("kelvin", 1.0, 0.0),
     "/min": ("1 / second", 1 / 60, 0.0),
+    "/s": ("1 / second", 1.0, 0.0),
+    "/h": ("1 / second", 1 / 3600, 0.0),
     "Hz": ("1 / second", 1.0, 0.0),
     "m/s": (_LENGTH_PER_TIME, 1.0, 0.0),
     "mm/s": (_LENGTH_PER_TIME, 0.001, 0.0),

@@ -1,0 +1,99 @@
+"""What the migrations make is what the code works with."""
+
+import importlib
+import multiprocessing
+from typing import Any
+
+import pytest
+import sqlalchemy as sa
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+
+from plumbing.migrate import OWNERS, NotMigrated, check, upgrade
+from plumbing.sql import Database
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "plumbing": ("plumbing.log", "plumbing.audit", "plumbing.tenants"),
+    "ingest": ("ingest.service.tables",),
+    "anomaly": (),
+    "work_orders": ("work_orders.service.tables",),
+    "api": ("api.tables",),
+}
+PREFIXES = {"plumbing": ("plumbing_", "log_", "audit_")}
+
+
+def metadata_of(owner: str) -> sa.MetaData:
+    """All tables of an owner in one metadata."""
+    together = sa.MetaData()
+    for name in TABLES[owner]:
+        for table in importlib.import_module(name).metadata.tables.values():
+            table.to_metadata(together)
+    return together
+
+
+def test_every_owner_is_compared() -> None:
+    assert set(TABLES) == set(OWNERS)
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_migrated_tables_are_those_of_the_code(database: Database, owner: str) -> None:
+    upgrade(database, [owner])
+    ours = PREFIXES.get(owner, (f"{owner}_",))
+
+    def include(_object: Any, name: str | None, kind: str, _reflected: bool, _to: Any) -> bool:
+        return kind != "table" or (bool(name) and name != f"{owner}_alembic_version")
+
+    with database.read() as connection:
+        context = MigrationContext.configure(
+            connection, opts={"include_object": include, "compare_type": True, "compare_server_default": True}
+        )
+        assert compare_metadata(context, metadata_of(owner)) == []
+        made = set(sa.inspect(connection).get_table_names())
+    assert all(name.startswith(ours) for name in made)
+
+
+def test_every_table_of_a_tenants_data_names_the_tenant() -> None:
+    without = {"log_consumers"}
+    for owner in OWNERS:
+        for table in metadata_of(owner).tables.values():
+            assert "tenant" in table.c or table.name in without or table.name.startswith("api_"), table.name
+
+
+def test_migrating_twice_changes_nothing(database: Database) -> None:
+    upgrade(database)
+    upgrade(database)
+    check(database)
+
+
+def test_an_unmigrated_database_is_named(database: Database) -> None:
+    with pytest.raises(NotMigrated, match="forewarn migrate"):
+        check(database)
+
+
+def test_tables_of_a_newer_program_are_named(database: Database) -> None:
+    upgrade(database)
+    with database.write() as connection:
+        connection.execute(sa.text("update plumbing_alembic_version set version_num = 'plumbing_9999'"))
+    with pytest.raises(NotMigrated, match="plumbing_9999"):
+        check(database)
+
+
+def _migrate(url: str, start: Any, results: Any) -> None:
+    database = Database(url)
+    start.wait()
+    upgrade(database)
+    results.put("done")
+
+
+def test_two_processes_may_migrate_at_once(url: str) -> None:
+    context = multiprocessing.get_context("spawn")
+    start, results = context.Barrier(2), context.Queue()
+    processes = [context.Process(target=_migrate, args=(url, start, results)) for _ in range(2)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(60)
+    assert [p.exitcode for p in processes] == [0, 0]
+    database = Database(url)
+    check(database)
+    database.close()
