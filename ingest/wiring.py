@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from plumbing.ucum import Ucum
+from plumbing.ucum import UcumUnits
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from contracts import topics
@@ -49,7 +49,7 @@ class IngestService:
             clocks=shared.clocks,
             system=shared.system,
             models=shared.models,
-            units=Ucum(),
+            units=UcumUnits(),
             publish=self._link.publish,
             limits=Limits(settings.future_seconds, settings.late_seconds),
             quarantine=Quarantine(settings.quarantine_a_device, settings.quarantine_bytes),

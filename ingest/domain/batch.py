@@ -34,7 +34,7 @@ class Times:
     """Earlier is late."""
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Group:
     """Samples of one account that carry the same signals in the same units."""
 
@@ -47,7 +47,7 @@ class Group:
     origin: list[Origin] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Delta:
     """What a batch adds to one account."""
 
@@ -82,7 +82,7 @@ class Delta:
         return found
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Aside:
     """A message that goes to quarantine, with all that was refused of it."""
 
@@ -92,7 +92,7 @@ class Aside:
     refusals: list[Refusal] = field(default_factory=list)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Rows:
     """Rows for the store and where they come from."""
 

@@ -30,4 +30,4 @@ def matches(secret: str, kept: str) -> bool:
         )
     except (ValueError, binascii.Error):
         return False
-    return empty == "" and form == "7" and hmac.compare_digest(given, wanted)
+    return empty == "" and form == "7" and len(wanted) == KEY_BYTES and hmac.compare_digest(given, wanted)

@@ -14,7 +14,7 @@ MAX_PLANS = 1000
 IDENTITY = (1.0, 0.0)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Plan:
     """How to check many samples at once that carry the same signals in the same units."""
 

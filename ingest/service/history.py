@@ -132,9 +132,9 @@ def load_rows(
     if found is None:
         raise UnknownDevice("name", device, f"tenant {tenant!r} has no device of this name")
     if units is None:
-        from plumbing.ucum import Ucum
+        from plumbing.ucum import UcumUnits
 
-        units = Ucum()
+        units = UcumUnits()
     signals = Signals(shared.models(found.model), units)
     out = Imported(boot_id)
     block: list[HistoryRow] = []
@@ -181,11 +181,13 @@ def _load_block(
     out.quarantined += delta.quarantined
     out.repeated += delta.duplicate
     out.refused += sum(delta.refused.values())
-    for aside in batch.asides.values():
-        first = batch.messages[aside.message].seq - (out.rows - len(block)) - 1
-        for refusal in aside.refusals:
-            if len(out.faults) < LISTED_FAULTS:
-                out.faults.append(_fault(refusal, first, block))
+    before = out.rows - len(block) + 1
+    named = [
+        _fault(refusal, batch.messages[aside.message].seq - before, block)
+        for aside in batch.asides.values()
+        for refusal in aside.refusals
+    ]
+    out.faults += sorted(named, key=lambda f: f.line)[: LISTED_FAULTS - len(out.faults)]
 
 
 def _commit(shared: Shared, tenant: str, device: str, batch: Batch, rows: list[Rows], now: datetime) -> None:

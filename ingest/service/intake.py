@@ -154,9 +154,10 @@ class Intake:
 
     def claim(self) -> None:
         """Become the one that keeps the accounts of this database."""
-        self._token = secrets.randbits(62) | 1
+        token = secrets.randbits(62) | 1
         with self._database.write() as connection:
-            bump(connection, OWNER, self._token)
+            bump(connection, OWNER, token)
+        self._token = token
         self._forget()
 
     def quarantine_alone(self, message: Delivery, why: str) -> None:
