@@ -1,0 +1,174 @@
+"""What the command line takes, refuses, and answers."""
+
+import gzip
+import json
+import lzma
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from forewarn import datasets, home, ports
+from forewarn.__main__ import DONE, FAILED, WRONG_USE, main
+from forewarn.environment import Failed, WrongUse, expand
+
+LINE = "{unit} {cycle} 0.1 0.2 100 " + " ".join(str(n) for n in range(21))
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["no-such-command"],
+        ["up", "--http-port", "70000"],
+        ["demo", "--for", "0"],
+        ["demo", "--for", "soon"],
+        ["run", "kettle"],
+        ["detect", "x.csv"],
+        ["detect", "x.csv", "--time", "t", "--train-rows", "5", "--signals", "a", "--exclude", "b"],
+        ["replay", "cmapss"],
+        ["replay", "cmapss", "--data", "x", "--speed", "-1"],
+        ["replay", "cmapss", "--data", "/no/such/folder"],
+        ["device", "add", "p"],
+        ["link", "king"],
+        [],
+    ],
+)
+def test_wrong_use_is_exit_2_and_no_stack_trace(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == WRONG_USE
+    said = capsys.readouterr()
+    assert "Traceback" not in said.err
+    assert said.err.startswith("forewarn: ") or said.out.startswith("usage: ")
+
+
+def test_help_of_every_command_is_there(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        main(["--help"])
+    assert ended.value.code == 0
+    assert "replay" in capsys.readouterr().out
+
+
+def test_commands_start_without_the_analysis_libraries() -> None:
+    code = "import sys, forewarn.__main__ as m; m.parser(); print([n for n in HEAVY if n in sys.modules])"
+    heavy = ["pandas", "scipy", "sklearn", "statsmodels", "duckdb", "sqlalchemy", "fastapi", "numpy", "pint"]
+    done = subprocess.run(
+        [sys.executable, "-c", f"HEAVY = {heavy}\n{code}"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
+
+
+def test_a_setting_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("abc\n")
+    out = expand({"FOREWARN_INFLUX_TOKEN_FILE": str(tmp_path / "token")})
+    assert out["FOREWARN_INFLUX_TOKEN"] == "abc"
+    assert "FOREWARN_INFLUX_TOKEN_FILE" not in out
+
+
+def test_a_setting_given_twice_or_in_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(WrongUse, match="FOREWARN_X and FOREWARN_X_FILE are both set"):
+        expand({"FOREWARN_X": "1", "FOREWARN_X_FILE": "f"})
+    with pytest.raises(WrongUse, match="cannot be read"):
+        expand({"FOREWARN_X_FILE": str(tmp_path / "none")})
+
+
+def test_a_home_is_held_by_one_process_and_the_second_is_told_its_number(tmp_path: Path) -> None:
+    code = "import sys, time\nfrom pathlib import Path\nfrom forewarn import home\n"
+    code += "with home.held(Path(sys.argv[1])):\n    print('held', flush=True)\n    sys.stdin.read()\n"
+    other = subprocess.Popen(
+        [sys.executable, "-c", code, str(tmp_path)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+    assert other.stdout is not None
+    assert other.stdout.readline() == "held\n"
+    with pytest.raises(Failed, match=f"process {other.pid}"), home.held(tmp_path):
+        pass
+    other.communicate("")
+    with home.held(tmp_path):
+        pass
+
+
+def test_run_json_is_the_owners_alone_and_goes_with_the_product(tmp_path: Path) -> None:
+    import os
+
+    with home.held(tmp_path):
+        home.write(tmp_path, home.Running(os.getpid(), "http://x", "mqtt://x", {"admin": "l"}, "k"))
+        assert (tmp_path / "run.json").stat().st_mode & 0o777 == 0o600
+        found = home.find(tmp_path)
+        assert found is not None
+        assert found.links == {"admin": "l"}
+        assert set(json.loads((tmp_path / "run.json").read_text())) == {"pid", "http", "mqtt", "links", "api_key"}
+    assert home.find(tmp_path) is None
+
+
+def test_run_json_of_a_dead_process_counts_for_nothing(tmp_path: Path) -> None:
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    home.write(tmp_path, home.Running(dead.pid, "http://x", "mqtt://x"))
+    assert home.find(tmp_path) is None
+
+
+def test_a_busy_port_gives_way_to_the_next() -> None:
+    import socket
+
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        assert ports.free("127.0.0.1", port) > port
+    assert ports.free("127.0.0.1", 0) > 0
+
+
+def test_status_where_nothing_runs_says_what_to_do(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status", "--data-dir", str(tmp_path)]) == FAILED
+    assert "forewarn up" in capsys.readouterr().err
+
+
+def test_the_doctor_finds_a_fresh_home_well(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["doctor", "--data-dir", str(tmp_path / "new")]) == DONE
+    assert "BAD" not in capsys.readouterr().out
+
+
+def test_a_good_model_is_good_and_a_bad_one_is_named_by_line_and_field(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = Path(__file__).parents[2] / "asset_models" / "centrifugal-pump.yaml"
+    assert main(["model", "check", str(good)]) == DONE
+    bad = tmp_path / "bad.yaml"
+    bad.write_text(good.read_text().replace("unit: mm/s", "unit: furlong", 1))
+    assert main(["model", "check", str(bad)]) == FAILED
+    out = capsys.readouterr().out
+    assert "signals.vibration.unit: 'furlong'" in out
+    assert f"{bad}:" in out
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".xz", lzma.compress), (".gz", gzip.compress)])
+def test_engines_are_read_in_any_compression(tmp_path: Path, ending: str, pack: object) -> None:
+    text = "\n".join(LINE.format(unit=u, cycle=c) for u in (1, 4) for c in range(1, 3 + u)) + "\n"
+    assert callable(pack)
+    (tmp_path / f"train_FD009.txt{ending}").write_bytes(pack(text.encode()))
+    recorded = datasets.read(tmp_path, "train_FD009.txt", "")
+    engines = datasets.engines(recorded)
+    assert {unit: rows.shape for unit, rows in engines.items()} == {1: (3, 24), 4: (6, 24)}
+    assert np.array_equal(engines[1][0, 3:], np.arange(21))
+    assert not recorded.known
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("1 1 2 3\n", "4 columns, must be 26"),
+        ("1 x" + " 0" * 24 + "\n", "could not convert"),
+        (LINE.format(unit=1, cycle=2) + "\n", "goes from cycle 0 to 2"),
+        ("", "holds no engine"),
+    ],
+)
+def test_a_broken_engine_file_is_named_by_line(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "train_X.txt").write_text(text)
+    with pytest.raises(Failed, match=words):
+        datasets.engines(datasets.read(tmp_path, "train_X.txt", ""))
+
+
+def test_a_damaged_archive_is_an_error_in_words(tmp_path: Path) -> None:
+    (tmp_path / "train_X.txt.gz").write_bytes(b"no gzip")
+    with pytest.raises(Failed, match="cannot be read"):
+        datasets.read(tmp_path, "train_X.txt", "")
