@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,19 +11,34 @@ import pytest
 from tests.work_orders.world import World, open_world, settle
 
 
+@pytest.fixture(scope="session")
+def settled_file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database of the small company, to be copied."""
+    folder = tmp_path_factory.mktemp("company")
+    settle(open_world(f"sqlite:///{folder}/forewarn.db", folder)).database.close()
+    return folder / "forewarn.db"
+
+
+def copied(settled_file: Path, folder: Path) -> World:
+    """A world on a copy of the database."""
+    shutil.copy(settled_file, folder / "forewarn.db")
+    return open_world(f"sqlite:///{folder}/forewarn.db", folder, migrated=True)
+
+
 @pytest.fixture
-def world(tmp_path: Path) -> Iterator[World]:
+def world(settled_file: Path, tmp_path: Path) -> Iterator[World]:
     """A small service company that may act by itself."""
-    made = settle(open_world(f"sqlite:///{tmp_path}/forewarn.db", tmp_path))
+    made = copied(settled_file, tmp_path)
     yield made
     made.database.close()
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])
-def any_world(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[World]:
+def any_world(request: pytest.FixtureRequest, settled_file: Path, tmp_path: Path) -> Iterator[World]:
     """The same on each kind of database."""
-    postgres = request.param == "postgresql"
-    url = str(request.getfixturevalue("postgres_url")) if postgres else f"sqlite:///{tmp_path}/forewarn.db"
-    made = settle(open_world(url, tmp_path))
+    if request.param == "sqlite":
+        made = copied(settled_file, tmp_path)
+    else:
+        made = settle(open_world(str(request.getfixturevalue("postgres_url")), tmp_path))
     yield made
     made.database.close()
