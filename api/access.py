@@ -1,0 +1,107 @@
+"""The one table of routes and roles: what is not listed here cannot be called. Tests walk it for every route."""
+
+from collections.abc import Iterable
+
+from api.roles import OFFICE, Role
+
+Allowed = frozenset[Role] | None
+"""None = open to everybody, signed in or not."""
+
+EVERYBODY = frozenset(Role)
+PEOPLE = frozenset({Role.CUSTOMER, *OFFICE})
+CREW = frozenset({Role.TECHNICIAN, *OFFICE})
+DESK = frozenset({Role.DISPATCHER, Role.ADMIN})
+WORKSHOP = frozenset({Role.ENGINEER, Role.ADMIN})
+ADMIN = frozenset({Role.ADMIN})
+CUSTOMER = frozenset({Role.CUSTOMER})
+TECHNICIAN = frozenset({Role.TECHNICIAN})
+ANSWER = frozenset({Role.CUSTOMER, Role.DISPATCHER, Role.ADMIN})
+WORK = frozenset({Role.TECHNICIAN, Role.DISPATCHER, Role.ADMIN})
+
+_OPEN = (
+    "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics", "GET /sign-in", "POST /sign-in",
+    "GET /sign-in/link/{link}",
+)  # fmt: skip
+_API = "/api/v1"
+
+TABLE: dict[str, Allowed] = {
+    **dict.fromkeys(_OPEN, None),
+    "GET /": EVERYBODY,
+    "POST /sign-out": EVERYBODY,
+    "GET /account": EVERYBODY,
+    "POST /account/password": EVERYBODY,
+    "GET /events": EVERYBODY,
+    # pages
+    "GET /fleet": OFFICE,
+    "GET /assets/{asset}": EVERYBODY,
+    "GET /charts/assets/{asset}/{signal}": EVERYBODY,
+    "GET /charts/cases/{case}": OFFICE,
+    "GET /charts/notices/{notice}": PEOPLE,
+    "GET /charts/orders/{order}": CREW,
+    "GET /cases": OFFICE,
+    "GET /cases/{case}": OFFICE,
+    "POST /cases/{case}/{action}": DESK,
+    "GET /orders": OFFICE,
+    "GET /orders/{order}": CREW,
+    "POST /orders/{order}/finding": WORK,
+    "POST /orders/{order}/{action}": WORK,
+    "GET /my-jobs": TECHNICIAN,
+    "GET /my-machines": CUSTOMER,
+    "GET /notices": PEOPLE,
+    "GET /notices/{notice}": PEOPLE,
+    "POST /notices/{notice}/{reply}": ANSWER,
+    "GET /inbox": DESK,
+    "GET /connect": WORKSHOP,
+    "POST /connect": WORKSHOP,
+    "GET /connect/{device}": WORKSHOP,
+    "GET /devices": OFFICE,
+    "GET /devices/{device}": OFFICE,
+    "POST /devices/{device}/revoke": ADMIN,
+    "GET /quarantine": OFFICE,
+    "GET /figures": OFFICE,
+    "GET /people": ADMIN,
+    "POST /people": ADMIN,
+    "POST /people/{account}/link": ADMIN,
+    "POST /people/{account}/close": ADMIN,
+    "GET /demo": EVERYBODY,
+    "GET /demo/next": EVERYBODY,
+    "POST /demo/as/{role}": EVERYBODY,
+    "POST /demo/clock": EVERYBODY,
+    # JSON
+    f"GET {_API}/me": EVERYBODY,
+    f"GET {_API}/devices": OFFICE,
+    f"POST {_API}/devices": WORKSHOP,
+    f"POST {_API}/devices/{{tenant}}/{{device}}/revoke": ADMIN,
+    f"GET {_API}/devices/{{tenant}}/{{device}}/readings": OFFICE,
+    f"GET {_API}/devices/{{tenant}}/{{device}}/ledger": OFFICE,
+    f"GET {_API}/assets": EVERYBODY,
+    f"GET {_API}/predictions": OFFICE,
+    f"GET {_API}/cases": OFFICE,
+    f"POST {_API}/cases/{{case}}/{{action}}": DESK,
+    f"GET {_API}/work-orders": CREW,
+    f"POST {_API}/work-orders/{{order}}/finding": WORK,
+    f"POST {_API}/work-orders/{{order}}/{{action}}": WORK,
+    f"GET {_API}/notices": PEOPLE,
+    f"POST {_API}/notices/{{notice}}/{{reply}}": ANSWER,
+    f"GET {_API}/findings": CREW,
+    f"GET {_API}/quarantine": OFFICE,
+    f"GET {_API}/clock": EVERYBODY,
+    f"POST {_API}/clock": EVERYBODY,
+}
+
+
+def allowed(method: str, path: str) -> Allowed:
+    """Who may call a route (`path` as it is written in the table). An unlisted route is for nobody."""
+    return TABLE.get(f"{'GET' if method == 'HEAD' else method} {path}", frozenset())
+
+
+class RoutesDiffer(Exception):
+    """The app's routes are not those of the table."""
+
+
+def check(routes: Iterable[tuple[str, str]]) -> None:
+    """Raises RoutesDiffer unless exactly the routes of the table are served. Called at the start."""
+    served = {f"{method} {path}" for method, path in routes}
+    if served != TABLE.keys():
+        missing, unlisted = sorted(TABLE.keys() - served), sorted(served - TABLE.keys())
+        raise RoutesDiffer(f"not served: {missing}; not in the table: {unlisted}")

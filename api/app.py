@@ -1,0 +1,83 @@
+"""The web application: routes and errors. Every route is in the table of `api.access`, or the app does not start."""
+
+from collections.abc import Callable
+
+from fastapi import APIRouter, FastAPI
+from fastapi.exceptions import RequestValidationError
+from fastapi.routing import APIRoute
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import ASGIApp
+
+from api import access
+from api.json import commands, lists, system
+from api.pages import connect, customer, demo, desk, machines, people, signing_in, work
+from api.problems import Problem, bad_field, not_found
+from api.shield import Shield
+from api.web import HERE, Web
+
+ROUTERS: tuple[Callable[[Web], APIRouter], ...] = (
+    system.routes, lists.routes, commands.routes, signing_in.routes, people.routes, machines.routes, desk.routes,
+    work.routes, customer.routes, connect.routes, demo.routes,
+)  # fmt: skip
+
+
+def wants_page(request: Request) -> bool:
+    """Whether a person looks at the answer."""
+    return not request.url.path.startswith("/api/") and "text/html" in request.headers.get("accept", "")
+
+
+def app(web: Web) -> ASGIApp:
+    """Build it. Raises RoutesDiffer."""
+
+    made = FastAPI(
+        title="Forewarn", version="0.1.0", docs_url=None, redoc_url=None, openapi_url=None,
+        description="Errors are RFC 9457 problem details. Lists are `{items, next}`. Sign in with a session cookie, or"
+        " send an API key as `Authorization: Bearer ...`.",
+    )  # fmt: skip
+    for routes in ROUTERS:
+        made.include_router(routes(web))
+    system.add_openapi(made)
+    served = [(m, r.path) for r in made.routes if isinstance(r, APIRoute) for m in r.methods or ()]
+    access.check(served)
+    made.mount("/static", StaticFiles(directory=HERE / "static", check_dir=False), name="static")
+    _errors(made, web)
+    return Shield(made)
+
+
+def _errors(made: FastAPI, web: Web) -> None:
+    def answer(request: Request, problem: Problem) -> Response:
+        if not wants_page(request):
+            return problem.response()
+        if problem.status == 401 and request.method == "GET":
+            return RedirectResponse(f"/sign-in?next={request.url.path}", 303)
+        return web.problem_page(request, problem)
+
+    async def on_problem(request: Request, failure: Exception) -> Response:
+        return answer(request, failure if isinstance(failure, Problem) else Problem(500, ""))
+
+    async def on_http(request: Request, failure: Exception) -> Response:
+        status = failure.status_code if isinstance(failure, HTTPException) else 500
+        detail = str(failure.detail) if isinstance(failure, HTTPException) else ""
+        return answer(request, not_found() if status == 404 else Problem(status, detail))
+
+    async def on_invalid(request: Request, failure: Exception) -> Response:
+        faults = failure.errors() if isinstance(failure, RequestValidationError) else []
+        all_of_them = [
+            bad_field(".".join(str(p) for p in f["loc"][1:]) or "body", f.get("input"), str(f["msg"])).extra
+            for f in faults
+        ]
+        first = all_of_them[0] if all_of_them else {"field": "body", "value": None, "rule": "cannot be read"}
+        return answer(request, Problem(422, f"{first['field']}: {first['rule']}", **first, errors=all_of_them))
+
+    made.add_exception_handler(Problem, on_problem)
+    made.add_exception_handler(HTTPException, on_http)
+    made.add_exception_handler(RequestValidationError, on_invalid)
+
+    async def on_fault(request: Request, _: Exception) -> Response:
+        # the fault itself is raised again behind this answer, and logged by the server
+        return answer(request, Problem(500, "The fault was logged here. Try again, or tell the administrator."))
+
+    made.add_exception_handler(Exception, on_fault)

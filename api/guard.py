@@ -1,0 +1,106 @@
+"""Runs before every handler: who is it, may this role call this route, and does the request come from our own pages."""
+
+import secrets
+import time
+from collections.abc import Callable, Coroutine
+from datetime import datetime
+from typing import Annotated, Any
+from urllib.parse import urlsplit
+
+from fastapi import Depends
+from fastapi.routing import APIRoute
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api import access, metrics, service
+from api.problems import Problem
+from api.roles import Principal
+from plumbing.sql import Database
+
+COOKIE = "forewarn_session"
+CSRF_FIELD, CSRF_HEADER = "csrf", "x-csrf-token"
+SAFE = ("GET", "HEAD", "OPTIONS")
+FORMS = ("application/x-www-form-urlencoded", "multipart/form-data")
+
+
+def identify(database: Database, wall: datetime, request: Request) -> Principal | None:
+    """The principal of a request: API key first, else session. Raises Problem for a key that is not good."""
+    header = request.headers.get("authorization")
+    if header is not None:
+        scheme, _, value = header.partition(" ")
+        found = service.who_by_key(database, value.strip()) if scheme.lower() == "bearer" else None
+        if found is None:
+            raise Problem(401, "This API key is unknown or revoked.")
+        return found
+    cookie = request.cookies.get(COOKIE)
+    return service.who_by_cookie(database, wall, cookie) if cookie else None
+
+
+def same_origin(request: Request) -> bool:
+    """Whether a browser says that the request comes from our own pages (true where it says nothing)."""
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        return False
+    origin = request.headers.get("origin")
+    return origin is None or urlsplit(origin).netloc == request.headers.get("host", "")
+
+
+async def _check_form(request: Request, who: Principal | None) -> None:
+    if not same_origin(request):
+        raise Problem(403, "This request comes from another site.")
+    if who is None or who.csrf is None:
+        return
+    given = request.headers.get(CSRF_HEADER)
+    if given is None and request.headers.get("content-type", "").split(";")[0].strip().lower() in FORMS:
+        field = (await request.form()).get(CSRF_FIELD)
+        given = field if isinstance(field, str) else None
+    if given is None or not secrets.compare_digest(given.encode(), who.csrf.encode()):
+        raise Problem(403, "The form is too old, or does not come from this session. Load the page again.")
+
+
+def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
+    """The route class of the app: no handler runs before the table of `api.access` allows it."""
+
+    class Guarded(APIRoute):
+        def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
+            handle, path = super().get_route_handler(), self.path
+
+            async def handler(request: Request) -> Response:
+                began, status = time.perf_counter(), 500
+                try:
+                    response = await allowed(request)
+                    status = response.status_code
+                    return response
+                except Problem as problem:
+                    status = problem.status
+                    raise
+                finally:
+                    metrics.answered(request.method, path, status, time.perf_counter() - began)
+
+            async def allowed(request: Request) -> Response:
+                roles = access.allowed(request.method, path)
+                who = await run_in_threadpool(identify, database, wall(), request)
+                if roles is not None:
+                    if who is None:
+                        raise Problem(401, "Sign in, or send an API key as `Authorization: Bearer ...`.")
+                    if who.role not in roles:
+                        raise Problem(403, f"This is not for the role {who.role}.")
+                if request.method not in SAFE:
+                    await _check_form(request, who)
+                request.state.who = who
+                return await handle(request)
+
+            return handler
+
+    return Guarded
+
+
+def _who(request: Request) -> Principal:
+    found = request.state.who
+    if not isinstance(found, Principal):
+        raise Problem(401, "Sign in first.")
+    return found
+
+
+Who = Annotated[Principal, Depends(_who)]
+"""The principal of a route that the table does not open to everybody."""

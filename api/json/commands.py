@@ -1,0 +1,125 @@
+"""Commands: answers of customers, moves of orders and cases, findings, devices, the demo's clock."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.responses import Response
+
+from api.clockwork import set_clock
+from api.guard import Who
+from api.json.answers import answer
+from api.problems import not_found
+from api.web import Web
+
+
+class Body(BaseModel):
+    """A body that has no other fields than these."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    def fields(self) -> dict[str, str]:
+        """As the owners' commands take them: what was given, as text."""
+        given = self.model_dump(exclude_none=True)
+        return {k: str(v).lower() if isinstance(v, bool) else str(v) for k, v in given.items()}
+
+
+class AnswerBody(Body):
+    """An answer to a notice. `slot` as the notice lists it; `day` and `half` (am, pm) of a proposal."""
+
+    slot: str | None = None
+    reason: str | None = Field(None, max_length=500)
+    day: str | None = None
+    half: Literal["am", "pm"] | None = None
+
+
+class MoveBody(Body):
+    """What goes with a move of an order or a case."""
+
+    reason: str | None = Field(None, max_length=500)
+    technician: str | None = None
+    version: int | None = None
+    agreed_by: str | None = Field(None, max_length=200)
+    day: str | None = None
+    half: Literal["am", "pm"] | None = None
+
+
+class FindingBody(Body):
+    """What the technician found."""
+
+    result: Literal["true", "false", "prevented", "missed", "unknown"]
+    failure_mode: str = ""
+    as_found: str = Field("", max_length=4000)
+    replaced: bool | None = None
+
+
+class DeviceBody(Body):
+    """A device to register."""
+
+    device: str
+    model: str
+
+
+class ClockBody(Body):
+    """How the demo's clock goes on: pause, resume, or another factor."""
+
+    action: Literal["pause", "resume", "factor"]
+    factor: float | None = Field(None, ge=0, le=100_000)
+
+
+def routes(web: Web) -> APIRouter:
+    """These routes."""
+    router = web.router()
+    owners = web.owners
+    root = "/api/v1"
+
+    @router.post(
+        f"{root}/notices/{{notice}}/{{reply}}", tags=["work"],
+        summary="Answer a notice: accept, decline, propose, call-me",
+    )  # fmt: skip
+    def answer_notice(who: Who, notice: str, reply: str, body: AnswerBody | None = None) -> Response:
+        found = owners.answer(who, notice, reply, body.fields() if body else {})
+        return _or_404(found, "notice")
+
+    @router.post(f"{root}/work-orders/{{order}}/finding", tags=["work"], summary="Record what was found")
+    def finding(who: Who, order: str, body: FindingBody) -> Response:
+        return _or_404(owners.find(who, order, body.fields()), "work order")
+
+    @router.post(
+        f"{root}/work-orders/{{order}}/{{action}}", tags=["work"], summary="Move a work order; 409 when it cannot"
+    )
+    def move_order(who: Who, order: str, action: str, body: MoveBody | None = None) -> Response:
+        return _or_404(owners.move_order(who, order, action, body.fields() if body else {}), "work order")
+
+    @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
+    def move_case(who: Who, case: str, action: str, body: MoveBody | None = None) -> Response:
+        return _or_404(owners.move_case(who, case, action, body.fields() if body else {}), "case")
+
+    @router.post(f"{root}/devices", tags=["devices"], summary="Register a device; its secret is in this answer alone")
+    def add_device(who: Who, body: DeviceBody) -> Response:
+        made = owners.add_device(who, body.device, body.model)
+        return answer({**_dict(made), "mqtt": f"mqtt://{web.settings.mqtt}"}, 201)
+
+    @router.post(f"{root}/devices/{{tenant}}/{{device}}/revoke", tags=["devices"], summary="Let a device in no more")
+    def revoke(who: Who, tenant: str, device: str) -> Response:
+        if tenant != who.tenant or not owners.revoke_device(who, device):
+            raise not_found("device")
+        return answer({"tenant": tenant, "device": device, "state": "revoked"})
+
+    @router.post(f"{root}/clock", tags=["system"], summary="Pause, resume or pace the demo's clock (demo tenant only)")
+    def clock(who: Who, body: ClockBody) -> Response:
+        set_clock(web, who, body.action, body.factor)
+        of = web.clock(who.tenant)
+        return answer({"tenant": who.tenant, "now": of.now(), "factor": of.factor})
+
+    return router
+
+
+def _or_404(found: object | None, what: str) -> Response:
+    if found is None:
+        raise not_found(what)
+    return answer(found)
+
+
+def _dict(made: object) -> dict[str, object]:
+    return {name: getattr(made, name) for name in ("tenant", "device", "username", "password", "topic")}

@@ -1,0 +1,83 @@
+"""The office: inbox, cases, orders, devices with their ledger, quarantine, figures."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Form
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.guard import Who
+from api.json.answers import wanted
+from api.ports import Wanted
+from api.problems import not_found
+from api.web import Web, back_to, local_address
+
+Want = Annotated[Wanted, Depends(wanted)]
+KEYS = "1234567890"
+
+
+def routes(web: Web) -> APIRouter:
+    """These routes."""
+    router = web.router()
+    owners = web.owners
+
+    @router.get("/inbox", include_in_schema=False)
+    def inbox(request: Request, who: Who) -> Response:
+        found = owners.inbox(who)
+        keyed = [(KEYS[n] if n < len(KEYS) else "", chore) for n, chore in enumerate(found)]
+        return web.page(request, "inbox.html", chores=keyed)
+
+    @router.get("/cases", include_in_schema=False)
+    def cases(request: Request, who: Who, want: Want) -> Response:
+        return web.page(request, "cases.html", page=owners.cases(who, want), want=want)
+
+    @router.get("/cases/{case}", include_in_schema=False)
+    def case(request: Request, who: Who, case: str) -> Response:
+        found = owners.case(who, case)
+        if found is None:
+            raise not_found("case")
+        return web.page(request, "case.html", case=found)
+
+    @router.post("/cases/{case}/{action}", include_in_schema=False)
+    def move_case(
+        who: Who,
+        case: str,
+        action: str,
+        reason: Annotated[str, Form(max_length=500)] = "",
+        next: Annotated[str, Form(max_length=500)] = "",
+    ) -> Response:
+        if owners.move_case(who, case, action, {"reason": reason}) is None:
+            raise not_found("case")
+        return back_to(local_address(next, f"/cases/{case}"))
+
+    @router.get("/orders", include_in_schema=False)
+    def orders(request: Request, who: Who, want: Want) -> Response:
+        return web.page(request, "orders.html", page=owners.orders(who, want), want=want)
+
+    @router.get("/devices", include_in_schema=False)
+    def devices(request: Request, who: Who, want: Want) -> Response:
+        return web.page(request, "devices.html", page=owners.devices(who, want), want=want)
+
+    @router.get("/devices/{device}", include_in_schema=False)
+    def device(request: Request, who: Who, device: str) -> Response:
+        found, ledger = owners.device(who, device), owners.ledger(who, device)
+        if found is None or ledger is None:
+            raise not_found("device")
+        refused = owners.refusals(who, Wanted(asset=device, limit=20))
+        return web.page(request, "device.html", device=found, ledger=ledger, refused=refused.items)
+
+    @router.post("/devices/{device}/revoke", include_in_schema=False)
+    def revoke(who: Who, device: str) -> Response:
+        if not owners.revoke_device(who, device):
+            raise not_found("device")
+        return back_to(f"/devices/{device}")
+
+    @router.get("/quarantine", include_in_schema=False)
+    def quarantine(request: Request, who: Who, want: Want) -> Response:
+        return web.page(request, "quarantine.html", page=owners.refusals(who, want), want=want)
+
+    @router.get("/figures", include_in_schema=False)
+    def figures(request: Request, who: Who) -> Response:
+        return web.page(request, "figures.html", figures=owners.figures(who))
+
+    return router

@@ -1,0 +1,70 @@
+"""Fleet and asset, and the data of all charts."""
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from api.guard import Who
+from api.json.answers import answer
+from api.ports import Wanted
+from api.problems import bad_field, not_found
+from api.views import Health
+from api.web import Web
+
+HOURS = (1.0, 24.0 * 400)
+WORST_FIRST = (Health.FAILURE, Health.MAINTENANCE, Health.CHECK, Health.OUT_OF_SPEC, Health.UNKNOWN, Health.NORMAL)
+SPANS = ((24.0, "1 day"), (72.0, "3 days"), (240.0, "10 days"), (24.0 * 90, "90 days"))
+
+
+def routes(web: Web) -> APIRouter:
+    """These routes."""
+    router = web.router()
+    owners = web.owners
+
+    @router.get("/fleet", include_in_schema=False)
+    def fleet(request: Request, who: Who) -> Response:
+        found = sorted(owners.assets(who), key=lambda a: (WORST_FIRST.index(a.state), a.id))
+        counts = [(state, sum(a.state is state for a in found)) for state in WORST_FIRST]
+        return web.page(request, "fleet.html", assets=found, counts=[c for c in counts if c[1]])
+
+    @router.get("/assets/{asset}", include_in_schema=False)
+    def asset(request: Request, who: Who, asset: str, hours: float = 240.0) -> Response:
+        found = owners.asset(who, asset)
+        if found is None:
+            raise not_found("machine")
+        mine = Wanted(asset=asset, limit=5)
+        return web.page(
+            request, "asset.html", asset=found, hours=_hours(hours), spans=SPANS, timeline=owners.timeline(who, asset),
+            cases=owners.cases(who, mine).items if who.sees_all else (),
+        )  # fmt: skip
+
+    @router.get("/charts/assets/{asset}/{signal}", include_in_schema=False)
+    def signal(who: Who, asset: str, signal: str, hours: float = 240.0) -> Response:
+        return _chart(owners.chart_signal(who, asset, signal, _hours(hours)))
+
+    @router.get("/charts/cases/{case}", include_in_schema=False)
+    def case(who: Who, case: str) -> Response:
+        return _chart(owners.chart_case(who, case))
+
+    @router.get("/charts/orders/{order}", include_in_schema=False)
+    def order(who: Who, order: str) -> Response:
+        return _chart(owners.chart_order(who, order))
+
+    @router.get("/charts/notices/{notice}", include_in_schema=False)
+    def notice(who: Who, notice: str) -> Response:
+        return _chart(owners.chart_notice(who, notice))
+
+    return router
+
+
+def _hours(given: float) -> float:
+    low, high = HOURS
+    if not low <= given <= high:
+        raise bad_field("hours", given, f"{low:g} to {high:g}")
+    return given
+
+
+def _chart(found: object | None) -> Response:
+    if found is None:
+        raise not_found("chart")
+    return answer(found)

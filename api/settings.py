@@ -1,0 +1,60 @@
+"""Settings of api; every fault is reported at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+DEFAULT_URL = "http://127.0.0.1:8420"
+
+
+class BadSettings(Exception):
+    """Settings that cannot be taken; `faults` names each."""
+
+    def __init__(self, faults: list[str]) -> None:
+        super().__init__("; ".join(faults))
+        self.faults = faults
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where to listen, and how people and devices reach the product."""
+
+    host: str = "127.0.0.1"
+    port: int = 8420
+    """0 = any free port."""
+    url: str = ""
+    """Address under which people open the pages; empty = where it listens."""
+    mqtt: str = "127.0.0.1:1883"
+    """host:port that devices connect to, as "connect a machine" shows it."""
+    default_tenant: str = "local"
+
+    @property
+    def secure(self) -> bool:
+        """Whether pages are reached through https, so that cookies go nowhere else."""
+        return self.url.startswith("https:")
+
+    @classmethod
+    def of(cls, environ: Mapping[str, str]) -> "Settings":
+        """From FOREWARN_HTTP_URL and FOREWARN_MQTT_URL. Raises BadSettings."""
+        faults: list[str] = []
+        url = environ.get("FOREWARN_HTTP_URL") or DEFAULT_URL
+        parts = urlsplit(url)
+        port = 8420
+        try:
+            port = parts.port or (443 if parts.scheme == "https" else 80)
+        except ValueError:
+            faults.append(f"FOREWARN_HTTP_URL: {url!r} has no valid port")
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            faults.append(f"FOREWARN_HTTP_URL: {url!r} must be http://HOST:PORT or https://HOST:PORT")
+        mqtt = environ.get("FOREWARN_MQTT_URL") or "mqtt://127.0.0.1:1883"
+        broker = urlsplit(mqtt)
+        broker_port = 1883
+        try:
+            broker_port = broker.port or 1883
+        except ValueError:
+            faults.append("FOREWARN_MQTT_URL: the port is not valid")
+        if not broker.hostname:
+            faults.append("FOREWARN_MQTT_URL: must be mqtt://HOST:PORT")
+        if faults:
+            raise BadSettings(faults)
+        return cls(parts.hostname or "127.0.0.1", port, url, f"{broker.hostname}:{broker_port}")

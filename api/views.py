@@ -1,0 +1,360 @@
+"""What pages and the JSON API show: read models, filled by `api.owners` from the services' own queries."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, Protocol
+
+
+class Health(StrEnum):
+    """State of a machine in the words of NAMUR NE 107."""
+
+    NORMAL = "normal"
+    FAILURE = "failure"
+    CHECK = "check function"
+    OUT_OF_SPEC = "out of specification"
+    MAINTENANCE = "maintenance required"
+    UNKNOWN = "not known yet"
+
+
+@dataclass(frozen=True, slots=True)
+class SignalInfo:
+    """A signal of an asset model; `role` is condition, symptom or device_health."""
+
+    name: str
+    title: str
+    unit: str
+    role: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forecast:
+    """A prediction in words and numbers; None where there is no trend yet."""
+
+    id: str
+    asset: str
+    component: str
+    mode: str
+    issued_at: datetime
+    health: float
+    p_fail: dict[str, float] | None
+    remaining: tuple[float, float, float] | None
+    """Hours until failure: 5 %, 50 %, 95 % quantile."""
+    chance: str
+    """P(failure) in plain words."""
+    life: str
+    """Remaining life in plain words."""
+    carriers: Sequence[tuple[str, str, float, float | None, float | None]]
+    """Signal, direction, share, value, expected value."""
+    quality: str
+
+
+@dataclass(frozen=True, slots=True)
+class Money:
+    """What something costs, by bearer, with the formula."""
+
+    title: str
+    customer: float
+    provider: float
+    currency: str
+    formula: str
+
+    @property
+    def total(self) -> float:
+        """Both bearers."""
+        return self.customer + self.provider
+
+
+@dataclass(frozen=True, slots=True)
+class Asset:
+    """A machine with its present state; `health` is 0 to 100, None while it is not known."""
+
+    id: str
+    name: str
+    model: str
+    model_title: str
+    customer_id: str
+    customer: str
+    site: str
+    state: Health
+    why: str
+    """The state in one sentence."""
+    health: float | None
+    score: float | None
+    threshold: float | None
+    learning_hours_left: float | None
+    last_seen: datetime | None
+    devices: Sequence[str]
+    signals: Sequence[SignalInfo]
+    forecast: Forecast | None
+    spark: Sequence[float]
+    """Health in equal steps, oldest first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line of a timeline or decision log."""
+
+    at: datetime
+    kind: str
+    text: str
+    who: str = ""
+    link: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """What can be done now; `needs_reason` asks for words or one of `reasons`."""
+
+    name: str
+    title: str
+    needs_reason: bool = False
+    reasons: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A case with its newest decision."""
+
+    id: str
+    asset: str
+    asset_name: str
+    customer: str
+    component: str
+    mode: str
+    state: str
+    outcome: str
+    opened_at: datetime
+    closed_at: datetime | None
+    sentence: str
+    would_have_opened_at: datetime | None = None
+    order: str = ""
+    notice: str = ""
+    decisions: Sequence[Line] = ()
+    bills: Sequence[Money] = ()
+    actions: Sequence[Action] = ()
+    forecast: Forecast | None = None
+    evidence_from: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A step of the checklist."""
+
+    n: int
+    text: str
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """A work order."""
+
+    id: str
+    case: str
+    asset: str
+    asset_name: str
+    customer: str
+    customer_id: str
+    site: str
+    address: str
+    access_notes: str
+    component: str
+    mode: str
+    title: str
+    remedy: str
+    part: str
+    skill: str
+    minutes: int
+    priority: str
+    type: str
+    state: str
+    reason: str
+    technician_id: str
+    technician: str
+    visit_start: datetime | None
+    visit_end: datetime | None
+    opened_at: datetime
+    tasks: Sequence[Task] = ()
+    actions: Sequence[Action] = ()
+    finding: str = ""
+    """Result of the finding: true, false, prevented, missed, unknown; empty before."""
+    as_found: str = ""
+    modes: Sequence[tuple[str, str]] = ()
+    """Failure modes that a finding can name: (name, title)."""
+    version: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A half day that the customer can choose; `key` goes back with the answer."""
+
+    key: str
+    words: str
+    start: datetime
+    end: datetime
+    then: str = ""
+    """What is to be expected with a visit in it, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """A notice to a customer."""
+
+    id: str
+    case: str
+    order: str
+    asset: str
+    asset_name: str
+    customer_id: str
+    customer: str
+    state: str
+    title: str
+    reason: str
+    chance: str
+    life: str
+    cost: str
+    waiting: str
+    sent_at: datetime | None
+    send_after: datetime | None
+    answer: str
+    """What was answered, in words; empty while it waits."""
+    open: bool
+    """Whether it can still be answered."""
+    slots: Sequence[Slot] = ()
+    only_one_left: bool = False
+    stoppable: bool = False
+    booked: str = ""
+    left: str = ""
+    """How many half days are still free in time, in words."""
+    company: str = ""
+    phone: str = ""
+    gone: str = ""
+    """Why it was withdrawn or corrected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Chore:
+    """One thing that waits for the dispatcher: a link, and what one key does (method POST)."""
+
+    kind: str
+    id: str
+    title: str
+    text: str
+    link: str
+    post: str
+    fields: dict[str, str]
+    button: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A registered device."""
+
+    tenant: str
+    device: str
+    model: str
+    state: str
+    username: str
+    last_seen: datetime | None
+    online: bool | None
+    sequenced: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What became of every sample of a device."""
+
+    sent: int
+    stored: int
+    quarantined: int
+    discarded: int
+    lost: int
+    waiting: int
+    duplicate: int
+    refused_values: int
+    unsequenced: int
+    same_time: int
+    refused: dict[str, int] = field(default_factory=dict)
+    """Refused values by reason."""
+    history: dict[str, int] = field(default_factory=dict)
+    """The same figures of imported history, which the others leave out."""
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A quarantined value or message."""
+
+    id: str
+    device: str
+    reason: str
+    path: str
+    text: str
+    at: datetime
+    body: str
+    remedy: str
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """A figure with how it comes about."""
+
+    name: str
+    value: str
+    formula: str
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """A line of a chart: times in epoch seconds, values with None for gaps, with an optional band around."""
+
+    name: str
+    unit: str
+    t: Sequence[float]
+    y: Sequence[float | None]
+    low: Sequence[float | None] = ()
+    high: Sequence[float | None] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """What the browser draws; `spans` are shaded (from, to, words), `limits` are lines across (value, words)."""
+
+    title: str
+    series: Sequence[Series]
+    spans: Sequence[tuple[float, float, str]] = ()
+    limits: Sequence[tuple[float, str]] = ()
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """A story of the demo: what happens to which machine, told by links, bills and a chart."""
+
+    name: str
+    title: str
+    asset: str
+    outcome: str
+    sentences: Sequence[str]
+    links: Sequence[tuple[str, str]] = ()
+    """(words, address on this site)."""
+    bills: Sequence[Money] = ()
+    chart: Chart | None = None
+
+
+class StoryBook(Protocol):
+    """Where the demo's stories come from."""
+
+    def cards(self) -> Sequence[Card]:
+        """The stories as they stand now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Page:
+    """Items of a list, and the cursor of the next ones (None = no more)."""
+
+    items: Sequence[Any]
+    next: str | None = field(default=None)

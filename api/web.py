@@ -1,0 +1,114 @@
+"""What all handlers share: the product's parts, and how a page is made."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from api import access
+from api.guard import guarded
+from api.live import Live
+from api.ports import Owners
+from api.problems import Problem
+from api.roles import Principal, Role
+from api.settings import Settings
+from api.views import StoryBook
+from api.words import FILTERS
+from contracts.clock import Clock
+from plumbing.runtime import Shared
+
+HERE = Path(__file__).parent
+DEMO = "demo"
+HOME = {
+    Role.CUSTOMER: "/my-machines",
+    Role.TECHNICIAN: "/my-jobs",
+    Role.DISPATCHER: "/inbox",
+    Role.ENGINEER: "/fleet",
+    Role.ADMIN: "/fleet",
+}
+MENU = (
+    ("/my-machines", "My machines"),
+    ("/my-jobs", "My jobs"),
+    ("/inbox", "Inbox"),
+    ("/fleet", "Fleet"),
+    ("/cases", "Cases"),
+    ("/orders", "Orders"),
+    ("/notices", "Notices"),
+    ("/devices", "Devices"),
+    ("/figures", "Figures"),
+    ("/people", "People"),
+)
+
+
+def template_environment() -> jinja2.Environment:
+    """Templates escape everything that they are given."""
+    made = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
+        trim_blocks=True, lstrip_blocks=True,
+    )  # fmt: skip
+    made.filters.update(FILTERS)
+    return made
+
+
+@dataclass
+class Web:
+    """One a process."""
+
+    settings: Settings
+    shared: Shared
+    owners: Owners
+    live: Live
+    stories: StoryBook | None = None
+    unwell: Callable[[], dict[str, str]] = dict
+    templates: jinja2.Environment = field(default_factory=template_environment)
+
+    def router(self) -> APIRouter:
+        """A router whose handlers run only when the table of `api.access` allows it."""
+        return APIRouter(route_class=guarded(self.shared.database, self.wall))
+
+    def wall(self) -> datetime:
+        """Wall time: for sessions and links only."""
+        return self.shared.system.now()
+
+    def clock(self, tenant: str) -> Clock:
+        """The tenant's clock."""
+        return self.shared.clocks.of(tenant)
+
+    def now(self, who: Principal) -> datetime:
+        """The time of the principal's tenant."""
+        return self.clock(who.tenant).now()
+
+    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
+        """A page with the frame around it: menu, clock, demo bar."""
+        who: Principal | None = getattr(request.state, "who", None)
+        frame: dict[str, Any] = {"who": who, "path": request.url.path, "csrf": (who and who.csrf) or "", "menu": []}
+        frame.update(simulated=False, demo=False, clock=None, now=None, problem=None)
+        if who is not None:
+            clock = self.clock(who.tenant)
+            frame.update(
+                menu=[(at, words) for at, words in MENU if who.role in (access.TABLE[f"GET {at}"] or ())],
+                now=clock.now(), clock=clock, simulated=self.shared.clocks.simulated(who.tenant),
+                demo=who.tenant == DEMO and self.shared.clocks.simulated(DEMO), roles=tuple(Role), home=HOME[who.role],
+            )  # fmt: skip
+        return HTMLResponse(self.templates.get_template(template).render(**{**frame, **context}), status)
+
+    def problem_page(self, request: Request, problem: Problem) -> Response:
+        """The same as the problem object, for people."""
+        return self.page(request, "problem.html", problem.status, problem=problem.members())
+
+
+def back_to(address: str) -> Response:
+    """After a form: load a page of ours."""
+    return RedirectResponse(address, 303)
+
+
+def local_address(given: str, otherwise: str) -> str:
+    """`given` if it is an address on this site, so that nobody is sent elsewhere."""
+    fine = given.startswith("/") and not given.startswith(("//", "/\\")) and "\\" not in given and given.isprintable()
+    return given if fine else otherwise

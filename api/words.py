@@ -1,0 +1,86 @@
+"""How pages write numbers, times and names of states."""
+
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+import msgspec
+from markupsafe import Markup
+
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+def when(at: datetime | None) -> str:
+    """`Tue 24 Nov, 14:05`; a dash for None."""
+    return f"{day(at)}, {at:%H:%M}" if at else "–"
+
+
+def day(at: datetime | None) -> str:
+    """`Tue 24 Nov`."""
+    return f"{DAYS[at.weekday()]} {at.day} {MONTHS[at.month - 1]}" if at else "–"
+
+
+def number(x: float | None, digits: int = 1) -> str:
+    """A number with so many decimals; a dash for None."""
+    return "–" if x is None else f"{x:,.{digits}f}"
+
+
+def euros(x: float | None, currency: str = "EUR") -> str:
+    """`1,500 EUR`."""
+    return "–" if x is None else f"{x:,.0f} {currency}"
+
+
+def percent(p: float | None) -> str:
+    """`12 %`; small chances do not become nothing, great ones not certainty."""
+    if p is None:
+        return "–"
+    if 0 < p < 0.005:
+        return "< 1 %"
+    if 0.995 < p < 1:
+        return "> 99 %"
+    return f"{p * 100:.0f} %"
+
+
+def plain(name: str) -> str:
+    """A name of a state or mode as words: `in_progress` -> `in progress`."""
+    return name.replace("_", " ")
+
+
+def sentence(name: str) -> str:
+    """The same, beginning with a capital."""
+    words = plain(name)
+    return words[:1].upper() + words[1:]
+
+
+def factor(x: float) -> str:
+    """A clock's factor: `x3600`, `paused`."""
+    return "paused" if x == 0 else f"x{x:g}"
+
+
+def spark(values: list[float]) -> str:
+    """Points of a small line in a box of 100 x 28; health from 0 to 100."""
+    if len(values) < 2:
+        return ""
+    step = 100 / (len(values) - 1)
+    return " ".join(f"{i * step:.1f},{2 + (100 - min(100.0, max(0.0, v))) * 0.24:.1f}" for i, v in enumerate(values))
+
+
+def as_json(what: Any) -> Markup:
+    """JSON inside a script element that holds data: nothing in it can end the element."""
+    text = msgspec.json.encode(what).decode()
+    return Markup(text.replace("<", "\\u003c").replace(">", "\\u003e").replace("&", "\\u0026"))
+
+
+FILTERS: dict[str, Callable[..., Any]] = {
+    "when": when,
+    "day": day,
+    "number": number,
+    "euros": euros,
+    "percent": percent,
+    "plain": plain,
+    "sentence": sentence,
+    "factor": factor,
+    "json": as_json,
+    "spark": spark,
+}
