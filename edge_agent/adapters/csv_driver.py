@@ -59,6 +59,7 @@ class CsvDriver:
         self._columns: list[str] = []
         self._since: float | None = None
         self._taken = 0
+        self._due = float("-inf")
         self._still = (-1, 0.0)
 
     @classmethod
@@ -80,22 +81,29 @@ class CsvDriver:
 
     def poll(self, position: str, at: datetime, now: float, room: int) -> Batch:
         """Rows that are due by `rate`, if there is room for them."""
+        if now < self._due and position == self._given:
+            return Batch([], position, self._due)
         try:
             if self._file is None or position != self._given:
                 self._resume(position)
-            if self._since is None:
-                self._since = now
-            due = ROWS_AT_ONCE if self._rate == 0 else int((now - self._since) * self._rate) + 1 - self._taken
-            wanted = min(due, ROWS_AT_ONCE)
-            if wanted <= 0:
-                return Batch([], position, self._next_due())
-            if room <= 0:
-                self._since, self._taken = now, 0  # what waited is not caught up in a burst
-                return Batch([], position, now + FULL_S, "the outbox is full")
-            readings = list(islice(self._readings(now), wanted))
+            batch = self._rows(position, now, room)
         except _BROKEN as problem:
             self.close()
-            return Batch([], position, now + AT_THE_END_S, f"{self._path} cannot be read: {problem}")
+            batch = Batch([], position, now + AT_THE_END_S, f"{self._path} cannot be read: {problem}")
+        self._due = batch.due
+        return batch
+
+    def _rows(self, position: str, now: float, room: int) -> Batch:
+        if self._since is None:
+            self._since = now
+        due = ROWS_AT_ONCE if self._rate == 0 else int((now - self._since) * self._rate) + 1 - self._taken
+        wanted = min(due, ROWS_AT_ONCE)
+        if wanted <= 0:
+            return Batch([], position, self._next_due())
+        if room <= 0:
+            self._since, self._taken = now, 0  # what waited is not caught up in a burst
+            return Batch([], position, now + FULL_S, "the outbox is full")
+        readings = list(islice(self._readings(now), wanted))
         self._taken += len(readings)
         due_at = now if self._rate == 0 else max(self._next_due(), now + POLL_S)
         if len(readings) < wanted:
