@@ -206,18 +206,19 @@ def fit_core(training: Training, layout: Layout) -> Baseline:
     slopes, centre = np.zeros((count, x.shape[1], k)), np.zeros((count, k))
     scale, plain_centre, plain_scale = np.ones((count, k)), np.zeros((count, k)), np.ones((count, k))
     usable = np.zeros(k, dtype=bool)
+    robust = not settings.fleet
     for j in range(k):
         y = training.symptoms[:, j]
         rows = np.isfinite(y) & (regime != UNKNOWN)
         if rows.sum() < 3:
             continue
-        slopes[:, :, j], centre[:, j] = _regress(x[rows], y[rows], regime[rows], count)
+        slopes[:, :, j], centre[:, j] = _regress(x[rows], y[rows], regime[rows], count, robust)
         left = y - centre[np.maximum(regime, 0), j] - (x * slopes[np.maximum(regime, 0), :, j]).sum(1)
-        scale[:, j], usable[j] = _spreads(left, rows, regime, count)
+        scale[:, j], usable[j] = _spreads(left, rows, regime, count, robust)
         for r in range(count):
             mine = rows & (regime == r)
             plain_centre[r, j] = float(np.median(y[mine])) if mine.any() else float(np.median(y[rows]))
-        plain_scale[:, j], _ = _spreads(y - plain_centre[np.maximum(regime, 0), j], rows, regime, count)
+        plain_scale[:, j], _ = _spreads(y - plain_centre[np.maximum(regime, 0), j], rows, regime, count, robust)
     base = Baseline(
         regimes, x_mean, x_scale, slopes, centre, scale, usable, np.zeros(k), np.eye(k), 1.0,
         plain_centre, plain_scale, np.zeros((2, k)), np.zeros((2, k)), np.ones(k), 1.0, n,
@@ -242,7 +243,7 @@ def _standard(x: Array) -> tuple[Array, Array]:
     return mean, np.where(deviation > 1e-9 * np.maximum(1.0, np.abs(mean)), deviation, np.inf)
 
 
-def _regress(x: Array, y: Array, regime: NDArray[np.int64], count: int) -> tuple[Array, Array]:
+def _regress(x: Array, y: Array, regime: NDArray[np.int64], count: int, robust: bool) -> tuple[Array, Array]:
     """Slopes (R, p) and levels (R,) of one symptom."""
     p = x.shape[1]
     level = np.array([np.median(y[regime == r]) if (regime == r).any() else np.median(y) for r in range(count)])
@@ -262,6 +263,8 @@ def _regress(x: Array, y: Array, regime: NDArray[np.int64], count: int) -> tuple
             else:
                 slopes[r] = pooled
         left = y - level[regime] - (x * slopes[regime]).sum(1)
+        if not robust:
+            break
         sigma = _sigma(left)
         weight = np.minimum(1.0, HUBER * sigma / np.maximum(np.abs(left), 1e-12)) if sigma > 0 else np.ones(len(y))
     return slopes, level
@@ -273,22 +276,29 @@ def _mean(x: Array, weight: Array) -> Array:
     return total
 
 
-def _sigma(x: Array) -> float:
-    """Robust sigma; for signals that mostly stand still no less than half the plain one."""
+def _sigma(x: Array, robust: bool = True) -> float:
+    """Robust sigma, for signals that mostly stand still no less than half the plain one; or the plain one.
+
+    A pool of machines takes the plain one: the odd machine out is part of what is normal.
+    """
     if len(x) == 0:
         return 0.0
+    if not robust:
+        return float(x.std())
     return max(MAD_SIGMA * float(np.median(np.abs(x - np.median(x)))), 0.5 * float(x.std()))
 
 
-def _spreads(left: Array, rows: NDArray[np.bool_], regime: NDArray[np.int64], count: int) -> tuple[Array, bool]:
-    overall = _sigma(left[rows])
+def _spreads(
+    left: Array, rows: NDArray[np.bool_], regime: NDArray[np.int64], count: int, robust: bool
+) -> tuple[Array, bool]:
+    overall = _sigma(left[rows], robust)
     if overall <= 1e-9 * max(1.0, float(np.abs(left[rows]).max(initial=0.0))):
         return np.ones(count), False
     out = np.full(count, overall)
     for r in range(count):
         mine = rows & (regime == r)
         if mine.sum() >= FEW_ROWS:
-            out[r] = max(_sigma(left[mine]), 0.1 * overall)
+            out[r] = max(_sigma(left[mine], robust), 0.1 * overall)
     return out, True
 
 

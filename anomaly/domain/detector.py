@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from anomaly.domain.baseline import Baseline, Training, distance, fit, path_noise, window_means
 from anomaly.domain.following import Followed, Follower, Why
-from anomaly.domain.layout import Array, Layout
+from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.regimes import UNKNOWN
 
 CHUNK = 2048
@@ -66,14 +66,12 @@ Measure = Callable[[Array, Baseline], tuple[Array, Array]]
 
 def index(means: Array, base: Baseline) -> tuple[Array, Array]:
     """Median over the usable signals of |window mean|, sigmas; parts in proportion to |window mean|."""
-    score, parts = np.full(len(means), np.nan), np.zeros(means.shape)
     present = np.isfinite(means) & base.usable
-    rows = present.any(1)
     size = np.abs(np.where(present, means, np.nan))
-    if rows.any():
-        score[rows] = np.nanmedian(size[rows], axis=1)
-        total = np.nansum(size[rows], axis=1)
-        parts[rows] = np.nan_to_num(size[rows]) * (score[rows] / np.where(total > 0, total, 1.0))[:, None]
+    score = median_of(size)
+    known = np.where(present, size, 0.0)
+    total = known.sum(1)
+    parts = known * (np.nan_to_num(score) / np.where(total > 0, total, 1.0))[:, None]
     return score, parts
 
 

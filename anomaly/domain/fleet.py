@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from anomaly.domain.baseline import Baseline, Training, fit_core, path_noise
 from anomaly.domain.detector import WindowDetector, healthy_residuals, with_noise
-from anomaly.domain.layout import Array
+from anomaly.domain.layout import Array, median_of
 
 COMMONEST = 0.9
 """A signal that shows one value in more than this share of the healthy rows tells nothing."""
@@ -73,11 +73,7 @@ def mean_of(z: Array) -> Array:
 def signed_index(z: Array, signs: Array, base: Baseline) -> Array:
     """Median over the usable signals of the residuals (n, k), each turned to the side to which it went."""
     usable = base.usable & np.isfinite(signs)
-    turned = (z * signs)[:, usable]
-    known = np.isfinite(turned).any(1)
-    out = np.zeros(len(z))
-    if usable.any():
-        out[known] = np.nanmedian(turned[known], axis=1)
+    out: Array = np.nan_to_num(median_of((z * signs)[:, usable])) if usable.any() else np.zeros(len(z))
     return out
 
 

@@ -6,10 +6,13 @@ import numpy as np
 
 from anomaly.domain.baseline import Baseline
 from anomaly.domain.diagnosis import pattern
-from anomaly.domain.layout import Array, Layout
+from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.passage import Passage, first_passage
 from anomaly.domain.trend import local_linear_trend
 from contracts.asset_model import AssetModel, FailureMode
+
+SURE = 0.95
+"""Probability of growth above which the path itself shows a trend."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,10 +69,7 @@ def course_of(
     chosen = np.isfinite(signs) & np.isfinite(means)
     if not chosen.any():
         return None
-    turned = z[:, chosen] * signs[chosen]
-    known = np.isfinite(turned).any(1)
-    y = np.full(len(z), np.nan)
-    y[known] = np.nanmedian(turned[known], axis=1)
+    y = median_of(z[:, chosen] * signs[chosen])
     return Course(_filled(y), max(noise, 1e-9), 0.0, value, spread, None)
 
 
@@ -93,13 +93,14 @@ def passage_of(course: Course, hours: Array, model: AssetModel) -> Passage | Non
         Running hours of the path's steps, the last one now.
     """
     trend = local_linear_trend(course.path, course.noise)
-    if trend is None or not trend.rises:
+    if trend is None:
         return None
     prognosis = model.prognosis
-    return first_passage(
+    passage = first_passage(
         hours - hours[-1], course.path, course.noise, course.limit, course.spread, prognosis.shortest_hours,
         prognosis.longest_hours, course.base,
     )  # fmt: skip
+    return passage if trend.rises or passage.grows > SURE else None
 
 
 def _filled(y: Array) -> Array:

@@ -11,6 +11,17 @@ from contracts.asset_model import AssetModel, Detection, Role, Running
 Array = NDArray[np.float64]
 
 
+def median_of(x: Array) -> Array:
+    """Median of each row (n, k) over what is there; NaN where nothing is."""
+    ordered = np.sort(x, axis=1)
+    count = np.isfinite(ordered).sum(1)
+    at = np.arange(len(x))
+    low, high = np.maximum((count - 1) // 2, 0), np.minimum(count // 2, max(x.shape[1] - 1, 0))
+    out: Array = 0.5 * (ordered[at, low] + ordered[at, high])
+    out[count == 0] = np.nan
+    return out
+
+
 @dataclass(frozen=True, slots=True)
 class Layout:
     """Signals in a fixed order (by name), whatever order they arrive in."""

@@ -20,11 +20,11 @@ GROWTH_PRIOR = 1.0
 """Prior spread of the growth a, as a share of the limit."""
 LEAST_GROWTH = 1e-3
 """Growth below this share of the limit is none."""
-NODES = 7
+NODES = 5
 BEYOND = 1.25
 """Horizon of the forecast, as a multiple of the longest e-folding time."""
-STEPS = 120
-NEGLIGIBLE = 1e-4
+STEPS = 80
+NEGLIGIBLE = 5e-4
 
 
 @dataclass(frozen=True)
@@ -35,6 +35,8 @@ class Passage:
     cdf: Array
     level: float
     """The path now."""
+    grows: float
+    """Probability that the path grows at all."""
 
     def within(self, hours: float) -> float:
         """P(passage within so many running hours)."""
@@ -88,7 +90,9 @@ def first_passage(
     passed = normal_cdf(np.log(np.maximum(base + path, 1e-9 * limit) / limit) / max(spread, 1e-3))
     alive = (weight * (1.0 - passed[:, 0])).sum()
     cdf = (weight[:, None] * (passed - passed[:, :1])).sum(0) / max(alive, 1e-12)
-    return Passage(hours, np.clip(np.maximum.accumulate(cdf), 0.0, 1.0), float((weight * level).sum()))
+    return Passage(
+        hours, np.clip(np.maximum.accumulate(cdf), 0.0, 1.0), float((weight * level).sum()), float(weight[grows].sum())
+    )
 
 
 def _scenarios(x: Array, y: Array, variance: float, limit: float, tau: Array) -> tuple[Array, Array, Array, Array]:

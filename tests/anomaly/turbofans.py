@@ -71,7 +71,9 @@ def _judged(unit: int, cycles: int, forecasts: dict[int, Forecast], model: Asset
     in_row, order, orders, before = 0, None, 0, 0
     components: set[str] = set()
     for cycle, forecast in sorted(forecasts.items()):
-        in_row = in_row + 1 if acts(forecast, model) and (cycle == before + 1 or in_row == 0) else int(acts(forecast, model))
+        in_row = (
+            in_row + 1 if acts(forecast, model) and (cycle == before + 1 or in_row == 0) else int(acts(forecast, model))
+        )
         before = cycle
         if in_row >= model.decision.consecutive and forecast.component not in components:
             components.add(forecast.component)
