@@ -97,7 +97,7 @@ def run(servers: str, seconds: float | None, seed: int, folder: Path, devices: t
         for agent in agents:
             agent.close()
         platform.settle()
-        _compare(report, platform, devices, [points(rows) for rows in files])
+        compare(report, platform, devices, [points(rows) for rows in files])
         return report
     finally:
         for agent in agents:
@@ -188,7 +188,8 @@ def held(store: TelemetryStore, name: str) -> Points:
     }
 
 
-def _compare(report: Report, platform: Platform, devices: tuple[str, ...], wanted: list[Points]) -> None:
+def compare(report: Report, platform: Platform, devices: tuple[str, ...], wanted: list[Points]) -> None:
+    """Hold the store and the counters against what the files give."""
     store, database = platform.store(), platform.database()
     try:
         for name, want in zip(devices, wanted, strict=True):

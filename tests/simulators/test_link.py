@@ -2,15 +2,15 @@
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 
 import pytest
 
-from contracts import topics, wire
+from contracts import wire
 from plumbing.broker import EmbeddedBroker
-from plumbing.mqtt import Incoming, MqttLink
+from plumbing.mqtt import MqttLink
 from simulators.link import SimDevice, SimLink
-from tests.edge_agent.platform import Account, Platform
+from tests.edge_agent.at_the_broker import Ingest, open_broker
+from tests.edge_agent.platform import Account
 
 BOOT = "00c0ffee"
 
@@ -22,47 +22,9 @@ class Machine:
         return wire.Sample({"x": float(seq)}, seq * 1000)
 
 
-@dataclass
-class Ingest:
-    """The platform at the broker; `deaf` loses what arrives, `forget` names telemetry messages that are lost."""
-
-    broker: EmbeddedBroker
-    platform: Platform = field(default_factory=Platform)
-    deaf: bool = False
-    forget: frozenset[int] = frozenset()
-    messages: int = 0
-    order: list[tuple[str, str]] = field(default_factory=list)
-
-    def __post_init__(self) -> None:
-        self.link = MqttLink(
-            f"mqtt://ingest:x@127.0.0.1:{self.broker.port}", "ingest", subscribe=["forewarn/v1/+/+/+"],
-            on_connect=lambda: None, on_message=self.take,
-        )  # fmt: skip
-        self.link.start()
-        until = time.monotonic() + 10
-        while not self.link.connected and time.monotonic() < until:
-            time.sleep(0.01)
-
-    def take(self, message: Incoming) -> None:
-        address = topics.parse(message.topic)
-        if address is None or address.kind not in topics.UP or self.deaf:
-            return
-        self.order.append((address.device, address.kind))
-        self.messages += address.kind == "telemetry"
-        if address.kind == "telemetry" and self.messages in self.forget:
-            return
-        answer = self.platform.take(address.kind, message.body)
-        if answer is not None:
-            self.link.publish(topics.topic(address.tenant, address.device, "stored"), answer)
-
-
 @pytest.fixture
 def broker() -> Iterator[EmbeddedBroker]:
-    made = EmbeddedBroker(
-        "127.0.0.1", 0, authenticate=lambda _u, _s: True, may_publish=lambda _u, _t: True,
-        may_receive=lambda _u, _t: True, on_refused=lambda _u, _t: None,
-    )  # fmt: skip
-    made.start()
+    made = open_broker()
     yield made
     made.stop()
 
