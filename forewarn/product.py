@@ -107,7 +107,7 @@ class Product:
         self._beat.set()
         if self._heart:
             self._heart.join()
-        self.shared.clocks.heartbeat()
+        self.shared.clocks.rest()
         self.shared.store.close()
         self.shared.database.close()
 

@@ -7,6 +7,7 @@ is given only after all earlier ones are visible, and no reader ever passes one 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import takewhile
 
 import sqlalchemy as sa
 
@@ -14,6 +15,8 @@ from contracts.records import BLOCKS
 from plumbing.sql import UtcTime, lock
 
 KEEP_BLOCKS = timedelta(days=3)
+REMOVED = "(removed)"
+"""Name under which the newest removed position stands among the consumers."""
 
 metadata = sa.MetaData()
 entries = sa.Table(
@@ -81,41 +84,50 @@ def position(connection: sa.Connection, consumer: str, topic: str) -> int:
 
 
 def advance(connection: sa.Connection, consumer: str, topic: str, to: int) -> None:
-    """Move a consumer on, inside its own transaction; never back."""
+    """Move a consumer on, inside its own transaction; never back. `to=0` puts a new consumer on record."""
     where = (consumers.c.consumer == consumer, consumers.c.topic == topic)
-    done = connection.execute(consumers.update().where(*where, consumers.c.position < to).values(position=to))
-    if done.rowcount == 0 and connection.execute(sa.select(consumers.c.position).where(*where)).first() is None:
-        connection.execute(consumers.insert().values(consumer=consumer, topic=topic, position=to))
+    further = consumers.update().where(*where, consumers.c.position < to).values(position=to)
+    if connection.execute(further).rowcount:
+        return
+    if connection.execute(sa.select(consumers.c.position).where(*where)).first() is not None:
+        return
+    try:
+        with connection.begin_nested():
+            connection.execute(consumers.insert().values(consumer=consumer, topic=topic, position=to))
+    except sa.exc.IntegrityError:  # another process was first
+        connection.execute(further)
 
 
 def check_kept(connection: sa.Connection, consumer: str, topic: str) -> None:
-    """Raises BehindTheLog when entries that the consumer has not read were removed."""
+    """Raises BehindTheLog when entries that the consumer has not read were removed. Call it after `read`."""
     at = position(connection, consumer, topic)
-    removed = position(connection, "(removed)", topic)
+    removed = position(connection, REMOVED, topic)
     if at < removed:
         raise BehindTheLog(consumer, topic, at, removed + 1)
 
 
-def clean(connection: sa.Connection, topic: str, wall: datetime) -> int:
+def clean(connection: sa.Connection, topic: str, wall: datetime, limit: int = 1000) -> int:
     """Remove what is no longer kept: blocks after 3 days, other topics once every known consumer has passed.
 
-    Returns the number of entries removed.
+    Returns the number of entries removed, at most `limit`, the oldest first: call it again while it is not 0.
     """
+    oldest = sa.select(entries.c.position, entries.c.at).where(entries.c.topic == topic)
     if topic == BLOCKS:
-        until = connection.execute(
-            sa.select(sa.func.max(entries.c.position)).where(
-                entries.c.topic == topic, entries.c.at < wall - KEEP_BLOCKS
-            )
-        ).scalar()
+        until = wall - KEEP_BLOCKS
     else:
-        until = connection.execute(
+        passed = connection.execute(
             sa.select(sa.func.min(consumers.c.position)).where(
-                consumers.c.topic == topic, consumers.c.consumer != "(removed)"
+                consumers.c.topic == topic, consumers.c.consumer != REMOVED
             )
         ).scalar()
-    if not until:
+        if not passed:
+            return 0
+        oldest = oldest.where(entries.c.position <= passed)
+        until = None
+    rows = connection.execute(oldest.order_by(entries.c.position).limit(limit)).all()
+    gone = [at for at, written in takewhile(lambda row: until is None or row.at < until, rows)]
+    if not gone:
         return 0
-    gone = connection.execute(entries.delete().where(entries.c.topic == topic, entries.c.position <= until)).rowcount
-    if gone:
-        advance(connection, "(removed)", topic, int(until))
-    return gone
+    connection.execute(entries.delete().where(entries.c.topic == topic, entries.c.position <= gone[-1]))
+    advance(connection, REMOVED, topic, gone[-1])
+    return len(gone)

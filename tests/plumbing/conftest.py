@@ -1,5 +1,5 @@
 """Fixtures of plumbing's tests."""
 
-from tests.plumbing.databases import database, url
+from tests.plumbing.databases import database, sqlite, url
 
-__all__ = ["database", "url"]
+__all__ = ["database", "sqlite", "url"]

@@ -24,3 +24,11 @@ def database(url: str) -> Iterator[Database]:
     made = Database(url)
     yield made
     made.close()
+
+
+@pytest.fixture
+def sqlite(tmp_path: Path) -> Iterator[Database]:
+    """An empty SQLite database, for what does not depend on the kind."""
+    made = Database(f"sqlite:///{tmp_path}/forewarn.sqlite")
+    yield made
+    made.close()
