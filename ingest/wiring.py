@@ -4,7 +4,6 @@ import logging
 import threading
 from collections.abc import Callable, Sequence
 
-from plumbing.ucum import UcumUnits
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from contracts import topics
@@ -18,6 +17,7 @@ from ingest.service.quarantine import Quarantine
 from ingest.settings import Settings
 from plumbing.mqtt import Incoming, MqttLink
 from plumbing.runtime import Shared
+from plumbing.ucum import UcumUnits
 
 ACCESS_EVERY_S = 0.5
 IDLE_S = 0.1

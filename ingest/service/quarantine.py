@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -103,25 +104,24 @@ class Quarantine:
         return self._kept
 
     def _trim_device(self, connection: sa.Connection, tenant: str, device: str, surplus: int) -> None:
-        oldest = (
-            sa.select(quarantine.c.id)
-            .where(quarantine.c.tenant == tenant, quarantine.c.device == device)
-            .order_by(quarantine.c.id)
-            .limit(surplus)
-        )
-        self._remove(connection, oldest)
+        rows = connection.execute(
+            _OLDEST.where(quarantine.c.tenant == tenant, quarantine.c.device == device).limit(surplus)
+        ).all()
+        self._remove(connection, rows)
 
     def _trim_bytes(self, connection: sa.Connection) -> None:
-        while self._bytes > self._max_bytes * TRIM_TO:
-            if not self._remove(connection, sa.select(quarantine.c.id).order_by(quarantine.c.id).limit(_CHUNK)):
+        while (surplus := self._bytes - int(self._max_bytes * TRIM_TO)) > 0:
+            chosen = []
+            for row in connection.execute(_OLDEST.limit(_CHUNK)).all():
+                if surplus <= 0:
+                    break
+                chosen.append(row)
+                surplus -= int(row[3])
+            if not chosen:
                 return
+            self._remove(connection, chosen)
 
-    def _remove(self, connection: sa.Connection, chosen: sa.Select[tuple[int]]) -> int:
-        rows = connection.execute(
-            sa.select(
-                quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
-            ).where(quarantine.c.id.in_(chosen.scalar_subquery()))
-        ).all()  # fmt: skip
+    def _remove(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> None:
         kept = self._load(connection)
         for row in rows:
             kept[row[1], row[2]] -= 1
@@ -129,7 +129,11 @@ class Quarantine:
         for start in range(0, len(rows), _CHUNK):
             ids = [row[0] for row in rows[start : start + _CHUNK]]
             connection.execute(quarantine.delete().where(quarantine.c.id.in_(ids)))
-        return len(rows)
+
+
+_OLDEST = sa.select(
+    quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
+).order_by(quarantine.c.id)
 
 
 def quarantine_page(
