@@ -5,15 +5,14 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING
 
 from forewarn.environment import Failed, WrongUse, home_of
 from forewarn.health import HealthServer
-from forewarn.product import open_database, share
-from plumbing import migrate as migrations
 from plumbing.logs import set_up
-from plumbing.metrics import exposition
-from plumbing.runtime import Service, Shared
-from plumbing.system_clock import SystemClock
+
+if TYPE_CHECKING:  # an agent runs on small machines: it loads neither SQL nor stores
+    from plumbing.runtime import Service, Shared
 
 HEALTH_PORT = "FOREWARN_HEALTH_PORT"
 HEARTBEAT_S = 1.0
@@ -29,6 +28,15 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     port = _health_port(environ)
     if given.service == "agent":
         return _agent(given, environ, port, stop)
+    return _service(given, environ, port, stop)
+
+
+def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
+    from forewarn.product import share
+    from plumbing import migrate as migrations
+    from plumbing.metrics import exposition
+    from plumbing.system_clock import SystemClock
+
     home = home_of(environ)
     shared = share(environ, home, SystemClock())
     try:
@@ -73,7 +81,7 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
     return 0
 
 
-def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
     from ingest import settings, wiring
 
     try:
@@ -82,13 +90,13 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: Share
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
     from anomaly import wiring
 
     return wiring.build(shared)
 
 
-def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
     from work_orders import settings, wiring
 
     try:
@@ -97,7 +105,7 @@ def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: 
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) -> Service:
+def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
     from api import settings, wiring
 
     try:
@@ -106,7 +114,7 @@ def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: Shared) 
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-_BUILD: dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], Service]] = {
+_BUILD: "dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], Service]]" = {
     "ingest": _ingest,
     "anomaly": _anomaly,
     "work-orders": _work_orders,
@@ -124,6 +132,9 @@ def _health_port(environ: Mapping[str, str]) -> int:
 def migrate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Bring the tables up to date."""
     from sqlalchemy.exc import SQLAlchemyError
+
+    from forewarn.product import open_database
+    from plumbing import migrate as migrations
 
     database = open_database(environ, home_of(environ))
     try:
