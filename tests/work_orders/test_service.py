@@ -486,6 +486,22 @@ def test_a_technician_who_cannot_come_is_refused_with_reasons(world: World) -> N
     service.order_action(world.shared, world.tenant, order, "start", OTHER_TECHNICIAN)
 
 
+def test_the_checklist_is_ticked_off_while_the_work_goes_on(world: World) -> None:
+    order = world.booked()
+    shared, tenant = world.shared, world.tenant
+    with pytest.raises(BadInput, match="in_progress"):
+        service.task_action(shared, tenant, order, 1, "do", TECHNICIAN)
+    do(world, order, "start")
+    assert service.task_action(shared, tenant, order, 1, "do", TECHNICIAN, result="rattles") == "done"
+    with pytest.raises(BadInput, match="why"):
+        service.task_action(shared, tenant, order, 2, "skip", TECHNICIAN)
+    with pytest.raises(IllegalTransition):
+        service.task_action(shared, tenant, order, 1, "begin", TECHNICIAN)
+    with pytest.raises(NotFound):
+        service.task_action(shared, tenant, order, 9, "do", TECHNICIAN)
+    assert [(r.n, r.state, r.result) for r in world.rows(t.tasks)][:2] == [(1, "done", "rattles"), (2, "open", "")]
+
+
 # breakdowns
 
 

@@ -129,10 +129,10 @@ class World:
             self.clock.at += timedelta(hours=1)
         return states
 
-    def clear(self, device: str = "p1") -> None:
+    def clear(self, device: str = "p1", alarm: str = "") -> None:
         """The alarm clears."""
         at = self.clock.at
-        service.take_alarm(self.shared, Alarm(1, f"{device}-alarm", self.tenant, device, "cleared", at, at))
+        service.take_alarm(self.shared, Alarm(1, alarm or f"{device}-alarm", self.tenant, device, "cleared", at, at))
 
     def later(self, **delta: float) -> int:
         """Time passes; what is due is done."""

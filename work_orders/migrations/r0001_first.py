@@ -68,15 +68,6 @@ def upgrade() -> None:
         unique=False,
     )
     op.create_table(
-        "work_orders_requests",
-        sa.Column("tenant", sa.String(length=64), nullable=False),
-        sa.Column("key", sa.String(length=200), nullable=False),
-        sa.Column("what", sa.String(length=300), nullable=False),
-        sa.Column("result", sa.Text(), nullable=False),
-        sa.Column("at", sa.BigInteger(), nullable=False),
-        sa.PrimaryKeyConstraint("tenant", "key"),
-    )
-    op.create_table(
         "work_orders_technicians",
         sa.Column("tenant", sa.String(length=64), nullable=False),
         sa.Column("id", sa.String(length=64), nullable=False),

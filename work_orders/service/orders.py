@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import CaseAction, CaseState, TaskState, VisitAction, VisitState
+from work_orders.domain.case_states import TASK, CaseAction, CaseState, TaskAction, TaskState, VisitAction, VisitState
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.order_states import HOLD_REASONS, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
@@ -253,3 +253,30 @@ def reject_proposal(
     if not reason.strip():
         raise BadInput("reason", "say why not")
     return order_action(shared, tenant, order_id, _A.CANCEL, actor, reason=reason, version=version)
+
+
+def task_action(
+    shared: Shared, tenant: str, order_id: str, n: int, action: str, actor: Actor, *, result: str = ""
+) -> str:
+    """One step of the checklist: `begin`, `do`, `skip` (with a reason) or `fail`, while the work is going on.
+
+    Returns the step's new state. Raises IllegalTransition, NotPermitted, NotFound, BadInput.
+    """
+    try:
+        wanted = TaskAction(action)
+    except ValueError as problem:
+        raise BadInput("action", f"{action!r} must be one of {', '.join(TaskAction)}") from problem
+    if wanted is TaskAction.SKIP and not result.strip():
+        raise BadInput("result", "say why the step was skipped")
+    with unit(shared, tenant, actor) as work:
+        order = seen_order(work, order_id)
+        if order.state != _S.IN_PROGRESS:
+            raise BadInput("order", f"is {order.state}; steps are taken while it is in_progress")
+        found = work.all(t.tasks, t.tasks.c.order_id == order_id, t.tasks.c.n == n)
+        if not found:
+            raise NotFound("step", f"{order_id}/{n}")
+        state = TASK.step(TaskState(found[0].state), wanted, actor.role)
+        work.update(t.tasks, {"order_id": order_id, "n": n}, state=state, result=result.strip())
+        text = f"{actor.name}: {found[0].text} - {state}" + (f" ({result.strip()})." if result.strip() else ".")
+        work.record("task_" + state, order.asset_id, order_id, text, n=n)
+        return str(state)

@@ -307,10 +307,3 @@ asset_work = _table(  # "being worked on": alarms of the asset wait
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index("work_orders_asset_work_by_asset", "tenant", "asset_id", "start"),
 )
-requests = _table(  # Idempotency-Key: what a repeated request is answered with
-    "requests",
-    sa.Column("key", sa.String(200), primary_key=True),
-    sa.Column("what", sa.String(300), nullable=False),
-    sa.Column("result", sa.Text, nullable=False),
-    sa.Column("at", UtcTime, nullable=False),
-)
