@@ -12,13 +12,14 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from api import access
+from api.guard import guarded
 from api.json import commands, lists, system
 from api.pages import connect, customer, demo, desk, machines, people, signing_in, work
 from api.problems import Problem, bad_field, not_found
 from api.shield import Shield
 from api.web import HERE, Web
 
-ROUTERS: tuple[Callable[[Web], APIRouter], ...] = (
+ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     system.routes, lists.routes, commands.routes, signing_in.routes, people.routes, machines.routes, desk.routes,
     work.routes, customer.routes, connect.routes, demo.routes,
 )  # fmt: skip
@@ -37,8 +38,9 @@ def app(web: Web) -> ASGIApp:
         description="Errors are RFC 9457 problem details. Lists are `{items, next}`. Sign in with a session cookie, or"
         " send an API key as `Authorization: Bearer ...`.",
     )  # fmt: skip
+    made.router.route_class = guarded(web.shared.database, web.wall)
     for routes in ROUTERS:
-        made.include_router(routes(web))
+        routes(web, made.router)
     system.add_openapi(made)
     served = [(m, r.path) for r in made.routes if isinstance(r, APIRoute) for m in r.methods or ()]
     access.check(served)

@@ -86,7 +86,7 @@ def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
                     if who.role not in roles:
                         raise Problem(403, f"This is not for the role {who.role}.")
                 if request.method not in SAFE:
-                    await _check_form(request, who)
+                    await _check_form(request, who if roles is not None else None)
                 request.state.who = who
                 return await handle(request)
 

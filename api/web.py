@@ -7,12 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import jinja2
-from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from api import access
-from api.guard import guarded
 from api.live import Live
 from api.ports import Owners
 from api.problems import Problem
@@ -67,10 +65,6 @@ class Web:
     stories: StoryBook | None = None
     unwell: Callable[[], dict[str, str]] = dict
     templates: jinja2.Environment = field(default_factory=template_environment)
-
-    def router(self) -> APIRouter:
-        """A router whose handlers run only when the table of `api.access` allows it."""
-        return APIRouter(route_class=guarded(self.shared.database, self.wall))
 
     def wall(self) -> datetime:
         """Wall time: for sessions and links only."""

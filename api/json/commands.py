@@ -67,9 +67,8 @@ class ClockBody(Body):
     factor: float | None = Field(None, ge=0, le=100_000)
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
     root = "/api/v1"
 
@@ -111,8 +110,6 @@ def routes(web: Web) -> APIRouter:
         set_clock(web, who, body.action, body.factor)
         of = web.clock(who.tenant)
         return answer({"tenant": who.tenant, "now": of.now(), "factor": of.factor})
-
-    return router
 
 
 def _or_404(found: object | None, what: str) -> Response:

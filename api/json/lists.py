@@ -30,9 +30,8 @@ def moment(field: str, given: str) -> int | None:
     return to_us(at)
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
     root = "/api/v1"
 
@@ -122,5 +121,3 @@ def routes(web: Web) -> APIRouter:
                 "simulated": web.shared.clocks.simulated(who.tenant),
             }
         )  # fmt: skip
-
-    return router

@@ -49,9 +49,8 @@ class ReplayBody(BaseModel):
     factor: float = Field(gt=0, le=1e9)
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     shared = web.shared
     root = "/api/v1"
 
@@ -144,5 +143,3 @@ def routes(web: Web) -> APIRouter:
                 said[topic] = {"newest": newest or 0, consumer: log.position(connection, consumer, topic)}
         behind = [topic for consumer, topic in CHAIN if said[topic][consumer] < said[topic]["newest"]]
         return answer({"caught_up": not behind, "behind": behind, "topics": said})
-
-    return router

@@ -30,9 +30,8 @@ def since(request: Request) -> int | None:
     return None
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     shared = web.shared
 
     @router.get("/healthz", tags=["system"], summary="Whether the process lives")
@@ -66,8 +65,6 @@ def routes(web: Web) -> APIRouter:
         return StreamingResponse(
             stream, media_type="text/event-stream", headers={"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
         )
-
-    return router
 
 
 def add_openapi(made: FastAPI) -> None:

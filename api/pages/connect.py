@@ -63,9 +63,8 @@ time = "t"
     )
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
 
     def form(request: Request, status: int = 200, fault: str = "", device: str = "", model: str = "") -> Response:
@@ -100,5 +99,3 @@ def routes(web: Web) -> APIRouter:
         if found is None:
             raise not_found("device")
         return web.page(request, "heard.html", device=device, heard=found)
-
-    return router

@@ -20,9 +20,8 @@ DECLINE_REASONS = (
 )
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
 
     @router.get("/my-machines", include_in_schema=False)
@@ -64,5 +63,3 @@ def routes(web: Web) -> APIRouter:
         if owners.answer(who, notice, reply, {k: v for k, v in fields.items() if v}) is None:
             raise not_found("notice")
         return back_to(local_address(next, f"/notices/{notice}"))
-
-    return router

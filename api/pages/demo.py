@@ -17,9 +17,8 @@ from api.web import DEMO, HOME, Web, back_to, local_address
 from plumbing import audit
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     database = web.shared.database
 
     def only_demo(who: Principal) -> None:
@@ -67,8 +66,6 @@ def routes(web: Web) -> APIRouter:
     ) -> Response:
         set_clock(web, who, action, factor)
         return back_to(local_address(next, "/demo"))
-
-    return router
 
 
 def next_steps(web: Web, who: Principal) -> list[tuple[str, str, str, str]]:

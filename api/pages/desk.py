@@ -16,9 +16,8 @@ Want = Annotated[Wanted, Depends(wanted)]
 KEYS = "1234567890"
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
 
     @router.get("/inbox", include_in_schema=False)
@@ -79,5 +78,3 @@ def routes(web: Web) -> APIRouter:
     @router.get("/figures", include_in_schema=False)
     def figures(request: Request, who: Who) -> Response:
         return web.page(request, "figures.html", figures=owners.figures(who))
-
-    return router

@@ -16,9 +16,8 @@ WORST_FIRST = (Health.FAILURE, Health.MAINTENANCE, Health.CHECK, Health.OUT_OF_S
 SPANS = ((24.0, "1 day"), (72.0, "3 days"), (240.0, "10 days"), (24.0 * 90, "90 days"))
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
 
     @router.get("/fleet", include_in_schema=False)
@@ -53,8 +52,6 @@ def routes(web: Web) -> APIRouter:
     @router.get("/charts/notices/{notice}", include_in_schema=False)
     def notice(who: Who, notice: str) -> Response:
         return _chart(owners.chart_notice(who, notice))
-
-    return router
 
 
 def _hours(given: float) -> float:

@@ -13,9 +13,8 @@ from api.roles import Principal, Role
 from api.web import Web, back_to
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     database = web.shared.database
 
     def people(request: Request, who: Principal, status: int = 200, fault: str = "", link: str = "") -> Response:
@@ -70,5 +69,3 @@ def routes(web: Web) -> APIRouter:
         except service.BadAccount as bad:
             raise bad_field(bad.field, "", bad.rule) from None
         return web.page(request, "account.html", done=True)
-
-    return router

@@ -21,9 +21,8 @@ def with_session(web: Web, response: Response, opened: service.Session) -> Respo
     return response
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     database = web.shared.database
 
     @router.get("/", include_in_schema=False)
@@ -72,5 +71,3 @@ def routes(web: Web) -> APIRouter:
         answer = RedirectResponse("/sign-in", 303)
         answer.delete_cookie(COOKIE, path="/")
         return answer
-
-    return router

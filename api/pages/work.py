@@ -20,9 +20,8 @@ RESULTS = (
 DONE = frozenset({"closed", "cancelled", "cannot_complete"})
 
 
-def routes(web: Web) -> APIRouter:
-    """These routes."""
-    router = web.router()
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
     owners = web.owners
 
     @router.get("/my-jobs", include_in_schema=False)
@@ -76,5 +75,3 @@ def routes(web: Web) -> APIRouter:
         if owners.move_order(who, order, action, {k: v for k, v in fields.items() if v}) is None:
             raise not_found("work order")
         return back_to(local_address(next, f"/orders/{order}"))
-
-    return router

@@ -1,0 +1,95 @@
+"""Every page renders, for an empty company and for a full one, and says what it must."""
+
+from __future__ import annotations
+
+import pytest
+
+from api import access
+from tests.api.company import ROLES, Company
+
+HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
+JSON_ROUTES = ("/api/", "/charts/", "/events", "/metrics", "/openapi", "/healthz", "/readyz")
+
+
+def pages(role: str, ids: dict[str, str]) -> list[str]:
+    """Addresses of the pages that a role may load."""
+    out = []
+    for name, roles in access.TABLE.items():
+        method, path = name.split(" ")
+        if method != "GET" or path.startswith(JSON_ROUTES) or "{link}" in path or path.startswith("/demo"):
+            continue
+        if roles is not None and role not in roles:
+            continue
+        for what in ("asset", "case", "order", "notice", "device"):
+            path = path.replace(f"{{{what}}}", ids.get(what, "none"))
+        out.append(path)
+    return out
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_render_before_anything_has_happened(company: Company, role: str) -> None:
+    client = company.browser(role)
+    for path in pages(role, {"asset": "p1"}):
+        answer = client.get(path)
+        hidden = "none" in path or (role == "technician" and path == "/assets/p1")
+        assert answer.status_code == (404 if hidden else 200), path
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_pages_render_when_much_has_happened(company: Company, role: str) -> None:
+    ids = company.full()
+    client = company.browser(role)
+    for path in pages(role, ids):
+        answer = client.get(path, headers={"accept": "text/html"})
+        assert answer.status_code == 200, (path, answer.text[:400])
+        assert "</html>" in answer.text or "heard" in answer.text
+
+
+def test_the_notice_says_all_that_a_customer_must_know(company: Company) -> None:
+    ids = company.full()
+    page = company.browser("customer", "brewery").get(f"/notices/{ids['open_notice']}").text
+    for words in ("bearing wear is growing", "in 10", "most likely last", "your maintenance contract covers it"):
+        assert words in page
+    assert "If nobody comes" in page
+    assert page.count('class="primary slot"') == 2
+    for answer in ("accept", "decline", "propose", "call-me"):
+        assert f"/notices/{ids['open_notice']}/{answer}" in page
+
+
+def test_hostile_names_are_shown_as_text(company: Company) -> None:
+    company.hostile(HOSTILE)
+    client = company.browser("engineer")
+    for path in ("/fleet", "/assets/p9", "/cases", "/devices"):
+        assert "<script>alert" not in client.get(path).text
+        assert "<img src=x" not in client.get(path).text
+    assert "&lt;script&gt;alert" in client.get("/fleet").text
+
+
+def test_a_page_of_a_simulated_tenant_says_so(demo: Company) -> None:
+    page = demo.browser("dispatcher").get("/fleet").text
+    assert "demo clock" in page
+    assert "x3600" in page
+    assert "are simulated" in page
+
+
+def test_a_real_tenant_has_no_demo_bar(company: Company) -> None:
+    page = company.browser("dispatcher").get("/fleet").text
+    assert "simulated" not in page
+    assert "/demo/as/" not in page
+
+
+def test_stories_show_both_bills_and_cannot_break_out_of_their_data(demo: Company) -> None:
+    page = demo.browser("engineer").get("/demo").text
+    assert "6,500 + 2,500" in page
+    assert "1,500 EUR" in page
+    assert "<script>alert" not in page
+
+
+def test_every_form_carries_the_token_of_the_session(company: Company) -> None:
+    ids = company.full()
+    client = company.browser("admin")
+    for path in pages("admin", ids):
+        if path == "/sign-in":
+            continue  # nobody has a session there
+        page = client.get(path).text
+        assert page.count('method="post"') <= page.count('name="csrf"'), path
