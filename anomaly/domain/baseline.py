@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from anomaly.domain.layout import Array, Layout
 from anomaly.domain.regimes import UNKNOWN, Regimes, learn_regimes
+from anomaly.domain.wandering import wandering
 
 BLOCKS = 5
 """Calibration leaves out one of so many consecutive blocks at a time."""
@@ -26,6 +27,8 @@ POOL_ROWS = 60.0
 HUBER = 2.5
 """Residuals beyond so many robust sigmas lose weight (Huber, 1964)."""
 ROUNDS = 4
+REGRESSION_ROWS = 1500
+"""Neighbouring rows say the same: the regression takes about every n-th row of a long record."""
 MAD_SIGMA = 1.4826
 LEAST_SHRINKAGE = 0.05
 FEW_ROWS = 20
@@ -120,6 +123,7 @@ class Baseline:
 def fit(training: Training, layout: Layout) -> Baseline:
     """Fit a baseline and calibrate it block by block."""
     base = fit_core(training, layout)
+    every = replace(layout, settings=replace(layout.settings, steady_windows=0.0))
     held_out = []
     bounds = np.linspace(0, len(training), BLOCKS + 1).astype(int)
     for a, b in pairwise(bounds.tolist()):
@@ -127,7 +131,9 @@ def fit(training: Training, layout: Layout) -> Baseline:
         block[a:b] = True
         if b - a < layout.settings.window_samples or len(training) - (b - a) < 2 * layout.settings.window_samples:
             continue
-        held_out.append(raw_scores(fit_core(training.take(~block), layout), training.take(block), layout))
+        without = fit_core(training.take(~block), every)
+        without = replace(without, usable=without.usable & base.usable)
+        held_out.append(raw_scores(without, training.take(block), layout))
     scores = np.concatenate(held_out) if held_out else np.zeros(0)
     if not np.isfinite(scores).any():
         scores = raw_scores(base, training, layout)
@@ -212,7 +218,8 @@ def fit_core(training: Training, layout: Layout) -> Baseline:
         rows = np.isfinite(y) & (regime != UNKNOWN)
         if rows.sum() < 3:
             continue
-        slopes[:, :, j], centre[:, j] = _regress(x[rows], y[rows], regime[rows], count, robust)
+        some = np.flatnonzero(rows)[:: max(1, int(rows.sum()) // REGRESSION_ROWS)]
+        slopes[:, :, j], centre[:, j] = _regress(x[some], y[some], regime[some], count, robust)
         left = y - centre[np.maximum(regime, 0), j] - (x * slopes[np.maximum(regime, 0), :, j]).sum(1)
         scale[:, j], usable[j] = _spreads(left, rows, regime, count, robust)
         for r in range(count):
@@ -224,6 +231,10 @@ def fit_core(training: Training, layout: Layout) -> Baseline:
         plain_centre, plain_scale, np.zeros((2, k)), np.zeros((2, k)), np.ones(k), 1.0, n,
     )  # fmt: skip
     z = _residuals(base, training)
+    if settings.steady_windows > 0:
+        steady = usable & ~wandering(z, training.segment, settings.steady_windows * settings.window_samples)
+        base = replace(base, usable=steady if steady.any() else usable)
+        z = _residuals(base, training)
     means = window_means(z, training.segment, settings.window_samples)
     plain = (training.symptoms - plain_centre[np.maximum(regime, 0)]) / plain_scale[np.maximum(regime, 0)]
     plain[regime == UNKNOWN] = np.nan

@@ -34,6 +34,15 @@ class AlarmChanged:
     reason: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Point:
+    """Health and score at a time, for charts."""
+
+    at_us: int
+    health: float
+    score: float
+
+
 @dataclass
 class Path:
     """Steps of the degradation path: means of the residuals over `every_hours` of running."""
@@ -70,6 +79,7 @@ class Memory:
     duty: float = 1.0
     """Share of the time that it runs."""
     last_forecast_us: int = -1
+    last_point_us: int = -1
     component: str = ""
     rival: str = ""
     rival_count: int = 0
@@ -80,7 +90,7 @@ class Memory:
     """Of the standing alarm."""
 
 
-Event = AlarmChanged | Forecast
+Event = AlarmChanged | Forecast | Point
 
 
 class Watch:
@@ -89,6 +99,8 @@ class Watch:
     def __init__(self, model: AssetModel, memory: Memory | None = None, layout: Layout | None = None) -> None:
         self.model = model
         self.layout = layout or layout_of(model)
+        self.point_hours = model.prognosis.every_hours
+        """How often a point for charts is made."""
         self.memory = memory or Memory(State(Follower.of(self.layout)))
         self.detector: WindowDetector = detector_of(self.layout, self.memory.detector)
 
@@ -171,6 +183,11 @@ class Watch:
             m.means = scores.means[i]
             raised_us = m.alarm.raised_us
             change = m.alarm.step(t, score, settings)
+            if m.last_point_us < 0 or t - m.last_point_us >= EARLY * self.point_hours * HOUR_US:
+                health = self.health()
+                if health is not None:
+                    m.last_point_us = t
+                    events.append(Point(t, health, score))
             if change is Change.RAISED:
                 raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
                 ranked = self._diagnose(scores.means[i])
@@ -251,7 +268,7 @@ class Watch:
         if base is None or not m.recent or len(m.means) == 0:
             return None
         worst = 0.0
-        z = np.array(m.path.z).reshape(-1, len(self.layout.symptoms))
+        z = np.array(m.path.z[-self.window_steps :]).reshape(-1, len(self.layout.symptoms))
         expected = np.array([e for _, e, _ in m.recent]).mean(0)
         for component in self.model.components.values():
             for mode in component.modes:

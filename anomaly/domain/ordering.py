@@ -1,0 +1,68 @@
+"""Orders a device's samples by their number: waits for a gap, once, then goes on without it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+
+WAIT_S = 10.0
+"""Wall seconds that a gap is waited for."""
+
+Sample = tuple[int, list[float | None]]
+"""Time (epoch microseconds) and values."""
+
+
+@dataclass
+class Ordering:
+    """What one device has sent: the number that comes next, and what waits behind a gap."""
+
+    boot_id: str = ""
+    next_seq: int = 1
+    signals: list[str] = field(default_factory=list)
+    held: dict[str, Sample] = field(default_factory=dict)
+    """By number, as text (snapshots know text keys alone)."""
+    waiting_since: float | None = None
+    """Monotonic seconds at which the wait for a gap began; None = no gap."""
+
+    def take(
+        self, boot_id: str, samples: Iterable[tuple[int, Sample]], now: float
+    ) -> tuple[list[Sample], list[Sample]]:
+        """Numbered samples as they came; (those whose turn it is, those that come too late)."""
+        ready: list[Sample] = []
+        late: list[Sample] = []
+        if boot_id != self.boot_id:
+            ready += self._give_up()
+            self.boot_id, self.next_seq = boot_id, 1
+        for seq, sample in sorted(samples):
+            if seq == 0:
+                ready.append(sample)
+            elif seq < self.next_seq:
+                late.append(sample)
+            else:
+                self.held[str(seq)] = sample
+        ready += self._in_turn()
+        self.waiting_since = (now if self.waiting_since is None else self.waiting_since) if self.held else None
+        return ready, late
+
+    def overdue(self, now: float) -> bool:
+        """Whether a gap has been waited for long enough."""
+        return self.waiting_since is not None and now - self.waiting_since >= WAIT_S
+
+    def go_on(self, now: float) -> list[Sample]:
+        """Leave the gap and go on behind it; a gap behind that one is waited for anew."""
+        if not self.held:
+            return []
+        self.next_seq = min(map(int, self.held))
+        ready = self._in_turn()
+        self.waiting_since = now if self.held else None
+        return ready
+
+    def _in_turn(self) -> list[Sample]:
+        out = []
+        while (sample := self.held.pop(str(self.next_seq), None)) is not None:
+            out.append(sample)
+            self.next_seq += 1
+        return out
+
+    def _give_up(self) -> list[Sample]:
+        out = [self.held[key] for key in sorted(self.held, key=int)]
+        self.held, self.waiting_since = {}, None
+        return out
