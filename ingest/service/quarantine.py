@@ -121,7 +121,7 @@ class Quarantine:
                 return
             self._remove(connection, chosen)
 
-    def _remove(self, connection: sa.Connection, rows: Sequence[sa.Row[Any]]) -> None:
+    def _remove(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
         kept = self._load(connection)
         for row in rows:
             kept[row[1], row[2]] -= 1

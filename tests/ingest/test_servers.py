@@ -4,6 +4,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -119,12 +120,20 @@ class TestRights:
         plc, at_plc = broker.connect("plc7", foreign.password, topics.topic("acme", "p3", "stored"))
         until(lambda: ingest.connected and first.connected and plc.connected)
         time.sleep(0.2)
-        first.publish(telemetry_of("p2"), b"not mine")
-        first.publish(topics.topic("acme", "p1", "stored"), b"not up")
-        first.publish("forewarn/v1/other/p1/telemetry", b"another tenant")
-        first.publish("anything", b"anywhere")
+        # Mosquitto 2.0.11 without a limit of queued messages ends the connection of who publishes where he may not
+        for link, topic in (
+            (first, telemetry_of("p2")),
+            (first, topics.topic("acme", "p1", "stored")),
+            (first, "forewarn/v1/other/p1/telemetry"),
+            (first, "anything"),
+            (plc, telemetry_of("p1")),
+        ):
+            until(partial(getattr, link, "connected"))
+            assert link.publish(topic, b"not mine")
+            time.sleep(0.2)
+        until(lambda: first.connected and plc.connected)
+        time.sleep(0.2)
         first.publish(telemetry_of("p1"), b"mine")
-        plc.publish(telemetry_of("p1"), b"not mine")
         plc.publish(telemetry_of("p3"), b"mine too")
         until(lambda: len(at_ingest) >= 2)
         ingest.publish(topics.topic("acme", "p3", "stored"), b"for you")
