@@ -144,6 +144,11 @@ class Detection:
     adapt_hours: float = 0.0
     """Time constant of slow adaptation outside alarm, in hours and in samples; both 0 = frozen."""
     adapt_samples: float = 0.0
+    adapt_below: float = 1.0
+    """It adapts where the score is at most this share of the threshold."""
+    steady_windows: float = 0.0
+    """Signals that stay correlated for longer than so many windows while healthy are not judged, where others are;
+    0 = all are."""
     settle_hours: float = 0.5
     """After a start nothing is scored for this long."""
     gap_hours: float = 0.0

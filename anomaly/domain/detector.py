@@ -4,13 +4,13 @@ Rows faster than window / window_samples are averaged first, so that windows cou
 the rows are cut into, the same rows in the same order give the same scores.
 """
 
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.domain.adapting import Judge, Measure, adapt
 from anomaly.domain.baseline import Baseline, Training, distance, fit, path_noise, window_means
 from anomaly.domain.following import Followed, Follower, Why
 from anomaly.domain.layout import Array, Layout, median_of
@@ -52,16 +52,16 @@ class Detector(Protocol):
 
     layout: Layout
 
-    def feed(self, t_us: NDArray[np.int64], values: Array) -> Scores:
-        """Take rows in time order (columns as `layout.signals`, NaN = no reading); learns and moves on."""
+    def feed(self, t_us: NDArray[np.int64], values: Array, judge: Judge | None = None) -> Scores:
+        """Take rows in time order (columns as `layout.signals`, NaN = no reading); learns and moves on.
+
+        `judge` hears every score as it is made and says whether an alarm stands, in which the mean does not adapt.
+        """
         ...
 
     def score(self, t_us: int, values: Array) -> float | None:
         """What one more row would score; changes nothing. None = not enough seen yet."""
         ...
-
-
-Measure = Callable[[Array, Baseline], tuple[Array, Array]]
 
 
 def index(means: Array, base: Baseline) -> tuple[Array, Array]:
@@ -110,7 +110,7 @@ class WindowDetector:
         """What it compares with; None while learning."""
         return self.state.baseline
 
-    def feed(self, t_us: NDArray[np.int64], values: Array) -> Scores:
+    def feed(self, t_us: NDArray[np.int64], values: Array, judge: Judge | None = None) -> Scores:
         s = self.state
         rows = s.follower.follow(t_us, values, self.layout)
         pieces, fitted, at = [], False, 0
@@ -120,14 +120,14 @@ class WindowDetector:
                 pieces.append(self._unscored(rows, at, to))
             else:
                 to = min(at + CHUNK, self._until_refit(rows, at))
-                if self._adapts() or s.relearn:
+                if s.relearn:
                     to = at + 1
                 done = False
                 if s.baseline is None:
                     self._remember(rows, slice(at, to), np.ones(to - at, dtype=bool))
                     pieces.append(self._unscored(rows, at, to))
                 else:
-                    pieces.append(self._score(rows, at, to))
+                    pieces.append(self._score(rows, at, to, judge))
                     done = self._grown()
             if done:
                 self._fit()
@@ -259,7 +259,7 @@ class WindowDetector:
             nothing, why, rows.running_hours[at:to],
         )  # fmt: skip
 
-    def _score(self, rows: Followed, at: int, to: int) -> Scores:
+    def _score(self, rows: Followed, at: int, to: int, judge: Judge | None) -> Scores:
         s, settings = self.state, self.layout.settings
         assert s.baseline is not None
         base, n, k = s.baseline, to - at, len(self.layout.symptoms)
@@ -278,7 +278,18 @@ class WindowDetector:
         segment = np.concatenate([s.window_segment, rows.segment[at:to][good]])
         means = np.full((n, k), np.nan)
         means[good] = window_means(window, segment, settings.window_samples)[held:]
-        score, parts = self.measure(means, base)
+        moves = np.zeros((n, k))
+        if self._adapts():
+            share, quiet = self._share(rows.step_hours[at:to]), settings.adapt_below * settings.threshold
+            done = adapt(means, base, self.measure, rows.t_us[at:to], share, quiet, s.frozen, judge)
+            score, parts, moves = done.score, done.parts, done.before
+            means, z, window = means - moves, z - moves, window - done.after
+            s.baseline = moved(base, done.after)
+        else:
+            score, parts = self.measure(means, base)
+            for t, one in zip(rows.t_us[at:to].tolist(), score.tolist(), strict=True) if judge else ():
+                if one == one and judge:
+                    judge(t, one)
         filled = np.isfinite(means).any(1)
         why[good & ~filled] = Why.FILLING
         why[good & filled & ~np.isfinite(score)] = Why.NO_SIGNAL
@@ -289,21 +300,17 @@ class WindowDetector:
         )
         if self._growing():
             self._remember(rows, slice(at, to), ~(score > settings.threshold))
-        if self._adapts() and not s.frozen and n and score[0] <= settings.threshold:
-            self._adapt(means[0], float(rows.step_hours[at]))
         return Scores(
             rows.t_us[at:to], score, parts, means, z, symptoms, expected, base.plain(symptoms, regime), why,
             rows.running_hours[at:to],
         )  # fmt: skip
 
-    def _adapt(self, mean: Array, step_hours: float) -> None:
-        s, settings = self.state, self.layout.settings
-        assert s.baseline is not None
-        samples = max(settings.adapt_samples, settings.adapt_hours / step_hours if step_hours > 0 else 0.0)
-        if samples > 0:
-            move = np.nan_to_num(mean) / max(samples, 1.0)
-            s.baseline = moved(s.baseline, move)
-            s.window_z = s.window_z - move
+    def _share(self, step_hours: Array) -> Array:
+        """Share of its deviation by which each row moves the healthy mean."""
+        settings = self.layout.settings
+        with np.errstate(divide="ignore", invalid="ignore"):
+            samples = np.maximum(settings.adapt_samples, settings.adapt_hours / step_hours)
+        return np.where((step_hours > 0) & np.isfinite(samples), 1.0 / np.maximum(samples, 1.0), 0.0)
 
     def _relearn(self, z: Array, why: NDArray[np.int8], step_hours: Array) -> None:
         s, settings = self.state, self.layout.settings
