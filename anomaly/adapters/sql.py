@@ -1,0 +1,159 @@
+"""The service's tables, its place in the log and its audit entries, in SQL."""
+
+import logging
+from collections.abc import Iterable
+
+import msgspec
+import sqlalchemy as sa
+
+from anomaly.adapters import tables as t
+from anomaly.service.port import Behind, Moved, Results, Saved, Taken
+from contracts.records import BLOCKS, FINDINGS, PREDICTIONS, Alarm, FromWork, Prediction, decode_from_work, encode
+from plumbing import audit, log
+from plumbing.sql import Database, from_us, lock
+from plumbing.system_clock import SystemClock
+
+CONSUMER = "anomaly"
+ACTOR = "anomaly"
+ALL = ""
+logger = logging.getLogger(__name__)
+
+
+class SqlTables:
+    """service.port.Tables on SQLite and PostgreSQL."""
+
+    def __init__(self, database: Database, system: SystemClock) -> None:
+        self._database, self._system = database, system
+
+    def register(self) -> None:
+        """Put the consumer on record."""
+        with self._database.write() as connection:
+            for topic in (BLOCKS, FINDINGS):
+                log.advance(connection, CONSUMER, topic, 0)
+
+    def load(self) -> tuple[list[Saved], int, int]:
+        """Snapshots, what they rest on, what was written."""
+        with self._database.read() as connection:
+            rows = connection.execute(sa.select(t.states)).all()
+            through = connection.execute(
+                sa.select(t.progress.c.saved_through).where(t.progress.c.tenant == ALL)
+            ).scalar()
+            written = log.position(connection, CONSUMER, BLOCKS)
+        saved = [
+            Saved(r.tenant, r.device, r.model, msgspec.msgpack.decode(r.memory), msgspec.json.decode(r.picture))
+            for r in rows
+        ]
+        return saved, int(through or 0), written
+
+    def blocks(self, after: int, limit: int) -> list[Taken]:
+        """The next blocks."""
+        with self._database.read() as connection:
+            removed = log.position(connection, "(removed)", BLOCKS)
+            if after < removed:
+                raise Behind(removed + 1)
+            return [Taken(e.position, e.tenant, e.payload) for e in log.read(connection, BLOCKS, after, limit)]
+
+    def findings(self, limit: int) -> list[tuple[int, FromWork | None]]:
+        """The next entries from work_orders."""
+        with self._database.read() as connection:
+            entries = log.read(connection, FINDINGS, log.position(connection, CONSUMER, FINDINGS), limit)
+        return [(e.position, _understood(e)) for e in entries]
+
+    def write(
+        self,
+        results: Results,
+        *,
+        blocks_from: int,
+        blocks_to: int,
+        findings_to: int | None,
+        saved: Iterable[Saved] | None,
+    ) -> None:
+        """One transaction."""
+        with self._database.write() as connection:
+            lock(connection, f"consumer:{CONSUMER}")
+            if log.position(connection, CONSUMER, BLOCKS) != blocks_from:
+                raise Moved
+            self._results(connection, results)
+            log.advance(connection, CONSUMER, BLOCKS, blocks_to)
+            if findings_to is not None:
+                log.advance(connection, CONSUMER, FINDINGS, findings_to)
+            if saved is not None:
+                for one in saved:
+                    _save(connection, one)
+                _put(connection, t.progress, {"tenant": ALL}, {"saved_through": blocks_to})
+
+    def _results(self, connection: sa.Connection, results: Results) -> None:
+        wall = self._system.now()
+        for alarm, history in results.alarms:
+            _keep_alarm(connection, alarm, history)
+            log.append(connection, alarm.tenant, PREDICTIONS, alarm.device, encode(alarm), wall)
+        for made in results.predictions:
+            if _keep_prediction(connection, made):
+                log.append(connection, made.tenant, PREDICTIONS, made.device, encode(made), wall)
+        for told in results.told:
+            audit.append(connection, told.tenant, told.at, ACTOR, told.action, told.diff)
+        for p in results.points:
+            key = {"tenant": p.tenant, "device": p.device, "at": from_us(p.at_us)}
+            _put(connection, t.points, key, {"health": p.health, "score": p.score})
+        for x in results.late:
+            key = {"tenant": x.tenant, "device": x.device, "from_at": from_us(x.from_us)}
+            _put(connection, t.late, key, {"to_at": from_us(x.to_us), "rows": x.rows, "peak": x.peak})
+
+
+def _understood(entry: log.Entry) -> FromWork | None:
+    try:
+        found: FromWork = decode_from_work(entry.payload)
+    except msgspec.DecodeError:
+        logger.exception("entry %d of %s is not understood", entry.position, FINDINGS)
+        return None
+    return found if found.tenant == entry.tenant else None
+
+
+def _put(connection: sa.Connection, table: sa.Table, key: dict[str, object], values: dict[str, object]) -> None:
+    where = [table.c[name] == value for name, value in key.items()]
+    if connection.execute(table.update().where(*where).values(**values)).rowcount == 0:
+        connection.execute(table.insert().values(**key, **values))
+
+
+def _save(connection: sa.Connection, one: Saved) -> None:
+    _put(
+        connection,
+        t.states,
+        {"tenant": one.tenant, "device": one.device},
+        {
+            "model": one.model,
+            "memory": msgspec.msgpack.encode(one.memory),
+            "picture": msgspec.json.encode(one.picture).decode(),
+        },
+    )
+
+
+def _keep_prediction(connection: sa.Connection, made: Prediction) -> bool:
+    """Predictions never change: one that is there already stays as it is."""
+    p = t.predictions
+    if connection.execute(sa.select(p.c.id).where(p.c.tenant == made.tenant, p.c.id == made.id)).first():
+        return False
+    connection.execute(
+        p.insert().values(
+            tenant=made.tenant, id=made.id, device=made.device, component=made.component, alarm_id=made.alarm_id,
+            issued_at=made.issued_at, measured_at=made.measured_at, payload=encode(made),
+        )
+    )  # fmt: skip
+    return True
+
+
+def _keep_alarm(connection: sa.Connection, alarm: Alarm, history: bool) -> None:
+    if alarm.change not in ("raised", "cleared"):
+        return
+    values: dict[str, object] = {"reason": alarm.reason}
+    if alarm.change == "raised":
+        values |= {
+            "device": alarm.device, "component": alarm.component, "raised_at": alarm.raised_at, "cleared_at": None,
+            "score": alarm.score, "history": history, "carriers": msgspec.json.encode(alarm.carriers).decode(),
+        }  # fmt: skip
+    else:
+        values["cleared_at"] = alarm.at
+    a = t.alarms
+    done = connection.execute(a.update().where(a.c.tenant == alarm.tenant, a.c.id == alarm.id).values(**values))
+    if done.rowcount == 0 and alarm.change == "raised":
+        connection.execute(a.insert().values(tenant=alarm.tenant, id=alarm.id, **values))

@@ -1,0 +1,77 @@
+"""How machines are now, as anomaly last saw them."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import sqlalchemy as sa
+
+from anomaly.adapters import tables as t
+from anomaly.domain.picture import Deviation
+from plumbing.sql import Database, from_us
+
+SPARK = 48
+
+
+@dataclass(frozen=True, slots=True)
+class AssetState:
+    """One machine now; None = not known. `state` and `note` are words for people."""
+
+    device: str
+    model: str
+    state: str
+    note: str
+    learning_hours_left: float
+    learned: bool
+    health: float | None
+    score: float | None
+    threshold: float
+    alarm_since: datetime | None
+    component: str
+    shelved_until: datetime | None
+    shelved_why: str
+    measured_at: datetime | None
+    deviations: tuple[Deviation, ...]
+    spark: tuple[float, ...] = ()
+    """Health over the newest points, oldest first."""
+
+    @property
+    def outside(self) -> bool:
+        """Whether it runs outside the known regimes."""
+        return self.state == "outside known regimes"
+
+
+def asset_state(database: Database, tenant: str, device: str) -> AssetState | None:
+    """One machine; None = anomaly has seen nothing of it."""
+    return asset_states(database, tenant, device).get(device)
+
+
+def asset_states(database: Database, tenant: str, device: str | None = None) -> dict[str, AssetState]:
+    """All machines of a tenant (or one of them), by device."""
+    query = sa.select(t.states.c.device, t.states.c.model, t.states.c.picture).where(t.states.c.tenant == tenant)
+    if device is not None:
+        query = query.where(t.states.c.device == device)
+    out = {}
+    with database.read() as connection:
+        for row in connection.execute(query):
+            p = msgspec.json.decode(row.picture)
+            out[row.device] = AssetState(
+                row.device, row.model, p["state"], p["note"], p["learning_hours_left"], p["learned"], p["health"],
+                p["score"], p["threshold"], _at(p["alarm_since_us"]), p["component"], _at(p["shelved_until_us"]),
+                p["shelved_why"], _at(p["newest_us"]), tuple(Deviation(**d) for d in p["deviations"]),
+                _spark(connection, tenant, row.device),
+            )  # fmt: skip
+    return out
+
+
+def _spark(connection: sa.Connection, tenant: str, device: str) -> tuple[float, ...]:
+    c = t.points.c
+    rows = connection.execute(
+        sa.select(c.health).where(c.tenant == tenant, c.device == device).order_by(c.at.desc()).limit(SPARK)
+    ).scalars()
+    return tuple(reversed([float(x) for x in rows]))
+
+
+def _at(us: Any) -> datetime | None:
+    return None if us is None or us < 0 else from_us(us)

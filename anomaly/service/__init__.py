@@ -1,0 +1,1 @@
+"""What anomaly does with what comes in; the SQL is behind a port."""

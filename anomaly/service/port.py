@@ -1,0 +1,117 @@
+"""What the service asks of its tables: one unit of work is one transaction."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+from contracts.records import Alarm, FromWork, Prediction
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An entry of the log."""
+
+    position: int
+    tenant: str
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Saved:
+    """A device's snapshot: plain data, see `domain.packing`."""
+
+    tenant: str
+    device: str
+    model: str
+    memory: Any
+    picture: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class HealthPoint:
+    """For the chart of the index."""
+
+    tenant: str
+    device: str
+    at_us: int
+    health: float
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class LateRows:
+    """Rows that came too late to be judged in turn, scored afterwards; `peak` None = no score."""
+
+    tenant: str
+    device: str
+    from_us: int
+    to_us: int
+    rows: int
+    peak: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """An entry for the audit chain; `at` the tenant's clock."""
+
+    tenant: str
+    at: datetime
+    action: str
+    diff: dict[str, Any]
+
+
+@dataclass
+class Results:
+    """What one round has to write, beside snapshots and its place in the log."""
+
+    predictions: list[Prediction] = field(default_factory=list)
+    alarms: list[tuple[Alarm, bool]] = field(default_factory=list)
+    """With whether it is about history."""
+    told: list[Told] = field(default_factory=list)
+    points: list[HealthPoint] = field(default_factory=list)
+    late: list[LateRows] = field(default_factory=list)
+
+
+class Behind(Exception):
+    """Entries that were not read are gone; `oldest` is the first that is kept."""
+
+    def __init__(self, oldest: int) -> None:
+        super().__init__(f"the log begins at {oldest}")
+        self.oldest = oldest
+
+
+class Moved(Exception):
+    """Another process has taken entries: what this one holds in memory is old."""
+
+
+class Tables(Protocol):
+    """The port to anomaly's tables, the log and the audit chain."""
+
+    def register(self) -> None:
+        """Put the consumer on record, so that the log keeps what it has not read."""
+        ...
+
+    def load(self) -> tuple[list[Saved], int, int]:
+        """All snapshots, the position in `blocks` that they rest on, and the one up to which results were written."""
+        ...
+
+    def blocks(self, after: int, limit: int) -> list[Taken]:
+        """The next blocks. Raises Behind."""
+        ...
+
+    def findings(self, limit: int) -> list[tuple[int, FromWork | None]]:
+        """The next entries from work_orders; None for one that is not understood."""
+        ...
+
+    def write(
+        self,
+        results: Results,
+        *,
+        blocks_from: int,
+        blocks_to: int,
+        findings_to: int | None,
+        saved: Iterable[Saved] | None,
+    ) -> None:
+        """One transaction: results, place in the log, snapshots (None = they are kept for later). Raises Moved."""
+        ...

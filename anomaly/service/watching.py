@@ -1,0 +1,298 @@
+"""The engine: takes blocks and findings in the log's order, keeps every machine's watch, says what came of it."""
+
+import logging
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from anomaly.domain.detector import State, detector_of, joined
+from anomaly.domain.following import HOUR_US, Follower
+from anomaly.domain.forecast import Forecast
+from anomaly.domain.machines import Arrival, Machines, Outcome
+from anomaly.domain.ordering import Ordering, Sample
+from anomaly.domain.packing import pack, unpack
+from anomaly.domain.picture import picture_of
+from anomaly.domain.watch import AlarmChanged, Point, Watch
+from anomaly.service.port import HealthPoint, LateRows, Results, Saved, Told
+from anomaly.service.records import alarm_id, alarm_record, alarm_text, prediction_record, prediction_text
+from anomaly.service.times import at, us
+from contracts.asset_model import AssetModel
+from contracts.clock import Clocks
+from contracts.points import Block, DeviceRows, TelemetryStore
+from contracts.records import Alarm, Finding, FromWork, Prediction, Shelve, Unshelve
+
+HISTORY_POINT_HOURS = 6.0
+TELL_CHANGE = 0.5
+"""A forecast of a standing alarm is told again when its median has fallen to this share of the one told last."""
+logger = logging.getLogger(__name__)
+Key = tuple[str, str]
+
+
+class Watching:
+    """All machines of all tenants, in memory. Given the same entries in the same order it comes to the same."""
+
+    def __init__(
+        self, models: Callable[[str], AssetModel | None], clocks: Clocks, store: TelemetryStore | None
+    ) -> None:
+        self._models, self._clocks, self._store = models, clocks, store
+        self._machines: dict[Key, Machines] = {}
+        self._model_of: dict[Key, str] = {}
+        self._orders: dict[Key, Ordering] = {}
+        self._told: dict[Key, tuple[str, str, float]] = {}
+        self._dirty: set[Key] = set()
+        self._unknown: set[tuple[str, str]] = set()
+
+    def restore(self, saved: Sequence[Saved]) -> None:
+        """Begin from snapshots."""
+        for one in saved:
+            model = self._models(one.model)
+            if model is None:
+                logger.warning("%s/%s: its asset model %s is gone", one.tenant, one.device, one.model)
+                continue
+            memory, order, told = unpack(one.memory)
+            key = (one.tenant, one.device)
+            self._of(one.tenant, model).watches[one.device] = Watch(model, memory)
+            self._model_of[key], self._orders[key] = one.model, order
+            if told is not None:
+                self._told[key] = told
+
+    def snapshots(self) -> list[Saved]:
+        """Of every machine that has changed since the last call."""
+        out = []
+        for key in sorted(self._dirty):
+            tenant, device = key
+            watch = self._watch(key)
+            if watch is None:
+                continue
+            memory = pack([watch.memory, self._orders.get(key, Ordering()), self._told.get(key)])
+            out.append(Saved(tenant, device, self._model_of[key], memory, msgspec.to_builtins(picture_of(watch))))
+        self._dirty.clear()
+        return out
+
+    def take(self, block: Block, results: Results, now_monotonic: float, newest: bool = True) -> None:
+        """One block of the log. `newest`: nothing newer waits, so its last rows are the machines' present."""
+        by_model: dict[str, list[tuple[DeviceRows, Arrival]]] = {}
+        for rows in block.devices:
+            model = self._known_model(block.tenant, rows)
+            if model is None:
+                continue
+            self._catch_up(block.tenant, rows, results)
+            for arrival in self._in_order(block, rows, results, now_monotonic):
+                by_model.setdefault(rows.model, []).append((rows, arrival))
+        for name, pairs in by_model.items():
+            model = self._models(name)
+            assert model is not None
+            for arrivals in _once_each([arrival for _, arrival in pairs]):
+                outcomes = self._feed(block.tenant, model, arrivals, block.history)
+                self._say(block.tenant, model, outcomes, results, block.history, newest)
+
+    def go_on(self, results: Results, now_monotonic: float) -> bool:
+        """Leave gaps that were waited for long enough; whether there were any."""
+        found = False
+        for key, order in self._orders.items():
+            if not order.overdue(now_monotonic):
+                continue
+            found = True
+            tenant, device = key
+            model = self._models(self._model_of[key])
+            samples = order.go_on(now_monotonic)
+            if model is not None and samples:
+                arrival = _arrival(device, order.signals, samples)
+                outcomes = self._feed(tenant, model, [arrival], history=False)
+                self._say(tenant, model, outcomes, results, history=False, newest=True)
+            self._dirty.add(key)
+        return found
+
+    def hear(self, record: FromWork, results: Results) -> None:
+        """Work on a machine begins or ends, or a technician says what he found."""
+        watch = self._watch((record.tenant, record.device))
+        if watch is None:
+            return
+        self._dirty.add((record.tenant, record.device))
+        match record:
+            case Shelve():
+                watch.shelve(us(record.start), us(record.until), record.reason)
+                self._tell_shelved(watch, record, "shelved", results, us(record.start), record.reason)
+            case Unshelve():
+                if watch.unshelve(us(record.at)):
+                    self._tell_shelved(watch, record, "unshelved", results, us(record.at), "")
+            case Finding():
+                if record.replaced:
+                    events = watch.replaced(record.component, us(record.at))
+                    outcome = Outcome(record.device, joined([], len(watch.layout.symptoms)), events)
+                    self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
+                    self._told.pop((record.tenant, record.device), None)
+
+    def catch_up(self, results: Results) -> None:
+        """The log is behind us: read what the store holds beyond each machine's newest row."""
+        for key in list(self._model_of):
+            watch = self._watch(key)
+            if watch is not None:
+                self._from_store(key, watch.memory.newest_us + 1, None, results)
+
+    def _of(self, tenant: str, model: AssetModel) -> Machines:
+        return self._machines.setdefault((tenant, model.name), Machines(model))
+
+    def _watch(self, key: Key) -> Watch | None:
+        name = self._model_of.get(key)
+        machines = self._machines.get((key[0], name)) if name else None
+        return machines.watches.get(key[1]) if machines else None
+
+    def _known_model(self, tenant: str, rows: DeviceRows) -> AssetModel | None:
+        model = self._models(rows.model)
+        if model is None and (tenant, rows.model) not in self._unknown:
+            self._unknown.add((tenant, rows.model))
+            logger.warning("%s: asset model %s is not known, its machines are not watched", tenant, rows.model)
+        return model
+
+    def _catch_up(self, tenant: str, rows: DeviceRows, results: Results) -> None:
+        """A machine seen for the first time: what the store holds from before is its history."""
+        key = (tenant, rows.device)
+        if self._model_of.get(key) == rows.model:
+            return
+        self._model_of[key] = rows.model
+        self._orders[key] = Ordering()
+        self._from_store(key, None, min(rows.t_us), results)
+
+    def _from_store(self, key: Key, from_us: int | None, to_us: int | None, results: Results) -> None:
+        model = self._models(self._model_of[key])
+        if self._store is None or model is None:
+            return
+        seen = self._store.read(key[0], key[1], from_us=from_us, to_us=to_us)
+        if len(seen.t_us) == 0:
+            return
+        arrival = Arrival(key[1], seen.signals, seen.t_us, seen.values)
+        outcomes = self._feed(key[0], model, [arrival], history=True)
+        self._say(key[0], model, outcomes, results, history=True, newest=False)
+
+    def _in_order(self, block: Block, rows: DeviceRows, results: Results, now: float) -> list[Arrival]:
+        key = (block.tenant, rows.device)
+        order = self._orders.setdefault(key, Ordering())
+        self._dirty.add(key)
+        out = []
+        if order.signals != rows.signals and order.held:
+            waiting = order.go_on(now)
+            out.append(_arrival(rows.device, order.signals, waiting))
+        order.signals = list(rows.signals)
+        numbered = zip(rows.seq, zip(rows.t_us, rows.values, strict=True), strict=True)
+        ready, late = order.take(rows.boot_id, numbered, now)
+        watch = self._watch(key)
+        newest = watch.memory.newest_us if watch else -1
+        in_time = [s for s in ready if s[0] > newest]
+        late += [s for s in ready if s[0] <= newest]
+        if late:
+            self._score_late(key, rows.signals, late, results)
+        if in_time:
+            out.append(_arrival(rows.device, rows.signals, in_time))
+        return out
+
+    def _score_late(self, key: Key, signals: Sequence[str], late: list[Sample], results: Results) -> None:
+        """Rows that came after their turn: scored with those around them from the store, nobody is told."""
+        watch = self._watch(key)
+        if watch is None:
+            return
+        arrival = _arrival(key[1], signals, late)
+        first, last, peak = int(arrival.t_us[0]), int(arrival.t_us[-1]), None
+        base = watch.detector.baseline
+        if base is not None and self._store is not None:
+            before = round(3 * watch.layout.settings.window_hours * HOUR_US)
+            seen = self._store.read(key[0], key[1], from_us=first - before, to_us=last + 1)
+            probe = detector_of(watch.layout, State(Follower.of(watch.layout), base, fits=watch.memory.detector.fits))
+            scores = probe.feed(seen.t_us, watch.layout.arrange(seen.signals, seen.values))
+            mine = scores.score[(scores.t_us >= first) & np.isfinite(scores.score)]
+            peak = float(mine.max()) if len(mine) else None
+        results.late.append(LateRows(key[0], key[1], first, last, len(late), peak))
+
+    def _feed(self, tenant: str, model: AssetModel, arrivals: list[Arrival], history: bool) -> list[Outcome]:
+        machines = self._of(tenant, model)
+        for arrival in arrivals:
+            every = model.prognosis.every_hours
+            machines.watch(arrival.device).point_hours = max(every, HISTORY_POINT_HOURS) if history else every
+            self._dirty.add((tenant, arrival.device))
+        return machines.feed(arrivals)
+
+    def _say(
+        self, tenant: str, model: AssetModel, outcomes: list[Outcome], results: Results, history: bool, newest: bool
+    ) -> None:
+        now = self._clocks.of(tenant).now()
+        for outcome in outcomes:
+            watch = self._of(tenant, model).watch(outcome.device)
+            holds = newest and not history and watch.memory.alarm.raised
+            present = watch.memory.newest_us - round(model.prognosis.every_hours * HOUR_US)
+            for event in outcome.events:
+                match event:
+                    case Point():
+                        results.points.append(
+                            HealthPoint(tenant, outcome.device, event.at_us, event.health, event.score)
+                        )
+                    case AlarmChanged():
+                        alarm = alarm_record(tenant, outcome.device, event)
+                        results.alarms.append((alarm, history))
+                        if not history:
+                            results.told.append(_told(tenant, now, "alarm", model, alarm))
+                    case Forecast():
+                        pageable = holds and event.measured_us >= present
+                        made = prediction_record(tenant, outcome.device, model, event, us(now), pageable)
+                        results.predictions.append(made)
+                        if not history and self._news(made):
+                            results.told.append(_told(tenant, now, "prediction", model, made))
+
+    def _news(self, made: Prediction) -> bool:
+        """The first forecast of an alarm, another diagnosis, a first trend, or half the life that was told last."""
+        key = (made.tenant, made.device)
+        alarm, what, middle = self._told.get(key, ("", "", 0.0))
+        life = made.remaining.p50 if made.remaining else -1.0
+        same = alarm == made.alarm_id and what == f"{made.component}/{made.failure_mode}"
+        if same and (life < 0 or (middle >= 0 and life > TELL_CHANGE * middle)):
+            return False
+        self._told[key] = (made.alarm_id, f"{made.component}/{made.failure_mode}", life)
+        return True
+
+    def _tell_shelved(
+        self, watch: Watch, record: Shelve | Unshelve, change: str, results: Results, at_us: int, reason: str
+    ) -> None:
+        raised = watch.memory.alarm.raised_us
+        known = alarm_id(record.device, raised) if raised is not None else f"{record.device}@shelf"
+        alarm = Alarm(
+            1, known, record.tenant, record.device, change, at(at_us), at(raised if raised is not None else at_us),
+            reason, watch.memory.component if raised is not None else "",
+        )  # fmt: skip
+        results.alarms.append((alarm, False))
+        now = self._clocks.of(record.tenant).now()
+        results.told.append(_told(record.tenant, now, "alarm", watch.model, alarm))
+
+
+def _told(tenant: str, now: datetime, action: str, model: AssetModel, record: Alarm | Prediction) -> Told:
+    """The audit entry of a record."""
+    diff: dict[str, Any] = {"asset": record.device, "id": record.id}
+    if isinstance(record, Alarm):
+        diff |= {"change": record.change, "component": record.component, "text": alarm_text(model, record)}
+    else:
+        diff |= {
+            "component": record.component, "failure_mode": record.failure_mode, "p_fail": record.p_fail,
+            "health": round(record.health, 1), "text": prediction_text(model, record),
+        }  # fmt: skip
+    return Told(tenant, now, action, diff)
+
+
+def _arrival(device: str, signals: Sequence[str], samples: Sequence[Sample]) -> Arrival:
+    """Samples in time order as an arrival."""
+    ordered = sorted(samples, key=lambda sample: sample[0])
+    values = np.array([row for _, row in ordered], dtype=float).reshape(len(ordered), len(signals))
+    return Arrival(device, signals, np.array([t for t, _ in ordered], dtype=np.int64), values)
+
+
+def _once_each(arrivals: list[Arrival]) -> list[list[Arrival]]:
+    """Groups in which each device comes at most once, in order."""
+    groups: list[list[Arrival]] = []
+    count: dict[str, int] = {}
+    for arrival in arrivals:
+        place = count.get(arrival.device, 0)
+        count[arrival.device] = place + 1
+        if place == len(groups):
+            groups.append([])
+        groups[place].append(arrival)
+    return groups
