@@ -14,7 +14,7 @@ from plumbing.tenants import TenantClocks
 
 @dataclass(frozen=True)
 class Shared:
-    """One each a process. `models` gives the asset model of a name (None = unknown), shipped or from the home folder."""
+    """One each a process. `models` gives the asset model of a name (None = unknown), see `plumbing.model_files`."""
 
     home: Path
     database: Database
