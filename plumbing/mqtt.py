@@ -16,7 +16,7 @@ from urllib.parse import unquote, urlsplit
 from plumbing.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    from paho.mqtt.client import Client
+    from plumbing.paho_client import BulkClient
 
 DEFAULT_PORT = 1883
 KEEPALIVE_S = 20
@@ -124,7 +124,7 @@ class MqttLink:
         self._thrown_out: deque[float] = deque(maxlen=THROWN_OUT)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
-        self._current: tuple[int, Client] | None = None
+        self._current: tuple[int, BulkClient] | None = None
         self.epoch = 0
         self.problem = "not connected yet"
 
@@ -162,10 +162,7 @@ class MqttLink:
         if current is None:
             return
         epoch, client = current
-        ack = client.ack
-        for message in messages:
-            if message.epoch == epoch:
-                ack(message.mid, 1)
+        client.acknowledge(message.mid for message in messages if message.epoch == epoch)
 
     def _run(self) -> None:
         failures = 0
@@ -209,11 +206,12 @@ class MqttLink:
                 break
         client.loop_stop()
 
-    def _fresh_client(self, ended: threading.Event) -> "Client":
-        from paho.mqtt.client import Client
+    def _fresh_client(self, ended: threading.Event) -> "BulkClient":
         from paho.mqtt.enums import CallbackAPIVersion
 
-        client = Client(
+        from plumbing.paho_client import BulkClient
+
+        client = BulkClient(
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=self._clean,
