@@ -31,7 +31,7 @@ KILLS = 10
 ROWS_A_SECOND = 30
 UP_S, DOWN_S = (0.3, 2.5), (0.1, 1.5)
 """How long a victim lives before the next kill, and how long it stays dead."""
-EXPECTED_KILL_S = 4.5
+EXPECTED_KILL_S = 3.0
 """About the time that a kill takes with all around it; says how many rows are needed."""
 DRAIN_S = 240.0
 SPARE_S = 8.0

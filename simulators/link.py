@@ -168,8 +168,10 @@ class SimLink:
 
     def _wait(self, selector: selectors.BaseSelector, lines: list["_Line"], timeout: float) -> None:
         """Serve the sockets that are ready."""
+        for line in lines:  # first all that ended: the system gives their numbers to new sockets
+            line.unwatch(selector)
         for line in lines:
-            line.register(selector)
+            line.watch(selector)
         for ready, events in selector.select(timeout):
             if ready.data is None:
                 try:
@@ -206,7 +208,7 @@ class _Line:
         self._up = self._answered = False
         self._asked: dict[int, int] = {}
         self._still_since, self._questions = 0.0, 0
-        self._registered: tuple[socket.socket, int] | None = None
+        self._watched: tuple[socket.socket, int] | None = None
         self._misc_at = 0.0
         self._now = 0.0
 
@@ -238,22 +240,25 @@ class _Line:
             return
         self.client = client
 
-    def register(self, selector: selectors.BaseSelector) -> None:
-        """Tell the selector which socket to watch, and for what."""
-        sock = self.client.socket() if self.client is not None else None
-        wanted = None
-        if sock is not None:
-            wanted = (sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if self.client.want_write() else 0))
-        before = self._registered
-        if wanted == before and (sock is None or sock.fileno() >= 0):
-            return
-        if before is not None:
-            # a closed socket is still in the selector's books
-            for key in [k for k in list(selector.get_map().values()) if k.fileobj is before[0]]:
+    def unwatch(self, selector: selectors.BaseSelector) -> None:
+        """Take a socket that ended, or that waits for something else now, out of the selector's books."""
+        if self._watched is not None and self._wanted() != self._watched:
+            for key in [k for k in selector.get_map().values() if k.fileobj is self._watched[0]]:
                 selector.unregister(key.fileobj)
-        self._registered = wanted
-        if wanted is not None:
+            self._watched = None
+
+    def watch(self, selector: selectors.BaseSelector) -> None:
+        """Tell the selector which socket to watch, and for what."""
+        wanted = self._wanted()
+        if wanted is not None and self._watched is None:
             selector.register(wanted[0], wanted[1], self)
+            self._watched = wanted
+
+    def _wanted(self) -> tuple[socket.socket, int] | None:
+        sock = self.client.socket() if self.client is not None else None
+        if sock is None or sock.fileno() < 0:
+            return None
+        return sock, selectors.EVENT_READ | (selectors.EVENT_WRITE if self.client.want_write() else 0)
 
     def serve(self, events: int, now: float) -> None:
         """Read and write what the socket is ready for."""

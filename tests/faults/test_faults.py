@@ -22,7 +22,7 @@ ROWS = 700
 @pytest.mark.influxdb
 @pytest.mark.postgres
 def test_whatever_is_killed_the_store_equals_the_files_row_by_row(tmp_path: Path) -> None:
-    report = faults.run("real", 30, 1, tmp_path)
+    report = faults.run("real", 40, 1, tmp_path)
     assert report.well, report
     assert set(report.kills) == {"agent", "broker", "ingest", "influxdb", "postgresql"}
     assert min(report.kills.values()) >= 1

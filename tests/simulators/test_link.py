@@ -101,23 +101,33 @@ def test_a_restarted_device_sends_only_what_the_platform_lacks(broker: EmbeddedB
 
 
 def test_a_broker_that_restarts_costs_nothing_but_time(broker: EmbeddedBroker) -> None:
+    """Many devices: their sockets end at once, and the new ones get the old numbers in another order."""
+    names = [f"pump-{i:02}" for i in range(30)]
     ingest = Ingest(broker)
     link = SimLink("127.0.0.1", broker.port, time.monotonic)
-    link.add(device("pump"), newest=100)
+    for i, name in enumerate(names):
+        link.add(device(name, f"{i:08}"), newest=20)
     link.start()
     assert link.drained(20)
     ingest.deaf = True
-    link.advance(("acme", "pump"), 600)
+    for name in names:
+        link.advance(name_of(name), 100)
     time.sleep(0.5)
     broker.stop()
     assert not link.drained(1.5)
+    assert link.problems().keys() == {name_of(name) for name in names}
     ingest.deaf = False
     broker.start()
-    assert link.drained(30)
+    assert link.drained(40)
     link.stop()
     ingest.link.stop()
-    assert ingest.platform.accounts[BOOT].settled == exactly(600)
-    assert link.totals().connects >= 2
+    for i, _ in enumerate(names):
+        assert ingest.platform.accounts[f"{i:08}"].settled == exactly(100)
+    assert link.totals().connects >= 60
+
+
+def name_of(name: str) -> tuple[str, str]:
+    return ("acme", name)
 
 
 def test_a_stopped_link_says_that_it_is_off_line(ingest: Ingest, broker: EmbeddedBroker) -> None:
