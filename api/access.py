@@ -69,6 +69,10 @@ TABLE: dict[str, Allowed] = {
     "POST /demo/clock": EVERYBODY,
     # JSON
     f"GET {_API}/me": EVERYBODY,
+    f"GET {_API}/progress": OFFICE,
+    f"POST {_API}/replays": ADMIN,
+    f"POST {_API}/replays/end": ADMIN,
+    f"POST {_API}/devices/{{tenant}}/{{device}}/history": WORKSHOP,
     f"GET {_API}/devices": OFFICE,
     f"POST {_API}/devices": WORKSHOP,
     f"POST {_API}/devices/{{tenant}}/{{device}}/revoke": ADMIN,

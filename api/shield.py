@@ -31,12 +31,11 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        begun = False
+        problem = Problem(413, f"The body is larger than {self._limit} bytes.", rule=f"at most {self._limit} bytes")
+        seen, over, replaced = 0, False, False
 
         async def with_headers(message: Message) -> None:
-            nonlocal begun
             if message["type"] == "http.response.start":
-                begun = True
                 headers = MutableHeaders(scope=message)
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
@@ -44,25 +43,32 @@ class Shield:
                     headers.setdefault("Cache-Control", "no-store")
             await send(message)
 
-        seen = 0
+        async def answered(message: Message) -> None:
+            nonlocal replaced
+            if replaced:
+                return
+            if over and message["type"] == "http.response.start":
+                replaced = True  # whatever the app made of the failed read, this is what happened
+                await problem.response()(scope, receive, with_headers)
+                return
+            await with_headers(message)
 
         async def limited() -> Message:
-            nonlocal seen
+            nonlocal seen, over
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
                 if seen > self._limit:
+                    over = True
                     raise TooLarge
             return message
 
-        problem = Problem(413, f"The body is larger than {self._limit} bytes.", rule=f"at most {self._limit} bytes")
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
         if not length.isdigit() or int(length) > self._limit:
             await problem.response()(scope, receive, with_headers)
             return
         try:
-            await self._app(scope, limited, with_headers)
+            await self._app(scope, limited, answered)
         except TooLarge:
-            if begun:
-                raise
-            await problem.response()(scope, receive, with_headers)
+            if not replaced:
+                await problem.response()(scope, receive, with_headers)

@@ -115,11 +115,13 @@ class Charts:
             "" if found else "Health is drawn from the first alarm on; until then nothing points to a failure.",
         )  # fmt: skip
 
-    def evidence(self, tenant: str, prediction: Prediction | None, until: datetime | None = None) -> Chart | None:
+    def evidence(
+        self, tenant: str, prediction: Prediction | None, asset_model: str, until: datetime | None = None
+    ) -> Chart | None:
         """The signal that carries a forecast, with what was expected."""
         if prediction is None:
             return None
-        model = self._shared.models(prediction.model)
+        model = self._shared.models(asset_model)
         names = [c for c in prediction.carriers if model is not None and c.signal in model.signals]
         if model is None or not names:
             return Chart("Evidence", [], note="No single signal carries it.")
@@ -144,9 +146,11 @@ class Charts:
         """Evidence of a case."""
         with self._shared.database.read() as connection:
             found = queries.case(connection, who.tenant, case, decisions=1)
-        if found is None:
-            return None
-        chart = self.evidence(who.tenant, found.prediction, found.case.closed_at)
+            if found is None:
+                return None
+            now = self._shared.clocks.of(who.tenant).now()
+            asset = queries.asset(connection, who.tenant, found.case.asset_id, now)
+        chart = self.evidence(who.tenant, found.prediction, asset.model if asset else "", found.case.closed_at)
         return chart or Chart("Evidence", [], note="No forecast belongs to this case.")
 
 

@@ -45,7 +45,7 @@ class Book:
             Card(
                 "ignored_twin", "The ignored twin", "p1", "failed",
                 ["Nobody was told.", "It failed </script><script>alert(1)</script>"], [("Case", "/cases")],
-                [Money("With a visit", 0, 1500, "EUR", "0 + 1,500"), Money("Failed", 6500, 2500, "EUR", "6,500 + 2,500")],
+                [Money("Visit", 0, 1500, "EUR", "0 + 1,500"), Money("Failed", 6500, 2500, "EUR", "6,500 + 2,500")],
             ),
             Card(
                 "hot_afternoon", "A hot afternoon", "p2", "no_order", ["It was hot."],

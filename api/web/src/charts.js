@@ -35,6 +35,8 @@ function limits(chart) {
       ctx.moveTo(bbox.left, y);
       ctx.lineTo(bbox.left + bbox.width, y);
       ctx.stroke();
+      ctx.textAlign = "left";
+      ctx.textBaseline = "bottom";
       ctx.fillText(words, bbox.left + 6 * devicePixelRatio, y - 4 * devicePixelRatio);
     }
     ctx.restore();
@@ -53,7 +55,7 @@ function table(chart) {
     if (s.low.length) {
       columns.push(s.high, s.low);
       bands.push([lines.length + 1, lines.length + 2, ink]);
-      lines.push({ label: "to", ink, width: 0 }, { label: "from", ink, width: 0 });
+      lines.push({ label: "to", ink, width: 0, edge: true }, { label: "from", ink, width: 0, edge: true });
     }
     parts.push(columns);
   });
@@ -76,14 +78,23 @@ function options(chart, box, { lines, bands }) {
     series: [
       { label: "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
       ...lines.map((l) => ({
-        label: l.label, stroke: l.width ? colour(l.ink) : undefined, width: l.width, points: { show: false }, spanGaps: false, value: short,
+        label: l.label, class: l.edge ? "band-edge" : undefined, stroke: l.width ? colour(l.ink) : undefined, width: l.width, points: { show: false }, spanGaps: false, value: short,
       })),
     ],
     bands: bands.map(([high, low, ink]) => ({ series: [high, low], fill: `${colour(ink)}33` })),
-    axes: [{ ...axis, space: 70 }, { ...axis, size: 46 }],
+    axes: [{ ...axis, space: 80, values: TIMES }, { ...axis, size: 46 }],
     hooks: { drawClear: [shades(chart)], draw: [limits(chart)] },
   };
 }
+
+// [least step, usual label, at a new year, month, day, hour, minute, second, mode]
+const TIMES = [
+  [31536000, "{YYYY}", null, null, null, null, null, null, 1],
+  [2419200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+];
 
 function range(chart, low, high) {
   if (low == null || high == null) return [0, 1];
