@@ -9,11 +9,11 @@ import threading
 from pathlib import Path
 
 from edge_agent import settings, wiring
-from edge_agent.adapters.outbox import OutboxInUse
+from edge_agent.service import EdgeAgentError
 
 
 def main() -> int:
-    """Run; exit code 2 for settings that cannot be, 1 when the outbox is in use."""
+    """Run; exit code 2 for settings that cannot be, 1 when the outbox cannot be used."""
     parser = argparse.ArgumentParser(prog="python -m edge_agent", description="Run one agent.")
     parser.add_argument("--config", type=Path, required=True, metavar="FILE", help="agent.toml")
     arguments = parser.parse_args()
@@ -28,8 +28,8 @@ def main() -> int:
         signal.signal(number, lambda *_: over.set())
     try:
         wiring.run(chosen, over.wait)
-    except OutboxInUse as taken:
-        print(taken, file=sys.stderr)
+    except EdgeAgentError as failure:
+        print(failure, file=sys.stderr)
         return 1
     return 0
 

@@ -65,7 +65,11 @@ class Appended(Protocol):
     def gave_up(self) -> bool: ...
 
 
-class OutboxUnwritable(Exception):
+class EdgeAgentError(Exception):
+    """Root of what the agent raises; the text says what happened, for people."""
+
+
+class OutboxUnwritable(EdgeAgentError):
     """The outbox's disk did not take a write; nothing of it is kept."""
 
 

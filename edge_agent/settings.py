@@ -10,7 +10,7 @@ from contracts.wire import WINDOW
 from edge_agent.adapters import drivers
 from edge_agent.adapters.outbox import Limits
 from edge_agent.domain.driving import Fault, Options
-from edge_agent.service import BATCH
+from edge_agent.service import BATCH, EdgeAgentError
 from plumbing.mqtt import BrokerAddress
 
 URL = "FOREWARN_MQTT_URL"
@@ -18,7 +18,7 @@ _TOP = ("mqtt", "window", "batch", "outbox", "drivers")
 _OUTBOX = ("path", "max_mb", "max_days")
 
 
-class BadSettings(Exception):
+class BadSettings(EdgeAgentError):
     """The settings cannot be; `faults` names everything that is wrong."""
 
     def __init__(self, where: str, faults: list[Fault]) -> None:

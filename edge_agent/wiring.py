@@ -48,7 +48,7 @@ class AgentService:
         self._outbox: SqliteOutbox | None = None
 
     def start(self) -> None:
-        """Open the outbox and begin. Raises OutboxInUse."""
+        """Open the outbox and begin. Raises OutboxInUse or OutboxBroken (EdgeAgentError)."""
         settings = self._settings
         self._outbox = SqliteOutbox(settings.outbox, settings.limits, self._clock.monotonic)
         made: dict[str, Driver] = {

@@ -19,7 +19,7 @@ from contracts.wire import MAX_SENT_BYTES, Dropped
 from edge_agent.domain.driving import Reading
 from edge_agent.domain.ranges import Range
 from edge_agent.domain.times import RECENT, Separator
-from edge_agent.service import OutboxUnwritable
+from edge_agent.service import EdgeAgentError, OutboxUnwritable
 
 ENVELOPE_BYTES = 1_000
 """Room that a message needs besides its samples and units."""
@@ -41,12 +41,20 @@ create table if not exists facts(name text primary key, value) without rowid;
 _encode = msgspec.json.encode
 
 
-class OutboxInUse(Exception):
+class OutboxInUse(EdgeAgentError):
     """Another process has this outbox open."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(f"another process uses the outbox {path}")
         self.path = path
+
+
+class OutboxBroken(EdgeAgentError):
+    """The file cannot be opened, or is no outbox."""
+
+    def __init__(self, path: Path, detail: str) -> None:
+        super().__init__(f"the outbox {path} cannot be used: {detail}. Move it away to begin a new one")
+        self.path, self.detail = path, detail
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +98,17 @@ class SqliteOutbox:
     ------
     OutboxInUse
         Another process has it open.
+    OutboxBroken
+        It cannot be opened, or is another kind of file.
     """
 
     def __init__(self, path: Path, limits: Limits, monotonic: Callable[[], float]) -> None:
-        path.parent.mkdir(parents=True, exist_ok=True)
         self._path, self._limits, self._monotonic = path, limits, monotonic
-        self._db = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
+        except (OSError, sqlite3.Error) as failure:
+            raise OutboxBroken(path, str(failure)) from failure
         try:
             # exclusive before the first read: then no second process gets in, and none is missed after a kill
             for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "cache_size=-2000"):
@@ -105,12 +118,12 @@ class SqliteOutbox:
                 for statement in _SCHEMA.split(";"):
                     self._db.execute(statement)
                 self._db.execute("insert or ignore into facts values ('boot_id', ?)", (secrets.token_hex(8),))
-        except (sqlite3.OperationalError, OutboxUnwritable) as failure:
+            self._load()
+        except (sqlite3.Error, OutboxUnwritable) as failure:
             self._db.close()
             if "locked" in str(failure):
                 raise OutboxInUse(path) from failure
-            raise
-        self._load()
+            raise OutboxBroken(path, str(failure)) from failure
 
     def _load(self) -> None:
         facts = dict(self._db.execute("select name, value from facts"))

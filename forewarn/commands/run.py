@@ -34,7 +34,7 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
     from forewarn.product import share
     from plumbing import migrate as migrations
-    from plumbing.metrics import exposition
+    from plumbing.metrics import METRICS
     from plumbing.system_clock import SystemClock
 
     home = home_of(environ)
@@ -62,6 +62,7 @@ def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, s
 
 def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
     from edge_agent import settings, wiring
+    from edge_agent.service import EdgeAgentError
 
     if given.config is None:
         raise WrongUse("run agent: --config FILE is missing: the agent's drivers (see the README)")
@@ -70,7 +71,10 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
     except settings.BadSettings as bad:
         raise WrongUse(str(bad)) from bad
     health = HealthServer(port, service.healthy, lambda: b"") if port else None
-    service.start()
+    try:
+        service.start()
+    except EdgeAgentError as failure:
+        raise Failed(str(failure)) from failure
     if health:
         health.start()
     print("forewarn agent runs", flush=True)
@@ -91,9 +95,12 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
 
 
 def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
-    from anomaly import wiring
+    from anomaly import settings, wiring
 
-    return wiring.build(shared)
+    try:
+        return wiring.build(shared, settings.Settings.of(environ))
+    except settings.BadSettings as bad:
+        raise WrongUse("\n".join(bad.faults)) from bad
 
 
 def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":

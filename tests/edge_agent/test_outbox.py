@@ -10,7 +10,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from edge_agent.adapters.outbox import MAX_SAMPLE_BYTES, Limits, OutboxInUse, SqliteOutbox
+from edge_agent.adapters.outbox import MAX_SAMPLE_BYTES, Limits, OutboxBroken, OutboxInUse, SqliteOutbox
 from edge_agent.domain.driving import Reading
 from edge_agent.service import OutboxUnwritable
 
@@ -105,6 +105,14 @@ def test_a_second_process_is_refused_and_let_in_once_the_first_was_killed(tmp_pa
         first.kill()
         first.wait()
     opened(tmp_path / "o").append("csv", [reading(0)], "")
+
+
+def test_a_file_that_is_no_outbox_is_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "o").write_text("no database " * 100)
+    with pytest.raises(OutboxBroken, match="cannot be used: file is not a database"):
+        opened(tmp_path / "o")
+    with pytest.raises(OutboxBroken):
+        opened(tmp_path / "o" / "below-a-file")
 
 
 def test_beyond_its_size_the_oldest_are_given_up_and_reported_until_they_are_passed(tmp_path: Path) -> None:
