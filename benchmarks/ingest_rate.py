@@ -1,0 +1,355 @@
+"""How fast ingest drains, what it costs, and whether bad messages hold up the good ones.
+
+Usage: python -m benchmarks.ingest_rate [--servers embedded|real|both] [--seconds S] [--bad N] [--json FILE]
+
+`small` = 1 sample of 10 signals, `big` = 10 samples of 10 signals, 500 devices, QoS 1. On Mosquitto a backlog waits in
+the broker and is drained into InfluxDB and PostgreSQL (SQLite where there is none), acknowledged after the commit. The
+embedded broker keeps nothing for the absent: there the messages are published while ingest runs, and the broker's
+CPU is part of the figure. The closing check (real servers only) sends N bad messages among good ones.
+"""
+
+import argparse
+import json
+import multiprocessing
+import platform
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from contracts import topics
+from contracts.asset_model import AssetModel, Role, Signal
+from contracts.points import Band, DeviceRows, Readings, Refused, TelemetryStore
+from deploy.servers.launch import InfluxDB, Mosquitto, PostgreSQL, available
+from ingest.adapters.mosquitto_files import write_mosquitto_files
+from ingest.domain.rights import INGEST, LOCAL
+from ingest.service.access import Access
+from ingest.service.book import bump
+from ingest.service.registry import REGISTRY, set_service_account
+from ingest.service.tables import devices
+from ingest.settings import Settings
+from ingest.wiring import IngestService, build
+from plumbing.broker import EmbeddedBroker
+from plumbing.migrate import upgrade
+from plumbing.mqtt import MqttLink
+from plumbing.runtime import Shared
+from plumbing.sql import Database
+from plumbing.stores.duckdb import DuckStore
+from plumbing.stores.influx import InfluxStore
+from plumbing.system_clock import SystemClock
+from plumbing.tenants import TenantClocks
+
+DEVICES = 500
+SIGNALS = [f"signal_{i}" for i in range(10)]
+MODEL = AssetModel(
+    "bench", 1, "Bench", "EUR", {n: Signal(n, "1", -1e6, 1e6, Role.SYMPTOM, n) for n in SIGNALS}, None, (), {}
+)  # fmt: skip
+SHAPES = {"small": 1, "big": 10}
+GUESS = {"real": {"small": 8_000, "big": 2_500}, "embedded": {"small": 700, "big": 350}}
+"""Messages a second, to choose how many make a run of the wanted length."""
+GOOD_RATE = 500
+"""Good messages a second in the check with bad ones."""
+CHECK_S = 25.0
+
+
+@dataclass(frozen=True)
+class Rate:
+    """One drained backlog."""
+
+    servers: str
+    shape: str
+    messages: int
+    seconds: float
+    messages_per_second: float
+    values_per_second: float
+    cpu_us_per_message: float
+    cpu_s_per_million_values: float
+    peak_waiting_bytes: int
+    stored: int
+
+
+class Watched:
+    """A store that notes how old each row of good data was when its write was done."""
+
+    def __init__(self, inner: TelemetryStore) -> None:
+        self._inner = inner
+        self.ages: list[float] = []
+        self.rows = 0
+
+    def write(self, rows: list[DeviceRows]) -> list[Refused]:
+        out = self._inner.write(rows)
+        now_us = time.time() * 1e6
+        for d in rows:
+            self.rows += len(d.t_us)
+            self.ages += [(now_us - t) / 1e6 for t in d.t_us]
+        return out
+
+    def read(self, tenant: str, device: str, **more: Any) -> Readings:
+        return self._inner.read(tenant, device, **more)
+
+    def band(self, tenant: str, device: str, signal: str, from_us: int, to_us: int, buckets: int) -> Band:
+        return self._inner.band(tenant, device, signal, from_us, to_us, buckets)
+
+    def ready(self) -> bool:
+        return self._inner.ready()
+
+    def close(self) -> None:
+        self._inner.close()
+
+
+@dataclass
+class House:
+    """Servers and a store, ready for an ingest."""
+
+    kind: str
+    url: Callable[[str, str], str]
+    shared: Shared
+    store: Watched
+    secrets: dict[str, str]
+
+    def ingest(self) -> IngestService:
+        return build(Settings.of({"FOREWARN_MQTT_URL": self.url(INGEST, self.secrets[INGEST])}), self.shared)
+
+
+def seed_devices(database: Database) -> dict[str, str]:
+    """500 devices, and the two services' secrets."""
+    with database.write() as connection:
+        connection.execute(devices.insert(), [
+            {"tenant": "bench", "device": f"d{i}", "model": "bench", "username": f"bench/d{i}", "password": "-",
+             "state": "created", "created_at": datetime(2026, 1, 1, tzinfo=UTC)} for i in range(DEVICES)
+        ])  # fmt: skip
+        bump(connection, REGISTRY)
+    return {name: set_service_account(database, name) for name in (INGEST, LOCAL)}
+
+
+@contextmanager
+def house(kind: str, folder: Path) -> Iterator[House]:
+    """Start what is needed."""
+    with ExitStack() as stack:
+        folder.mkdir(parents=True)
+        clock = SystemClock()
+        url = f"sqlite:///{folder}/forewarn.sqlite"
+        if kind == "real" and available()["postgresql"].path is not None:
+            url = stack.enter_context(PostgreSQL(folder / "postgresql")).create_database()
+        database = Database(url)
+        stack.callback(database.close)
+        upgrade(database)
+        secrets = seed_devices(database)
+        if kind == "real":
+            write_mosquitto_files(database, folder / "accounts")
+            broker = stack.enter_context(
+                Mosquitto(folder / "mosquitto", folder / "accounts" / "passwd", folder / "accounts" / "acl")
+            )
+            influx = stack.enter_context(InfluxDB(folder / "influxdb")).access
+            where: Callable[[str, str], str] = broker.url
+            inner: TelemetryStore = InfluxStore(influx.url, influx.token, influx.org, influx.bucket)
+        else:
+            access = Access(database, clock)
+            embedded = EmbeddedBroker(
+                "127.0.0.1", 0, authenticate=access.verify, may_publish=access.may_publish,
+                may_receive=access.may_receive, on_refused=lambda user, topic: None,
+            )  # fmt: skip
+            embedded.start()
+            stack.callback(embedded.stop)
+
+            port = embedded.port
+            where = partial("mqtt://{1}:{2}@127.0.0.1:{0}".format, port)
+            inner = DuckStore(str(folder / "telemetry.duckdb"))
+        store = Watched(inner)
+        stack.callback(store.close)
+        shared = Shared(folder, database, clock, TenantClocks(database, clock), store, {"bench": MODEL}.get)
+        yield House(kind, where, shared, store, secrets)
+
+
+def bodies(samples: int, count: int, boot: str) -> Iterator[tuple[str, bytes]]:
+    """Good messages of all devices in turn."""
+    start = datetime.now(UTC) - timedelta(hours=1)
+    values = ",".join(f'"{name}":%.2f' for name in SIGNALS)
+    dice = np.random.default_rng(1)
+    for n in range(count):
+        device, seq = n % DEVICES, n // DEVICES * samples + 1
+        rows = ",".join(
+            f'{{"t":"{(start + timedelta(milliseconds=seq + i)).isoformat().replace("+00:00", "Z")}","values":{{'
+            + values % tuple(dice.uniform(0, 100, 10)) + "}}" for i in range(samples)
+        )  # fmt: skip
+        yield (
+            topics.topic("bench", f"d{device}", "telemetry"),
+            f'{{"v":1,"boot_id":"{boot}","seq":{seq},"samples":[{rows}]}}'.encode(),
+        )
+
+
+def publish_all(url: str, samples: int, count: int, boot: str) -> None:
+    """Runs in a process of its own: publishes all and waits for the broker's acknowledgements."""
+    from paho.mqtt.client import Client
+    from paho.mqtt.enums import CallbackAPIVersion
+
+    from plumbing.mqtt import BrokerAddress
+
+    at = BrokerAddress.of(url)
+    client = Client(CallbackAPIVersion.VERSION2, client_id=at.user)
+    client.username_pw_set(at.user, at.secret)
+    client.max_inflight_messages_set(500)
+    client.connect(at.host, at.port)
+    client.loop_start()
+    told = [client.publish(topic, body, qos=1) for topic, body in bodies(samples, count, boot)]
+    for one in told:
+        one.wait_for_publish(120)
+    client.disconnect()
+    client.loop_stop()
+
+
+def wait_for(what: Callable[[], bool], seconds: float) -> None:
+    """Until it is true."""
+    end = time.monotonic() + seconds
+    while not what():
+        if time.monotonic() > end:
+            raise SystemExit("ingest_rate: it did not come to an end in time")
+        time.sleep(0.005)
+
+
+def drain(at: House, shape: str, seconds: float, boot: str) -> Rate:
+    """Publish a backlog and time how long it takes until all of it is stored and accounted for."""
+    samples, count = SHAPES[shape], int(GUESS[at.kind][shape] * seconds)
+    expected = at.store.rows + samples * count
+    child = multiprocessing.get_context("spawn").Process(
+        target=publish_all, args=(at.url(LOCAL, at.secrets[LOCAL]), samples, count, boot)
+    )
+    if at.kind == "real":
+        # a session that the broker keeps messages for
+        link = MqttLink(
+            at.url(INGEST, at.secrets[INGEST]), INGEST, subscribe=[topics.topic("+", "+", k) for k in topics.UP],
+            on_connect=lambda: None, on_message=lambda m: None, manual_ack=True, clean=False,
+        )  # fmt: skip
+        link.start()
+        wait_for(lambda: link.connected, 20)
+        time.sleep(0.3)
+        link.stop()
+        child.start()
+        child.join()
+        service = at.ingest()
+        began, cpu = time.monotonic(), time.process_time()
+        service.start()
+    else:
+        service = at.ingest()
+        service.start()
+        wait_for(lambda: service.healthy() == "", 20)
+        began, cpu = time.monotonic(), time.process_time()
+        child.start()
+    peak = 0
+
+    def done() -> bool:
+        nonlocal peak
+        peak = max(peak, service.figures()["waiting_bytes"])
+        return at.store.rows >= expected and service.intake.taken_messages >= count
+
+    wait_for(done, 60 + 20 * seconds)
+    took, cpu = time.monotonic() - began, time.process_time() - cpu
+    service.stop()
+    child.join()
+    values = samples * count * len(SIGNALS)
+    return Rate(
+        at.kind, shape, count, round(took, 2), round(count / took), round(values / took), round(cpu / count * 1e6, 1),
+        round(cpu / values * 1e6, 2), peak, samples * count,
+    )  # fmt: skip
+
+
+def paced(at: House, seconds: float, bad: int, boot: str) -> dict[str, float]:
+    """Good messages at a fixed pace, bad ones among them: what of the good was stored in that time, and how late."""
+    service = at.ingest()
+    service.start()
+    wait_for(lambda: service.healthy() == "", 20)
+    link = MqttLink(
+        at.url(LOCAL, at.secrets[LOCAL]), LOCAL, subscribe=[], on_connect=lambda: None, on_message=lambda m: None
+    )
+    link.start()
+    wait_for(lambda: link.connected, 20)
+    at.store.ages.clear()
+    stored_before = at.store.rows
+    good = int(GOOD_RATE * seconds)
+    values = ",".join(f'"{name}":1.5' for name in SIGNALS)
+    nonsense = [
+        b"{",
+        b'{"v":1,"samples":[{"values":{"signal_0":"x"}}]}',
+        b'{"v":1,"samples":[{"values":{"signal_0":NaN}}]}',
+        b'{"v":7,"samples":[]}',
+        b"[" * 2000,
+    ]
+    began, sent_bad, problems = time.monotonic(), 0, 0
+    for n in range(good):
+        wait = began + n / GOOD_RATE - time.monotonic()
+        if wait > 0:
+            time.sleep(wait)
+        t = int(time.time() * 1000)
+        body = f'{{"v":1,"boot_id":"{boot}","seq":{n // DEVICES + 1},"samples":[{{"t":{t},"values":{{{values}}}}}]}}'
+        problems += not link.publish(topics.topic("bench", f"d{n % DEVICES}", "telemetry"), body.encode())
+        for _ in range(int(bad * (n + 1) / good) - sent_bad):
+            link.publish(topics.topic("bench", f"d{sent_bad % DEVICES}", "telemetry"), nonsense[sent_bad % 5])
+            sent_bad += 1
+    sending = time.monotonic() - began
+    wait_for(lambda: at.store.rows - stored_before >= good - problems, 120)
+    took = time.monotonic() - began
+    ages = np.array(at.store.ages)
+    wait_for(lambda: service.intake.taken_messages >= good + bad - problems, 120)
+    link.stop()
+    service.stop()
+    return {
+        "good": good, "bad": bad, "sending_seconds": round(sending, 2), "good_per_second": round(good / took, 1),
+        "p50_s": round(float(np.quantile(ages, 0.5)), 3), "p99_s": round(float(np.quantile(ages, 0.99)), 3),
+    }  # fmt: skip
+
+
+def check_bad(at: House, bad: int) -> dict[str, Any]:
+    """The same pace without and with bad messages."""
+    alone = paced(at, CHECK_S, 0, "00000001")
+    among = paced(at, CHECK_S, bad, "00000002")
+    share = among["good_per_second"] / alone["good_per_second"]
+    return {"alone": alone, "among": among, "share": round(share, 3), "ok": share >= 0.9 and among["p99_s"] < 1.0}
+
+
+def main() -> int:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--servers", choices=("embedded", "real", "both"), default="both")
+    parser.add_argument("--seconds", type=float, default=10.0, help="about how long one drain takes")
+    parser.add_argument("--bad", type=int, default=0, help="bad messages in the closing check; 0 leaves it out")
+    parser.add_argument("--json", type=Path)
+    given = parser.parse_args()
+    kinds = ["embedded", "real"] if given.servers == "both" else [given.servers]
+    out: dict[str, Any] = {"machine": f"{platform.machine()}, Python {platform.python_version()}", "rates": []}
+    failed = False
+    with tempfile.TemporaryDirectory() as folder:
+        for kind in kinds:
+            missing = [s for s in ("mosquitto", "influxdb") if kind == "real" and available()[s].path is None]
+            if missing:
+                print(f"{kind}: left out, there is no {', '.join(missing)}")
+                continue
+            with house(kind, Path(folder) / kind) as at:
+                for n, shape in enumerate(SHAPES):
+                    rate = drain(at, shape, given.seconds, f"000000a{n}")
+                    out["rates"].append(asdict(rate))
+                    print(
+                        f"{kind:9} {shape:6} {rate.messages_per_second:7} messages/s {rate.values_per_second:8}"
+                        f" values/s {rate.cpu_us_per_message:7} CPU us a message"
+                        f" {rate.cpu_s_per_million_values:6} CPU s a million values",
+                        flush=True,
+                    )
+                if kind == "real" and given.bad:
+                    out["bad"] = check_bad(at, given.bad)
+                    failed = not out["bad"]["ok"]
+                    print(f"bad among good: {out['bad']}", flush=True)
+    if given.json:
+        given.json.write_text(json.dumps(out, indent=1) + "\n")
+    leftover = [t.name for t in threading.enumerate() if "ingest" in t.name]
+    return 1 if failed or leftover else 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
