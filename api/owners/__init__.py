@@ -6,7 +6,7 @@ from typing import Any
 from api.owners import machines
 from api.owners.charts import Charts
 from api.owners.commands import Commands
-from api.owners.condition import Conditions
+from api.owners.condition import Conditions, conditions
 from api.owners.devices import Devices
 from api.owners.service_work import ServiceWork
 from api.ports import Heard, NewDevice, Wanted
@@ -19,23 +19,20 @@ from work_orders import queries
 OPEN_JOBS = ("dispatched", "in_progress", "work_done", "scheduled")
 
 
-def no_conditions(tenant: str) -> Conditions:
-    """Nothing is known of any machine."""
-    return {}
-
-
 class ServiceOwners:
     """`api.ports.Owners` on the running services."""
 
     def __init__(
         self,
         shared: Shared,
-        conditions: Callable[[str], Conditions] = no_conditions,
         model_names: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        self._shared, self._conditions, self._model_names = shared, conditions, model_names
+        self._shared, self._model_names = shared, model_names
         self._work, self._devices = ServiceWork(shared), Devices(shared)
         self._charts, self._commands = Charts(shared), Commands(shared)
+
+    def _conditions(self, tenant: str) -> Conditions:
+        return conditions(self._shared.database, tenant)
 
     def assets(self, who: Principal) -> Sequence[Asset]:
         return machines.assets(self._shared, who, self._conditions(who.tenant))
@@ -100,7 +97,7 @@ class ServiceOwners:
         return self._devices.heard(who, device, self._conditions(who.tenant))
 
     def chart_signal(self, who: Principal, asset: str, signal: str, hours: float) -> Chart | None:
-        return self._charts.signal(who, asset, signal, hours, self._conditions(who.tenant))
+        return self._charts.signal(who, asset, signal, hours)
 
     def chart_case(self, who: Principal, case: str) -> Chart | None:
         return self._charts.case(who, case)

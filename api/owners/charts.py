@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from api.owners.condition import Conditions
+from anomaly.queries.compensated import USUAL, deviations
+from anomaly.queries.forecasts import alarms, index_chart
 from api.owners.machines import mine
 from api.roles import Principal
 from api.views import Chart, Series
@@ -21,7 +22,6 @@ BUCKETS = 240
 GAP = 6.0
 """A silence of so many buckets is a gap in the line."""
 BEFORE_EVIDENCE = timedelta(hours=72)
-FORECASTS = 300
 
 
 def _clean(values: Sequence[float]) -> list[float | None]:
@@ -59,18 +59,15 @@ class Charts:
         return Series(title, unit, [round(x, 3) for x in t.tolist()], _clean(mean.tolist()), _clean(low.tolist()),
                       _clean(high.tolist()))  # fmt: skip
 
-    def alarms(self, tenant: str, asset: str) -> list[tuple[float, float, str]]:
-        """Stretches with an open case, to be shaded."""
+    def alarms(self, tenant: str, devices: Sequence[str]) -> list[tuple[float, float, str]]:
+        """Stretches in alarm, to be shaded."""
         now = self._shared.clocks.of(tenant).now()
-        with self._shared.database.read() as connection:
-            found = queries.cases(connection, tenant, asset_id=asset, limit=20).items
-        spans = []
-        for c in found:
-            end = c.alarm_cleared_at or c.closed_at or now
-            spans.append((c.opened_at.timestamp(), end.timestamp(), c.component.replace("_", " ")))
-        return spans
+        found = [a for device in devices for a in alarms(self._shared.database, tenant, device=device, limit=20)]
+        return [
+            (a.raised_at.timestamp(), (a.cleared_at or now).timestamp(), a.component.replace("_", " ")) for a in found
+        ]
 
-    def signal(self, who: Principal, asset: str, signal: str, hours: float, conditions: Conditions) -> Chart | None:
+    def signal(self, who: Principal, asset: str, signal: str, hours: float) -> Chart | None:
         """A signal of an asset; `health`; `compensated:SIGNAL`."""
         found = self.asset_of(who, asset)
         if found is None:
@@ -78,7 +75,7 @@ class Charts:
         end = self._shared.clocks.of(who.tenant).now()
         start = end - timedelta(hours=hours)
         if signal == "health":
-            return self._health(who.tenant, found, start)
+            return self._health(who.tenant, found, start, end)
         plain = signal.removeprefix("compensated:")
         model = self._shared.models(found.model)
         of = model.signals.get(plain) if model else None
@@ -91,29 +88,40 @@ class Charts:
             limits = [
                 (m.limit.value, f"fails: {m.title.lower()}") for m in modes if m.limit and m.limit.signal == plain
             ]
-        chart = Chart(of.title, [line], self.alarms(who.tenant, asset), limits)
+        chart = Chart(of.title, [line], self.alarms(who.tenant, found.devices), limits)
         if plain == signal:
             return chart
-        return self._compensated(who.tenant, found, plain, chart)
+        return self.compensated(who.tenant, found.devices[0], plain, of.title, start, end)
 
-    def _compensated(self, tenant: str, asset: AssetView, signal: str, plain: Chart) -> Chart | None:
-        return Chart(plain.title, plain.series, plain.spans, (), "Only the value as measured is known here yet.")
-
-    def _predictions(self, tenant: str, asset: str) -> list[Prediction]:
-        with self._shared.database.read() as connection:
-            found = queries.predictions(connection, tenant, asset_id=asset, limit=FORECASTS).items
-        return [r.prediction for r in reversed(found)]
-
-    def _health(self, tenant: str, asset: AssetView, start: datetime) -> Chart:
-        found = [p for p in self._predictions(tenant, asset.id) if p.issued_at >= start]
-        t = [p.issued_at.timestamp() for p in found]
-        series = [Series("Health", "%", t, [round(p.health, 2) for p in found])]
-        if found and found[-1].remaining is not None:
-            series.append(ahead(found[-1]))
+    def compensated(self, tenant: str, device: str, signal: str, title: str, start: datetime, end: datetime) -> Chart:
+        """How far a symptom is from usual, as measured and less what load and ambient explain."""
+        try:
+            found = deviations(self._shared, tenant, device, signal, to_us(start), to_us(end), BUCKETS)
+        except StoreUnreachable:
+            found = None
+        if found is None or not len(found.t_us):
+            return Chart(title, [], note="Its usual values are not learned yet.")
+        t = [round(x, 3) for x in (found.t_us / 1e6).tolist()]
         return Chart(
-            "Health", series, self.alarms(tenant, asset.id), [(0.0, "failure")],
-            "" if found else "Health is drawn from the first alarm on; until then nothing points to a failure.",
-        )  # fmt: skip
+            title,
+            [
+                Series("As measured", "deviations", t, _clean(found.plain.tolist())),
+                Series("Load and ambient taken out", "deviations", t, _clean(found.compensated.tolist())),
+            ],
+            limits=[(USUAL, "usual up to here"), (-USUAL, "usual down to here")],
+        )
+
+    def _health(self, tenant: str, asset: AssetView, start: datetime, end: datetime) -> Chart:
+        if not asset.devices:
+            return Chart("Health", [], note="No device watches this machine.")
+        found = index_chart(self._shared.database, tenant, asset.devices[0], start, end)
+        every = max(1, len(found.at) // (2 * BUCKETS))
+        t = [at.timestamp() for at in found.at][::every]
+        series = [Series("Health", "%", t, _clean([float(h) for h in found.health][::every]))]
+        if found.at and found.fails_middle is not None:
+            ends = (found.fails_early, found.fails_middle, found.fails_late)
+            series.append(ahead(found.at[-1], found.health[-1], [e for e in ends if e is not None]))
+        return Chart("Health", series, self.alarms(tenant, asset.devices), [(0.0, "failure")], "")
 
     def evidence(
         self, tenant: str, prediction: Prediction | None, asset_model: str, until: datetime | None = None
@@ -154,15 +162,10 @@ class Charts:
         return chart or Chart("Evidence", [], note="No forecast belongs to this case.")
 
 
-def ahead(newest: Prediction) -> Series:
-    """Health from the newest forecast to its end: the median, between the early and the late end."""
-    remaining = newest.remaining
-    assert remaining is not None
-    start = newest.issued_at
-    hours = np.linspace(0.0, max(remaining.p95, 1.0), 40)
-
-    def fall(end: float) -> list[float | None]:
-        return [round(float(newest.health * max(0.0, 1.0 - h / max(end, 1e-6))), 2) for h in hours]
-
-    t = [(start + timedelta(hours=float(h))).timestamp() for h in hours]
-    return Series("Forecast", "%", t, fall(remaining.p50), fall(remaining.p05), fall(remaining.p95))
+def ahead(start: datetime, health: float, ends: Sequence[datetime]) -> Series:
+    """Health from now to the expected failure: in the middle, with the early and the late end around it."""
+    hours = [max((end - start).total_seconds() / 3600, 1e-6) for end in ends]
+    grid = np.linspace(0.0, hours[-1], 40)
+    falls = [[round(float(health * max(0.0, 1.0 - h / end)), 2) for h in grid] for end in hours]
+    t = [(start + timedelta(hours=float(h))).timestamp() for h in grid]
+    return Series("Forecast", "%", t, falls[len(falls) // 2], falls[0], falls[-1])

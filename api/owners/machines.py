@@ -101,8 +101,12 @@ def say_state(
         return Health.UNKNOWN, f"Learning what is usual for it, about {condition.learning_hours_left:.0f} h left."
     if last is None:
         return Health.UNKNOWN, "Nothing was heard from it yet."
+    if condition.hot:
+        names = ", ".join(name.replace("_", " ") for name in condition.hot)
+        return Health.NORMAL, f"Unusual as measured ({names}), usual once load and ambient are taken into account."
     if condition.note:
-        return Health.NORMAL if condition.learned else Health.UNKNOWN, condition.note
+        words = condition.note[:1].upper() + condition.note[1:]
+        return Health.NORMAL if condition.learned else Health.UNKNOWN, f"{words}."
     return Health.NORMAL, "It behaves as usual."
 
 
