@@ -25,6 +25,8 @@ from contracts.asset_model import (
 from contracts.names import NAME_RULE, is_name
 
 RUNNING = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(>=|<=|>|<)\s*(-?[0-9.eE+-]+)\s*")
+MAX_DEPTH = 20
+MAX_NODES = 50_000
 COSTS = ("failure", "planned", "false_visit")
 _Settings = TypeVar("_Settings", Detection, Prognosis, Decision)
 
@@ -76,6 +78,7 @@ class _Reader:
         self.file, self.unit_known = file, unit_known
         self.lines: dict[str, int] = {}
         self.faults: list[Fault] = []
+        self.nodes = 0
 
     def fault(self, path: str, rule: str) -> None:
         line, at = 1, path
@@ -86,8 +89,14 @@ class _Reader:
             at = at.rpartition(".")[0]
         self.faults.append(Fault(self.file, line, path, rule))
 
-    def plain(self, node: yaml.Node, path: str) -> Any:
-        self.lines.setdefault(path, node.start_mark.line + 1)
+    def plain(self, node: yaml.Node, path: str, depth: int = 0) -> Any:
+        line = node.start_mark.line + 1
+        self.lines.setdefault(path, line)
+        self.nodes += 1
+        if depth > MAX_DEPTH or self.nodes > MAX_NODES:  # aliases can make a small file endless
+            raise BadAssetModel(
+                [Fault(self.file, line, path[:100], "is nested too deeply, or the file holds too much")]
+            )
         if isinstance(node, yaml.MappingNode):
             out: dict[str, Any] = {}
             for key_node, value_node in node.value:
@@ -96,10 +105,10 @@ class _Reader:
                 self.lines[inner] = key_node.start_mark.line + 1
                 if key in out:
                     self.fault(inner, "is given twice")
-                out[key] = self.plain(value_node, inner)
+                out[key] = self.plain(value_node, inner, depth + 1)
             return out
         if isinstance(node, yaml.SequenceNode):
-            return [self.plain(item, f"{path}[{i}]") for i, item in enumerate(node.value)]
+            return [self.plain(item, f"{path}[{i}]", depth + 1) for i, item in enumerate(node.value)]
         try:
             return yaml.SafeLoader("").construct_object(node)
         except (yaml.YAMLError, ValueError):
