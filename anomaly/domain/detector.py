@@ -4,6 +4,7 @@ Rows faster than window / window_samples are averaged first, so that windows cou
 the rows are cut into, the same rows in the same order give the same scores.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Protocol
 
@@ -17,6 +18,8 @@ from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.regimes import UNKNOWN
 
 CHUNK = 2048
+ROUNDING_HOURS = 1e-6
+"""Sums of running hours differ by less, however they are added up."""
 
 
 @dataclass(frozen=True)
@@ -111,29 +114,35 @@ class WindowDetector:
         return self.state.baseline
 
     def feed(self, t_us: NDArray[np.int64], values: Array, judge: Judge | None = None) -> Scores:
+        fits = self.state.fits
+        found = joined(list(self.pieces(t_us, values, judge)), len(self.layout.symptoms))
+        return replace(found, fitted=self.state.fits > fits)
+
+    def pieces(self, t_us: NDArray[np.int64], values: Array, judge: Judge | None = None) -> Iterator[Scores]:
+        """Like `feed`, piece by piece: while a piece is looked at, the baseline is the one that it was scored by.
+
+        Without a judge a mean that adapts is fed row by row, so that `State.frozen` may be set in between.
+        """
         s = self.state
         rows = s.follower.follow(t_us, values, self.layout)
-        pieces, fitted, at = [], False, 0
+        at = 0
         while at < len(rows.t_us):
+            done = False
             if s.baseline is None and not self.layout.settings.fleet:
                 to, done = self._learn(rows, at)
-                pieces.append(self._unscored(rows, at, to))
+                yield self._unscored(rows, at, to)
+            elif s.baseline is None:
+                to = min(at + CHUNK, len(rows.t_us))
+                self._remember(rows, slice(at, to), np.ones(to - at, dtype=bool))
+                yield self._unscored(rows, at, to)
             else:
-                to = min(at + CHUNK, self._until_refit(rows, at))
-                if s.relearn:
-                    to = at + 1
-                done = False
-                if s.baseline is None:
-                    self._remember(rows, slice(at, to), np.ones(to - at, dtype=bool))
-                    pieces.append(self._unscored(rows, at, to))
-                else:
-                    pieces.append(self._score(rows, at, to, judge))
-                    done = self._grown()
+                singly = s.relearn or (self._adapts() and judge is None)
+                to = at + 1 if singly else min(at + CHUNK, self._until_refit(rows, at))
+                yield self._score(rows, at, to, judge)
+                done = self._grown()
             if done:
                 self._fit()
-                fitted = True
             at = to
-        return joined(pieces, len(self.layout.symptoms), fitted)
 
     def score(self, t_us: int, values: Array) -> float | None:
         s = self.state
@@ -228,7 +237,7 @@ class WindowDetector:
             return len(rows.t_us)
         have = self.state.learn_hours
         ahead = have + np.cumsum(np.where(rows.why[at:] == Why.SCORED, rows.step_hours[at:], 0.0))
-        reached = np.flatnonzero(ahead >= self._goal())
+        reached = np.flatnonzero(ahead >= self._goal() - ROUNDING_HOURS)
         return at + int(reached[0]) + 1 if len(reached) else len(rows.t_us)
 
     def _goal(self) -> float:

@@ -111,18 +111,14 @@ class Watch:
 
     def feed(self, t_us: NDArray[np.int64], values: Array) -> tuple[Scores, list[Event]]:
         """Take rows in time order (columns as `layout.signals`); what happened, in order."""
-        settings = self.layout.settings
-        if settings.adapt_hours <= 0 and settings.adapt_samples <= 0 and self.detector.baseline is not None:
-            scores = self.detector.feed(t_us, values)
-            return scores, self._judge(scores)
-        all_scores: list[Scores] = []
+        scores: list[Scores] = []
         events: list[Event] = []
-        for i in range(len(t_us)):
+        self.memory.detector.frozen = self.memory.alarm.raised
+        for piece in self.detector.pieces(t_us, values):
+            scores.append(piece)
+            events += self._judge(piece)
             self.memory.detector.frozen = self.memory.alarm.raised
-            scores = self.detector.feed(t_us[i : i + 1], values[i : i + 1])
-            all_scores.append(scores)
-            events += self._judge(scores)
-        return joined(all_scores, len(self.layout.symptoms)), events
+        return joined(scores, len(self.layout.symptoms)), events
 
     def begin(self, baseline: Baseline) -> None:
         """Use a baseline that was fitted outside (a fleet's); the healthy record becomes the path's beginning."""

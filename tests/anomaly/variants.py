@@ -1,0 +1,13 @@
+"""The small machine under each kind of settings: every detector, adaptation, a growing baseline, fast rows."""
+
+from dataclasses import replace
+
+from tests.anomaly.machines import MODEL
+
+VARIANTS = {
+    "plain": MODEL,
+    "adapting": replace(MODEL, detection=replace(MODEL.detection, adapt_hours=200.0, adapt_samples=50.0)),
+    "growing": replace(MODEL, detection=replace(MODEL.detection, baseline_hours=120.0)),
+    "averaging": replace(MODEL, detection=replace(MODEL.detection, window_hours=6.0, window_samples=12)),
+    "uncompensated": replace(MODEL, detection=replace(MODEL.detection, compensate=False)),
+}
