@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from datetime import datetime
 from typing import Annotated, Any
 from urllib.parse import urlsplit
@@ -16,6 +17,7 @@ from starlette.responses import Response
 from api import access, metrics, service
 from api.problems import Problem
 from api.roles import Principal
+from contracts.names import is_name
 from plumbing.sql import Database
 
 COOKIE = "forewarn_session"
@@ -32,9 +34,19 @@ def identify(database: Database, wall: datetime, request: Request) -> Principal 
         found = service.who_by_key(database, value.strip()) if scheme.lower() == "bearer" else None
         if found is None:
             raise Problem(401, "This API key is unknown or revoked.")
-        return found
+        return in_tenant(found, request)
     cookie = request.cookies.get(COOKIE)
     return service.who_by_cookie(database, wall, cookie) if cookie else None
+
+
+def in_tenant(who: Principal, request: Request) -> Principal:
+    """A key of the whole installation acts in the tenant that the request names, else in the one it was made for."""
+    if who.tenant != service.EVERY_TENANT:
+        return who
+    named = request.path_params.get("tenant") or request.query_params.get("tenant") or who.subject
+    if not is_name(named):
+        raise Problem(422, "tenant: must be a name", field="tenant", value=named[:200], rule="must be a name")
+    return replace(who, tenant=named, subject="")
 
 
 def same_origin(request: Request) -> bool:

@@ -19,6 +19,7 @@ LINK = timedelta(hours=1)
 TRIES, TRIES_WITHIN = 10, timedelta(minutes=15)
 PASSWORD_LENGTH = (10, 200)
 LINK_PATH = "/sign-in/link/"
+EVERY_TENANT = "*"
 
 
 class UnknownLink(Exception):
@@ -260,7 +261,13 @@ def who_by_cookie(database: Database, wall: datetime, cookie: str) -> Principal 
 
 
 def create_key(database: Database, wall: datetime, tenant: str, role: Role | str, subject: str = "") -> str:
-    """A new API key, shown once: `fw_...`."""
+    """A new API key, shown once: `fw_...`.
+
+    A key of `EVERY_TENANT` (admin alone) is the installation's own: it acts in the tenant that a request names, by
+    path or `?tenant=`, else in the tenant `subject`.
+    """
+    if tenant == EVERY_TENANT and role != Role.ADMIN:
+        raise BadAccount("role", str(role), "a key of the whole installation is an admin's")
     value = f"fw_{secret.token()}"
     with database.write() as connection:
         connection.execute(

@@ -1,11 +1,16 @@
 """What stands before every request: a limit on bodies, and the security headers of every answer. Plain ASGI."""
 
+import re
+
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api.problems import Problem
 
 MAX_BODY_BYTES = 1_000_000
+MAX_HISTORY_BYTES = 4_000_000_000
+"""A file of history is streamed to disk, never held in memory."""
+_HISTORY = re.compile(r"/api/v1/devices/[^/]+/[^/]+/history")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
     " frame-ancestors 'none'; form-action 'self'",
@@ -31,7 +36,8 @@ class Shield:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        problem = Problem(413, f"The body is larger than {self._limit} bytes.", rule=f"at most {self._limit} bytes")
+        limit = MAX_HISTORY_BYTES if _HISTORY.fullmatch(scope["path"]) else self._limit
+        problem = Problem(413, f"The body is larger than {limit} bytes.", rule=f"at most {limit} bytes")
         seen, over, replaced = 0, False, False
 
         async def with_headers(message: Message) -> None:
@@ -58,13 +64,13 @@ class Shield:
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._limit:
+                if seen > limit:
                     over = True
                     raise TooLarge
             return message
 
         length = next((v for k, v in scope["headers"] if k == b"content-length"), b"0")
-        if not length.isdigit() or int(length) > self._limit:
+        if not length.isdigit() or int(length) > limit:
             await problem.response()(scope, receive, with_headers)
             return
         try:

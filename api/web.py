@@ -87,7 +87,8 @@ class Web:
             clock = self.clock(who.tenant)
             frame.update(
                 menu=[(at, words) for at, words in MENU if who.role in (access.TABLE[f"GET {at}"] or ())],
-                now=clock.now(), clock=clock, simulated=self.shared.clocks.simulated(who.tenant),
+                shown_name=self.owners.name_of(who.tenant, who.subject) or who.name, now=clock.now(), clock=clock,
+                simulated=self.shared.clocks.simulated(who.tenant),
                 demo=who.tenant == DEMO and self.shared.clocks.simulated(DEMO), roles=tuple(Role), home=HOME[who.role],
             )  # fmt: skip
         return HTMLResponse(self.templates.get_template(template).render(**{**frame, **context}), status)

@@ -44,6 +44,12 @@ class MoveBody(Body):
     half: Literal["am", "pm"] | None = None
 
 
+class TaskBody(Body):
+    """What goes with a step of the checklist: what was measured, or why it was skipped."""
+
+    result: str = Field("", max_length=300)
+
+
 class FindingBody(Body):
     """What the technician found."""
 
@@ -89,6 +95,13 @@ def routes(web: Web, router: APIRouter) -> None:
     )
     def move_order(who: Who, order: str, action: str, body: MoveBody | None = None) -> Response:
         return _or_404(owners.move_order(who, order, action, body.fields() if body else {}), "work order")
+
+    @router.post(
+        f"{root}/work-orders/{{order}}/tasks/{{n}}/{{action}}", tags=["work"],
+        summary="Take a step of the checklist: begin, do, skip, fail",
+    )  # fmt: skip
+    def task(who: Who, order: str, n: int, action: str, body: TaskBody | None = None) -> Response:
+        return _or_404(owners.do_task(who, order, n, action, body.result if body else ""), "work order")
 
     @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
     def move_case(who: Who, case: str, action: str, body: MoveBody | None = None) -> Response:

@@ -151,6 +151,10 @@ class ServiceOwners:
         self._commands.move_order(who, order, action, fields)
         return self._work.order(who, order)
 
+    def do_task(self, who: Principal, order: str, n: int, action: str, result: str) -> Order | None:
+        self._commands.do_task(who, order, n, action, result)
+        return self._work.order(who, order)
+
     def find(self, who: Principal, order: str, fields: dict[str, str]) -> Order | None:
         self._commands.find(who, order, fields)
         return self._work.order(who, order)

@@ -11,13 +11,18 @@ from work_orders import queries, service
 from work_orders.domain import machine
 from work_orders.domain.machine import Actor, IllegalTransition, NotPermitted
 from work_orders.service import errors
+from work_orders.service.orders import task_action
 
 SIGN_REASON = "stopped during the cooling-off time"
 
 
-def actor_of(who: Principal) -> Actor:
-    """The principal as work_orders knows it."""
-    return Actor(who.name or str(who.role), machine.Role(who.role.value), who.subject)
+def actor_of(shared: Shared, who: Principal) -> Actor:
+    """The principal as work_orders knows it; customers and technicians by their names."""
+    name = who.name
+    if who.subject:
+        with shared.database.read() as connection:
+            name = queries.people(connection, who.tenant).get(who.subject, who.name)
+    return Actor(name or str(who.role), machine.Role(who.role.value), who.subject)
 
 
 @contextmanager
@@ -66,7 +71,7 @@ class Commands:
 
     def answer(self, who: Principal, notice: str, reply: str, fields: dict[str, str]) -> None:
         """Answer, or stop, a notice."""
-        shared, tenant, actor, version = self._shared, who.tenant, actor_of(who), _version(fields)
+        shared, tenant, actor, version = self._shared, who.tenant, actor_of(self._shared, who), _version(fields)
         reason = fields.get("reason", "")
         with refusals():
             match reply:
@@ -93,7 +98,7 @@ class Commands:
 
     def move_order(self, who: Principal, order: str, action: str, fields: dict[str, str]) -> None:
         """One of the order's actions, or `book`: the first free half day, or the one named by day and half."""
-        shared, tenant, actor, version = self._shared, who.tenant, actor_of(who), _version(fields)
+        shared, tenant, actor, version = self._shared, who.tenant, actor_of(self._shared, who), _version(fields)
         with refusals():
             if action != "book":
                 service.order_action(
@@ -110,7 +115,7 @@ class Commands:
 
     def _book_first(self, who: Principal, order: str, fields: dict[str, str], version: int | None) -> None:
         """The day that the customer proposed, else the first free half day of whoever can come first."""
-        shared, tenant, actor = self._shared, who.tenant, actor_of(who)
+        shared, tenant, actor = self._shared, who.tenant, actor_of(self._shared, who)
         agreed = fields.get("agreed_by", "")
         with shared.database.read() as connection:
             crew = queries.technicians(connection, tenant)
@@ -138,12 +143,17 @@ class Commands:
                 refused.append(str(no))
         raise Problem(409, "; ".join(refused) or "No technician is on record.")
 
+    def do_task(self, who: Principal, order: str, n: int, action: str, result: str) -> None:
+        """Take a step of the checklist: begin, do, skip (with a reason), fail."""
+        with refusals():
+            task_action(self._shared, who.tenant, order, n, action, actor_of(self._shared, who), result=result)
+
     def find(self, who: Principal, order: str, fields: dict[str, str]) -> None:
         """Record a finding."""
         replaced = fields.get("replaced")
         with refusals():
             service.record_finding(
-                self._shared, who.tenant, order, fields.get("result", ""), actor_of(who),
+                self._shared, who.tenant, order, fields.get("result", ""), actor_of(self._shared, who),
                 failure_mode=fields.get("failure_mode", ""), as_found=fields.get("as_found", ""),
                 replaced=None if replaced is None else replaced == "true", version=_version(fields),
             )  # fmt: skip
@@ -164,8 +174,15 @@ class Commands:
             )
         with refusals():
             if action == "approve":
-                service.approve_proposal(self._shared, who.tenant, waiting[-1], actor_of(who), version=None)
+                service.approve_proposal(
+                    self._shared, who.tenant, waiting[-1], actor_of(self._shared, who), version=None
+                )
             else:
                 service.reject_proposal(
-                    self._shared, who.tenant, waiting[-1], fields.get("reason", ""), actor_of(who), version=None
+                    self._shared,
+                    who.tenant,
+                    waiting[-1],
+                    fields.get("reason", ""),
+                    actor_of(self._shared, who),
+                    version=None,
                 )

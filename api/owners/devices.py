@@ -3,7 +3,6 @@
 import msgspec
 
 from api.owners.condition import NOTHING, Conditions
-from api.owners.words import REMEDIES
 from api.ports import Heard, NewDevice, Wanted
 from api.problems import Problem, bad_field
 from api.roles import Principal
@@ -12,11 +11,16 @@ from contracts import topics
 from ingest.service import registry
 from ingest.service.ledger import ledger
 from ingest.service.quarantine import Quarantined, quarantine_page
+from ingest.service.refusals import REMEDIES, last_refusal
 from plumbing.runtime import Shared
 from work_orders.service.errors import WorkOrdersError
 from work_orders.service.installed_base import add_asset
 
 BODY_SHOWN = 2000
+BROKERS = {
+    "wrong_secret": "The broker did not let it in: user name or secret is wrong.",
+    "forbidden_topic": "The broker dropped a message on a topic that is not this device's.",
+}
 RULES = {
     "malformed": "the message is not what the device link's version 1 asks for",
     "wrong_type": "the value is neither a number nor true, false or null",
@@ -83,12 +87,21 @@ class Devices:
             if len(newest.t_us):
                 row = zip(newest.signals, newest.values[-1].tolist(), strict=True)
                 values = {name: x for name, x in row if x == x}
-        refused = quarantine_page(self._shared.database, who.tenant, device, limit=1)
         condition = conditions.get(device, NOTHING)
         return Heard(
             found.first_seen if sums["stored"] else None, sums["stored"], values,
-            _refusal(refused[0]) if refused else None, condition.learning_hours_left, condition.learned,
+            self._last_refusal(who.tenant, device), condition.learning_hours_left, condition.learned,
         )  # fmt: skip
+
+    def _last_refusal(self, tenant: str, device: str) -> Refusal | None:
+        last = last_refusal(self._shared.database, tenant, device)
+        if last is None:
+            return None
+        if last.reason in BROKERS:
+            text = BROKERS[last.reason]
+            return Refusal("", device, last.reason, last.where, text, last.at, "", last.remedy)
+        kept = quarantine_page(self._shared.database, tenant, device, limit=1)
+        return _refusal(kept[0]) if kept else None
 
     def add_device(self, who: Principal, device: str, model: str) -> NewDevice:
         now = self._shared.clocks.of(who.tenant).now()

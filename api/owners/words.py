@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from api.views import Action, Forecast
 from contracts.asset_model import AssetModel
 from contracts.records import Prediction
-from contracts.wire import Reason
 from work_orders.domain.order_states import HOLD_REASONS
 from work_orders.domain.words import chance, duration, span
 
@@ -27,20 +26,6 @@ TITLES = {
     "cancel": "Cancel",
 }
 HORIZONS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
-REMEDIES: dict[Reason, str] = {
-    "malformed": "Send JSON as the example shows: v, samples with t and values; t is RFC 3339 with zone, or epoch ms.",
-    "wrong_type": "Send a number, true, false or null for each signal.",
-    "not_finite": "NaN and Infinity are no readings: send null, or leave the signal out.",
-    "unknown_device": "Register the device, or correct the device's name in the topic.",
-    "unknown_signal": "Use the signal names of the asset model, or pick another kind of machine.",
-    "unknown_unit": "Use a UCUM code, such as mm/s, Cel, bar.",
-    "wrong_unit": "The unit measures something else than this signal: correct `units`.",
-    "out_of_range": "The value is outside of what the sensor can give: check the sensor, its unit, or the time.",
-    "future": "The time is ahead of ours: set the device's clock (NTP).",
-    "too_large": "Send smaller messages: at most 256 kB each.",
-    "schema_version": 'Send `"v": 1`.',
-    "store_refused": "The store does not take this point; it may be older than what is kept.",
-}
 
 
 def forecast_of(prediction: Prediction, asset: str, model: AssetModel | None) -> Forecast:

@@ -38,7 +38,14 @@ def routes(web: Web, router: APIRouter) -> None:
         if found is None:
             raise not_found("work order")
         can_find = found.state in ("in_progress", "work_done") and who.role != "engineer"
-        return web.page(request, "order.html", order=found, results=RESULTS, can_find=can_find)
+        return web.page(
+            request,
+            "order.html",
+            order=found,
+            results=RESULTS,
+            can_find=can_find,
+            can_tick=found.state == "in_progress" and who.role != "engineer",
+        )
 
     @router.post("/orders/{order}/finding", include_in_schema=False)
     def finding(
@@ -52,6 +59,12 @@ def routes(web: Web, router: APIRouter) -> None:
         fields = {"result": result, "failure_mode": failure_mode, "as_found": as_found}
         fields["replaced"] = "true" if replaced else "false"
         if owners.find(who, order, fields) is None:
+            raise not_found("work order")
+        return back_to(f"/orders/{order}")
+
+    @router.post("/orders/{order}/tasks/{n}/{action}", include_in_schema=False)
+    def task(who: Who, order: str, n: int, action: str, result: Annotated[str, Form(max_length=300)] = "") -> Response:
+        if owners.do_task(who, order, n, action, result) is None:
             raise not_found("work order")
         return back_to(f"/orders/{order}")
 

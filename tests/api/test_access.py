@@ -25,8 +25,10 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         path = path.replace(name, ids[what])
     for name, value in (
         ("{tenant}", tenant), ("{signal}", "vibration"), ("{link}", "none"), ("{role}", "engineer"),
-        ("{account}", "nobody"), ("{action}", "approve" if possible else "nothing"), ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
+        ("{account}", "nobody"), ("{action}", "approve" if possible else "nothing"),
+        ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
     ):  # fmt: skip
+        value = "do" if name == "{action}" and possible and "/tasks/" in path else value
         path = path.replace(name, value)
     assert "{" not in path
     return path
