@@ -23,7 +23,8 @@ _TABLE = """
 # values travel as columns; names as numbers into short lists, so that no text is repeated
 _INSERT = """
     insert or replace into telemetry
-    select ?, ?, make_timestamp_ns(t_us * 1000), (?::text[])[signal], value, ?, seq, make_timestamp_ns(? * 1000)
+    select (?::text[])[part], (?::text[])[part], make_timestamp_ns(t_us * 1000), (?::text[])[signal], value,
+        (?::text[])[part], seq, make_timestamp_ns((?::bigint[])[part] * 1000)
     from block
 """
 
@@ -49,48 +50,18 @@ class DuckStore:
     def write(self, rows: list[DeviceRows]) -> list[Refused]:
         """Write all rows in one transaction; values that are not finite are refused."""
         refused: list[Refused] = []
+        block, heads = _columns(rows, refused)
+        if not len(block["value"]):
+            return refused
         with self._writing:
             cursor = self._cursor()
             try:
-                cursor.execute("begin")
-                try:
-                    for part in rows:
-                        self._write_device(cursor, part, refused)
-                    cursor.execute("commit")
-                except self._error:
-                    cursor.execute("rollback")
-                    raise
+                cursor.register("block", block)
+                cursor.execute(_INSERT, heads)
+                cursor.unregister("block")
             except self._error as problem:
                 raise StoreUnreachable(f"the telemetry file did not take a block: {problem}") from problem
         return refused
-
-    def _write_device(self, cursor: "DuckDBPyConnection", part: DeviceRows, refused: list[Refused]) -> None:
-        if not part.t_us or not part.signals:
-            return
-        values = np.array(part.values, dtype=np.float64)
-        t_us = np.array(part.t_us, dtype=np.int64)
-        good = np.isfinite(values)
-        for i, j in zip(*np.nonzero(~good), strict=True):
-            if part.values[i][j] is not None:
-                detail = f"{values[i, j]} is no finite number"
-                signal = part.signals[j]
-                refused.append(
-                    Refused(part.tenant, part.device, part.t_us[i], part.seq[i], part.boot_id, signal, detail)
-                )
-        row, column = np.nonzero(good)
-        if len(set(part.t_us)) < len(part.t_us):
-            row, column = _last_of_each(t_us, row, column, len(part.signals))
-        if not len(row):
-            return
-        block: Any = {
-            "t_us": t_us[row],
-            "signal": (column + 1).astype(np.int32),
-            "value": values[row, column],
-            "seq": np.array(part.seq, dtype=np.int64)[row],
-        }
-        cursor.register("block", block)
-        cursor.execute(_INSERT, [part.tenant, part.device, part.signals, part.boot_id, part.received_us])
-        cursor.unregister("block")
 
     def read(
         self,
@@ -179,12 +150,59 @@ def _where(tenant: str, device: str, from_us: int | None, to_us: int | None) -> 
     return where, given + bounds
 
 
-def _last_of_each(
-    t_us: NDArray[np.int64], row: NDArray[np.intp], column: NDArray[np.intp], width: int
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Of values with the same time and signal the last one: one statement must not write a key twice."""
-    _, same = np.unique(t_us, return_inverse=True)
-    keys = (same[row] * width + column)[::-1]
-    _, first = np.unique(keys, return_index=True)
-    kept = np.sort(len(row) - 1 - first)
-    return row[kept], column[kept]
+def _columns(rows: list[DeviceRows], refused: list[Refused]) -> tuple[dict[str, Any], list[list[Any]]]:
+    """One column each of part, time, signal, value and number of all finite values, and the lists of names.
+
+    Parts and signals count from 1. Values that are not finite go to `refused`.
+    """
+    names: dict[str, int] = {}
+    columns: list[list[NDArray[Any]]] = [[], [], [], [], []]
+    twice = len({(part.tenant, part.device) for part in rows}) < len(rows)
+    for k, part in enumerate(rows, 1):
+        if not part.t_us or not part.signals:
+            continue
+        values = np.array(part.values, dtype=np.float64)
+        row, column = np.nonzero(np.isfinite(values))
+        if len(row) < values.size:
+            _refuse(part, values, refused)
+        signal = np.array([names.setdefault(name, len(names) + 1) for name in part.signals], dtype=np.int32)
+        t_us, seq = np.array(part.t_us, dtype=np.int64), np.array(part.seq, dtype=np.int64)
+        twice = twice or len(set(part.t_us)) < len(part.t_us)
+        of_part: tuple[NDArray[Any], ...] = (
+            np.full(len(row), k, dtype=np.int32),
+            t_us[row],
+            signal[column],
+            values[row, column],
+            seq[row],
+        )
+        for to, new in zip(columns, of_part, strict=True):
+            to.append(new)
+    block = {
+        name: np.concatenate(column) if column else np.empty(0)
+        for name, column in zip(("part", "t_us", "signal", "value", "seq"), columns, strict=True)
+    }
+    if twice and len(block["value"]):
+        block = _last_of_each(block, rows)
+    heads = [[p.tenant for p in rows], [p.device for p in rows], list(names), [p.boot_id for p in rows]]
+    return block, [*heads, [p.received_us for p in rows]]
+
+
+def _refuse(part: DeviceRows, values: NDArray[np.float64], refused: list[Refused]) -> None:
+    """Name the values that are there and not finite."""
+    for i, j in zip(*np.nonzero(~np.isfinite(values)), strict=True):
+        if part.values[i][j] is not None:
+            detail = f"{values[i, j]} is no finite number"
+            refused.append(
+                Refused(part.tenant, part.device, part.t_us[i], part.seq[i], part.boot_id, part.signals[j], detail)
+            )
+
+
+def _last_of_each(block: dict[str, NDArray[Any]], rows: list[DeviceRows]) -> dict[str, NDArray[Any]]:
+    """Of values with the same device, time and signal the last one: one statement must not write a key twice."""
+    devices: dict[tuple[str, str], int] = {}
+    device = np.array([devices.setdefault((p.tenant, p.device), len(devices)) for p in rows], dtype=np.int64)
+    keys = np.stack([device[block["part"] - 1], block["t_us"], block["signal"].astype(np.int64)])
+    order = np.lexsort(keys)
+    same = np.all(keys[:, order[1:]] == keys[:, order[:-1]], axis=0)
+    kept = np.sort(order[np.append(~same, True)])
+    return {name: column[kept] for name, column in block.items()}
