@@ -97,7 +97,7 @@ class IngestService:
             if not block and self._stopping.is_set():
                 return
             try:
-                if block and not self._take(block):
+                if block and not self.take(block):
                     return
                 self.intake.answer()
             except Superseded as taken_over:
@@ -108,7 +108,7 @@ class IngestService:
             except Exception:
                 logger.exception("a round of ingest failed")
 
-    def _take(self, block: Sequence[Incoming]) -> bool:
+    def take(self, block: Sequence[Incoming]) -> bool:
         """Take a block whatever is in it; False when told to stop before the stores took it."""
         wait = FIRST_WAIT_S
         while True:
@@ -141,7 +141,7 @@ class IngestService:
     def _halve(self, block: Sequence[Incoming], failure: Exception) -> bool:
         if len(block) > 1:
             half = len(block) // 2
-            return self._take(block[:half]) and self._take(block[half:])
+            return self.take(block[:half]) and self.take(block[half:])
         (message,) = block
         logger.error("a message on %r cannot be taken and is put aside: %s", message.topic, failure)
         try:
@@ -149,7 +149,7 @@ class IngestService:
         except Superseded:
             raise
         except (OperationalError, InterfaceError):
-            return not self._stopping.wait(FIRST_WAIT_S) and self._take(block)
+            return not self._stopping.wait(FIRST_WAIT_S) and self.take(block)
         except Exception:
             logger.exception("a message on %r cannot even be put aside", message.topic)
         self._link.acknowledge(block)
