@@ -18,6 +18,8 @@ from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.regimes import UNKNOWN
 
 CHUNK = 2048
+GROWTH = 4.0
+"""A baseline is fitted anew each time its healthy record has grown by this factor."""
 ROUNDING_HOURS = 1e-6
 """Sums of running hours differ by less, however they are added up."""
 
@@ -232,7 +234,7 @@ class WindowDetector:
         return bool(s.learn_segment) and not self.layout.settings.fleet
 
     def _until_refit(self, rows: Followed, at: int) -> int:
-        """The record must be looked at exactly where it has doubled, however the rows are cut."""
+        """The record must be looked at exactly where it has grown enough, however the rows are cut."""
         if not self._growing():
             return len(rows.t_us)
         have = self.state.learn_hours
@@ -242,7 +244,7 @@ class WindowDetector:
 
     def _goal(self) -> float:
         settings = self.layout.settings
-        return min(settings.baseline_hours, max(settings.learning_hours, 1e-3) * 2.0**self.state.fits)
+        return min(settings.baseline_hours, max(settings.learning_hours, 1e-3) * GROWTH**self.state.fits)
 
     def _grown(self) -> bool:
         return self._growing() and self.state.learn_hours >= self._goal()

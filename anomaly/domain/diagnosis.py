@@ -10,6 +10,8 @@ from contracts.asset_model import AssetModel, FailureMode
 SATURATION = 4.0
 """Deviations of this many sigmas of the window mean count almost fully."""
 SHARPNESS = 8.0
+LEAST_FIT = 0.45
+"""Below this cosine most of what moved is nothing that the mode would move."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,13 @@ class Diagnosis:
 
     mode: FailureMode
     probability: float
+    fit: float
+    """Cosine, -1 to 1, between what moved and what the mode would move."""
+
+    @property
+    def fits(self) -> bool:
+        """Whether it explains what moved at all; where none does, the alarm has no known cause."""
+        return self.fit >= LEAST_FIT
 
 
 def diagnose(means: Array, sigma: Array, model: AssetModel, layout: Layout) -> list[Diagnosis]:
@@ -38,7 +47,7 @@ def diagnose(means: Array, sigma: Array, model: AssetModel, layout: Layout) -> l
     weight = np.exp(SHARPNESS * (fit - fit.max()))
     weight /= weight.sum()
     order = sorted(range(len(modes)), key=lambda i: (-weight[i], modes[i].name))
-    return [Diagnosis(modes[i], float(weight[i])) for i in order]
+    return [Diagnosis(modes[i], float(weight[i]), float(fit[i])) for i in order]
 
 
 def pattern(mode: FailureMode, moved: Array, layout: Layout) -> Array:

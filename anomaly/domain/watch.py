@@ -1,6 +1,6 @@
 """The watch over one machine: detector, alarm, path and forecasts; one state, whatever the rows are cut into."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -232,7 +232,10 @@ class Watch:
         if not ranked:
             return None
         mine = self._component_of(ranked)
-        return forecast_of(self, mine, t, score, means)
+        made = forecast_of(self, mine, t, score, means)
+        if made is None or mine.fits:
+            return made
+        return replace(made, life=None, quality="what moved fits no known failure mode")
 
     def _component_of(self, ranked: list[Diagnosis]) -> Diagnosis:
         """The alarm keeps its component until another one has been the more probable for a while."""

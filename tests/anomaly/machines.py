@@ -50,7 +50,7 @@ components:
         consequence: It delivers less.
         costs: *costs
 detection: {window_samples: 12, window_hours: 2, threshold: 1.8, hold_hours: 1, hold_samples: 4,
-  refractory_hours: 2, learning_hours: 30, learning_samples: 60}
+  refractory_hours: 2, learning_hours: 30, learning_samples: 60, baseline_hours: 120}
 prognosis: {every_hours: 1, history_hours: 120, shortest_hours: 5, longest_hours: 200}
 """
 MODEL: AssetModel = parse(MODEL_TEXT, "small-machine.yaml")

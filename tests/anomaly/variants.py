@@ -5,9 +5,9 @@ from dataclasses import replace
 from tests.anomaly.machines import MODEL
 
 VARIANTS = {
-    "plain": MODEL,
+    "plain": replace(MODEL, detection=replace(MODEL.detection, baseline_hours=0.0)),
     "adapting": replace(MODEL, detection=replace(MODEL.detection, adapt_hours=200.0, adapt_samples=50.0)),
-    "growing": replace(MODEL, detection=replace(MODEL.detection, baseline_hours=120.0)),
+    "growing": MODEL,
     "averaging": replace(MODEL, detection=replace(MODEL.detection, window_hours=6.0, window_samples=12)),
     "uncompensated": replace(MODEL, detection=replace(MODEL.detection, compensate=False)),
 }
