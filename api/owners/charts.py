@@ -115,13 +115,14 @@ class Charts:
         if not asset.devices:
             return Chart("Health", [], note="No device watches this machine.")
         found = index_chart(self._shared.database, tenant, asset.devices[0], start, end)
+        note = "" if found.at else "Health is drawn once its baseline is learned."
         every = max(1, len(found.at) // (2 * BUCKETS))
         t = [at.timestamp() for at in found.at][::every]
         series = [Series("Health", "%", t, _clean([float(h) for h in found.health][::every]))]
         if found.at and found.fails_middle is not None:
             ends = (found.fails_early, found.fails_middle, found.fails_late)
             series.append(ahead(found.at[-1], found.health[-1], [e for e in ends if e is not None]))
-        return Chart("Health", series, self.alarms(tenant, asset.devices), [(0.0, "failure")], "")
+        return Chart("Health", series, self.alarms(tenant, asset.devices), [(0.0, "failure")], note)
 
     def evidence(
         self, tenant: str, prediction: Prediction | None, asset_model: str, until: datetime | None = None

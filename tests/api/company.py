@@ -115,6 +115,7 @@ class Company:
             add_device(self.shared.database, self.world.tenant, device, "pump", now=self.world.clock.at)
         self.readings("p1")
         self.readings("p2")
+        self.readings("p3")
         order = self.world.booked()
         self.world.take(3, device="p3")
         self.world.later(hours=1)
