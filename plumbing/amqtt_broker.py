@@ -22,6 +22,8 @@ from amqtt.mqtt import packet_class
 from amqtt.mqtt.packet import PINGREQ, PUBACK, PUBLISH, MQTTFixedHeader
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 
+from plumbing.mqtt_connect import REFUSED_ACCOUNT, Connect, Refused, length, rewritten, text
+
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 MAX_CONNECT_BYTES = 1024 * 1024
 MAX_UNSENT_BYTES = 64 * 1024 * 1024
@@ -30,8 +32,6 @@ MAX_RETAINED = 20_000
 MAX_RETAINED_BYTES = 32 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 TAKE_OVER_TIMEOUT_S = 5.0
-MQTT_3_1_1 = 4
-REFUSED_VERSION, REFUSED_ACCOUNT = 1, 5
 
 log = logging.getLogger(__name__)
 
@@ -44,75 +44,6 @@ class Rules:
     may_publish: Callable[[str, str], bool]
     may_receive: Callable[[str, str], bool]
     on_refused: Callable[[str, str], None]
-
-
-class _Refused(Exception):
-    """A connection that is not taken: the CONNACK code, and why in words."""
-
-    def __init__(self, code: int | None, words: str) -> None:
-        super().__init__(words)
-        self.code, self.words = code, words
-
-
-@dataclass(frozen=True)
-class _Connect:
-    """A CONNECT whose client id is the user name and whose session is clean."""
-
-    user: str
-    secret: str
-    packet: bytes
-
-
-def _read_text(body: bytes, at: int) -> tuple[bytes, int]:
-    if at + 2 > len(body):
-        raise _Refused(None, "a CONNECT that ends early")
-    end = at + 2 + int(struct.unpack_from("!H", body, at)[0])
-    if end > len(body):
-        raise _Refused(None, "a CONNECT that ends early")
-    return body[at + 2 : end], end
-
-
-def _text(content: bytes) -> bytes:
-    return struct.pack("!H", len(content)) + content
-
-
-def _length(n: int) -> bytes:
-    out = bytearray()
-    while True:
-        n, low = divmod(n, 128)
-        out.append(low | (128 if n else 0))
-        if not n:
-            return bytes(out)
-
-
-def _rewritten(body: bytes) -> _Connect:
-    """The CONNECT as amqtt shall see it. Raises _Refused."""
-    protocol, at = _read_text(body, 0)
-    if len(body) < at + 4 or protocol not in (b"MQTT", b"MQIsdp"):
-        raise _Refused(None, "something that is no MQTT")
-    level, flags = body[at], body[at + 1]
-    if protocol != b"MQTT" or level != MQTT_3_1_1:
-        version = {5: "5", 3: "3.1"}.get(level, f"level {level}")
-        words = f"a client that speaks MQTT {version}: this broker speaks MQTT 3.1.1 only, set the client to that"
-        raise _Refused(REFUSED_VERSION, words)
-    head, at = body[: at + 1] + bytes([flags | 0x02]) + body[at + 2 : at + 4], at + 4
-    _, at = _read_text(body, at)
-    rest = body[at:]
-    if flags & 0x04:
-        for _ in range(2):
-            _, at = _read_text(body, at)
-    if not flags & 0x80 or not flags & 0x40:
-        raise _Refused(REFUSED_ACCOUNT, "a client without user name and secret: anonymous clients are not let in")
-    user, at = _read_text(body, at)
-    secret, at = _read_text(body, at)
-    try:
-        texts = user.decode(), secret.decode()
-    except UnicodeDecodeError as problem:
-        raise _Refused(REFUSED_ACCOUNT, "a user name or secret that is no UTF-8") from problem
-    if not user:
-        raise _Refused(REFUSED_ACCOUNT, "a client with an empty user name")
-    made = head + _text(user) + rest
-    return _Connect(*texts, b"\x10" + _length(len(made)) + made)
 
 
 class _Reader(StreamReaderAdapter):
@@ -156,8 +87,8 @@ class _Handler(BrokerProtocolHandler):
         if qos:
             self._last_id = self._last_id % 65535 + 1
             middle = struct.pack("!H", self._last_id)
-        size = _length(2 + len(topic) + len(middle) + len(data))
-        self._write(b"".join((bytes([0x30 | qos << 1 | retain]), size, _text(topic), middle, data)))
+        size = length(2 + len(topic) + len(middle) + len(data))
+        self._write(b"".join((bytes([0x30 | qos << 1 | retain]), size, text(topic), middle, data)))
 
     def _write(self, data: bytes) -> None:
         """Write soon: what comes together goes out together."""
@@ -284,8 +215,8 @@ class RuledBroker(Broker):
         try:
             connect = await asyncio.wait_for(self._first_packet(reader), CONNECT_TIMEOUT_S)
             if not await asyncio.to_thread(self._rules.authenticate, connect.user, connect.secret):
-                raise _Refused(REFUSED_ACCOUNT, f"{connect.user!r}: unknown, revoked, or the secret is wrong")
-        except _Refused as refusal:
+                raise Refused(REFUSED_ACCOUNT, f"{connect.user!r}: unknown, revoked, or the secret is wrong")
+        except Refused as refusal:
             log.warning("refused from %s: %s", peer, refusal.words)
             if refusal.code is not None:
                 writer.write(bytes([0x20, 2, 0, refusal.code]))
@@ -309,21 +240,21 @@ class RuledBroker(Broker):
                 del self._running[user]
                 await self._delete_session(user)
 
-    async def _first_packet(self, reader: asyncio.StreamReader) -> _Connect:
+    async def _first_packet(self, reader: asyncio.StreamReader) -> Connect:
         if await reader.readexactly(1) != b"\x10":
-            raise _Refused(None, "something that does not begin with CONNECT")
-        length = shift = 0
+            raise Refused(None, "something that does not begin with CONNECT")
+        size = shift = 0
         while True:
             byte = (await reader.readexactly(1))[0]
-            length |= (byte & 127) << shift
+            size |= (byte & 127) << shift
             shift += 7
             if byte < 128:
                 break
             if shift > 21:
-                raise _Refused(None, "a CONNECT of impossible length")
-        if length > MAX_CONNECT_BYTES:
-            raise _Refused(None, "a CONNECT that is too long")
-        return _rewritten(await reader.readexactly(length))
+                raise Refused(None, "a CONNECT of impossible length")
+        if size > MAX_CONNECT_BYTES:
+            raise Refused(None, "a CONNECT that is too long")
+        return rewritten(await reader.readexactly(size))
 
     async def disconnect(self, user: str) -> None:
         """End the user's connection, if there is one, and wait until its will is out."""
