@@ -49,6 +49,7 @@ class Embedded:
     """`forewarn up`: made, then started, then stopped."""
 
     def __init__(self, home: Path, environ: Mapping[str, str], options: Options, system: SystemClock) -> None:
+        from anomaly import settings as anomaly_settings
         from anomaly import wiring as anomaly
         from ingest import wiring as ingest
         from ingest.domain.rights import INGEST
@@ -95,7 +96,7 @@ class Embedded:
         self.mqtt = f"mqtt://{_here(options.listen)}:{self.mqtt_port}"
         services += [
             ingest.build(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), self.shared),
-            anomaly.build(self.shared),
+            anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
             work_orders.build(work_settings.Settings.of(environ), self.shared),
         ]
         self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"

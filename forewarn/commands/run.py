@@ -34,7 +34,6 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
     from forewarn.product import share
     from plumbing import migrate as migrations
-    from plumbing.metrics import METRICS
     from plumbing.system_clock import SystemClock
 
     home = home_of(environ)

@@ -41,8 +41,8 @@ class Book:
         return Card(
             "served", "Served: the bearing that was replaced in time", asset, self._outcome("served"),
             (
-                "The bearing of this pump wears. When a visit became cheaper than waiting, Forewarn opened a job and told"
-                " the customer, who chooses a half day.",
+                "The bearing of this pump wears. When a visit became cheaper than waiting, Forewarn opened a job and"
+                " told the customer, who chooses a half day.",
                 "The technician looks for himself; what he finds is the label of the forecast.",
             ),
             self._links(asset), self._bills(asset),

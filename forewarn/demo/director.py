@@ -87,10 +87,9 @@ class Director:
         if state == "in_progress" and before is not None:
             self._machines.stopped(order["asset"], now)
         elif state == "review" and before is not None:
-            self._machines.mended(order["asset"], order["component"], now, self._replaced(order["id"]))
-
-    def _replaced(self, order: str) -> bool:
-        return any(f["replaced"] for f in self._office.items("/api/v1/findings") if f["order"] == order)
+            found = [f for f in self._office.items("/api/v1/findings") if f["order"] == order["id"]]
+            replaced = [f["component"] for f in found if f["replaced"]]
+            self._machines.mended(order["asset"], replaced[0] if replaced else "", now)
 
     def _outcomes(self, orders: list[dict[str, Any]], now: datetime) -> None:
         fleet, stories = self._machines.fleet, self._machines.fleet.stories

@@ -8,12 +8,12 @@ from contracts.clock import Clock
 from contracts.wire import Sample
 from forewarn.demo.facts import Facts
 from simulators.link import SimDevice, SimLink
-from simulators.pump_physics import SIGNALS, SLOT, Pump, damage
+from simulators.pump_physics import COMPONENTS, SIGNALS, SLOT, Pump, damage
 from simulators.pumps import Fleet, Kind
 
 STEP_S = 0.05
-WORN = 0.15
-"""Damage that a technician sees when he opens the machine."""
+WORN = 0.05
+"""Damage that a technician sees when he opens the machine, 1 = failed."""
 
 
 class Machines:
@@ -76,10 +76,10 @@ class Machines:
         """A technician switched the pump off."""
         self._facts.add(name, self._next_slot(name, at), Kind.STOPPED)
 
-    def mended(self, name: str, component: str, at: datetime, replaced: bool) -> None:
-        """The technician is done; a replaced part is as new."""
+    def mended(self, name: str, component: str, at: datetime) -> None:
+        """The technician is done; the part that he replaced (empty = none) is as new."""
         slot = self._next_slot(name, at)
-        if replaced:
+        if component:
             self._facts.add(name, slot, Kind.REPAIRED, component)
         self._facts.add(name, slot + SLOT, Kind.STARTED)
 
@@ -88,12 +88,13 @@ class Machines:
         pump = self.fleet.pump(name)
         return pump.time(max(pump.slot(at), pump.slot(self._clock.now())) + 1)
 
-    def worn(self, name: str, component: str, at: datetime) -> bool:
-        """What a technician sees when he opens the pump at `at`."""
+    def worn(self, name: str, at: datetime) -> str:
+        """The component that a technician finds worn when he opens the pump at `at`; empty when all are well."""
         pump = self.fleet.pump(name)
         day, row = divmod(pump.slot(at), timedelta(days=1) // SLOT)
         before = tuple(e for e in self._facts.events(name) if e.kind is not Kind.REPAIRED or e.at < at)
-        return bool(damage(pump, component, day, before)[row] > WORN)
+        worst = max(COMPONENTS, key=lambda component: float(damage(pump, component, day, before)[row]))
+        return worst if damage(pump, worst, day, before)[row] > WORN else ""
 
     def wear_another(self, index: int, start: datetime) -> str:
         """Let the bearing of another pump begin to wear; returns its name."""

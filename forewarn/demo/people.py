@@ -22,12 +22,12 @@ class People:
     dispatcher
         The office.
     look
-        What the technician finds when he opens the machine: (asset, component, now) -> worn?
+        What the technician finds when he opens the machine: (asset, now) -> failure mode, empty when all is well.
     """
 
     def __init__(
         self, customers: Iterable[Web], technicians: Iterable[Web], dispatcher: Web,
-        look: Callable[[str, str, datetime], bool],
+        look: Callable[[str, datetime], str],
     ) -> None:  # fmt: skip
         self._customers, self._technicians = list(customers), list(technicians)
         self._dispatcher, self._look = dispatcher, look
@@ -60,12 +60,12 @@ class People:
         elif order["state"] == "in_progress" and start and now >= start + WORK:
             self._try(technician, f"{path}/finish")
         elif order["state"] == "work_done":
-            worn = self._look(order["asset"], order["component"], now)
+            mode = self._look(order["asset"], now)
             found = {
-                "result": "prevented" if worn else "false",
-                "failure_mode": order["mode"] if worn else "",
-                "as_found": "Worn; replaced." if worn else "Nothing found.",
-                "replaced": worn,
+                "result": "prevented" if mode else "false",
+                "failure_mode": mode,
+                "as_found": "Worn; replaced." if mode else "Nothing found.",
+                "replaced": bool(mode),
             }
             self._try(technician, f"{path}/finding", found)
 

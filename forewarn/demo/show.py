@@ -1,6 +1,7 @@
 """The demo from beginning to end: stage, history, machines, director, story."""
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -11,6 +12,7 @@ from forewarn.demo.machines import Machines
 from forewarn.demo.people import People
 from forewarn.embedded import Embedded
 from forewarn.web import Web
+from simulators.pumps import MODEL
 
 BAR = 32
 
@@ -77,8 +79,13 @@ class Show:
     def _people(self) -> People:
         customers = [self._client("customer", id) for id, _, _ in stage.CUSTOMERS if id != stage.WATCHED]
         technicians = [self._client("technician", id) for id, _, _ in stage.TECHNICIANS]
-        look = self._machines.worn if self._machines else lambda *_: False
-        return People(customers, technicians, self._client("dispatcher"), look)
+        return People(customers, technicians, self._client("dispatcher"), self._look)
+
+    def _look(self, asset: str, now: datetime) -> str:
+        """The failure mode that a technician finds."""
+        component = self._machines.worn(asset, now) if self._machines else ""
+        model = self._shared.models(MODEL)
+        return model.components[component].modes[0].name if model and component else ""
 
     def end(self, report: Path | None) -> None:
         """Let the machines' last readings be stored, then write the report."""

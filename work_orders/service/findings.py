@@ -68,18 +68,24 @@ def put_finding(
     work: Unit, id: str, case: Row, order_id: str | None, result: str, mode: str, as_found: str, replaced: bool,
     at: datetime,
 ) -> None:  # fmt: skip
-    """Write a finding, label the predictions of its case, tell the log."""
+    """Write a finding, label the predictions of its case, tell the log.
+
+    The component is that of the mode found: the case's diagnosis may have named another one.
+    """
+    asset = work.one(t.assets, case.asset_id, "asset")
+    found_mode = work.mode(asset, mode)
+    component = found_mode.component if found_mode else case.component
     work.insert(
-        t.findings, id=id, case_id=case.id, order_id=order_id, asset_id=case.asset_id, component=case.component,
+        t.findings, id=id, case_id=case.id, order_id=order_id, asset_id=case.asset_id, component=component,
         result=result, failure_mode=mode, as_found=as_found, replaced=replaced, at=at, actor=work.actor.name,
     )  # fmt: skip
     work.update(t.intake, {"case_id": case.id}, label=result)
     for device in devices_of(work, case.asset_id):
         found = Finding(
-            1, id, work.tenant, device, case.component, case.id, order_id or "", result, mode, as_found, replaced, at
+            1, id, work.tenant, device, component, case.id, order_id or "", result, mode, as_found, replaced, at
         )
         work.emit(FINDINGS, device, encode(found))
-    text = f"Found at {case.asset_id} ({case.component}): {_WORDS[result]}." + (f" {as_found}" if as_found else "")
+    text = f"Found at {case.asset_id} ({component}): {_WORDS[result]}." + (f" {as_found}" if as_found else "")
     work.record(
         "finding_recorded", case.asset_id, id, text, case=case.id, order=order_id, result=result, replaced=replaced
     )
