@@ -55,7 +55,7 @@ def passage_by_sampling(
         fits.append((0.5 * (b1 * c + b2 * a) - 0.5 * math.log(det), c, a, p11, p12, p22, det, tau))
     top = max(f[0] for f in fits)
     weights = [math.exp(f[0] - top) for f in fits]
-    out = []
+    out: list[float] = []
     while len(out) < draws:
         _, c, a, p11, p12, _, det, tau = rng.choices(fits, weights)[0]
         a_now = a + rng.gauss(0, 1) * math.sqrt(p11 / det)
