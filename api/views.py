@@ -48,6 +48,8 @@ class Forecast:
     carriers: Sequence[tuple[str, str, float, float | None, float | None]]
     """Signal, direction, share, value, expected value."""
     quality: str
+    measured_at: datetime | None = None
+    """Time of the newest sample that it rests on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +185,8 @@ class Order:
     as_found: str = ""
     modes: Sequence[tuple[str, str]] = ()
     """Failure modes that a finding can name: (name, title)."""
+    decided_on: datetime | None = None
+    """Time of the newest sample behind the decision to open it."""
     version: int = 0
 
 

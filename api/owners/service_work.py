@@ -9,6 +9,7 @@ from api.owners.words import actions_of, forecast_of, mode_title
 from api.ports import Wanted
 from api.roles import Principal, Role
 from api.views import Action, Case, Chore, Figure, Line, Money, Notice, Order, Page, Slot, Task
+from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 from work_orders import queries
 from work_orders.domain import machine
@@ -99,7 +100,6 @@ class ServiceWork:
     def _order(self, who: Principal, found: OrderDetail, model_name: str) -> Order:
         row = found.order
         model = self._shared.models(model_name)
-        component = model.components.get(row.component) if model else None
         finding = next((f for f in found.findings if f.superseded_at is None), None)
         return Order(
             row.id, row.case_id, row.asset_id, found.asset, found.customer, row.customer_id or "", found.site,
@@ -109,7 +109,7 @@ class ServiceWork:
             tasks=[Task(t.n, t.text, t.state) for t in found.tasks],
             actions=actions_of(a for a in found.allowed if a not in ("schedule",)),
             finding=finding.result if finding else "", as_found=finding.as_found if finding else "",
-            modes=[(m.name, m.title) for m in component.modes] if component else [], version=row.version,
+            modes=_modes(model, row.component), version=row.version, decided_on=row.measured_at,
         )  # fmt: skip
 
     def order(self, who: Principal, order: str) -> Order | None:
@@ -286,3 +286,9 @@ def notice_of(found: NoticeDetail) -> Notice:
 
 def _lower(words: str) -> str:
     return words[:1].lower() + words[1:]
+
+
+def _modes(model: AssetModel | None, first: str) -> list[tuple[str, str]]:
+    """What can be found, that component's failure modes first."""
+    components = sorted(model.components.values(), key=lambda c: c.name != first) if model else []
+    return [(m.name, m.title) for c in components for m in c.modes]

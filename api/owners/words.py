@@ -47,6 +47,7 @@ def forecast_of(prediction: Prediction, asset: str, model: AssetModel | None) ->
         mode.title if mode else prediction.failure_mode, prediction.issued_at, prediction.health, p,
         (remaining.p05, remaining.p50, remaining.p95) if remaining else None, said, life,
         [(c.signal, c.direction, c.share, c.value, c.expected) for c in prediction.carriers], prediction.quality,
+        prediction.measured_at,
     )  # fmt: skip
 
 
