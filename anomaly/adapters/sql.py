@@ -6,7 +6,7 @@ from collections.abc import Iterable
 import msgspec
 import sqlalchemy as sa
 
-from anomaly.adapters import tables as t
+from anomaly.service import tables as t
 from anomaly.service.port import Behind, Moved, Results, Saved, Taken
 from contracts.records import BLOCKS, FINDINGS, PREDICTIONS, Alarm, FromWork, Prediction, decode_from_work, encode
 from plumbing import audit, log

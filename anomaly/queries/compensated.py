@@ -7,11 +7,11 @@ import numpy as np
 import sqlalchemy as sa
 from numpy.typing import NDArray
 
-from anomaly.adapters import tables as t
 from anomaly.domain.detector import State, detector_of
 from anomaly.domain.following import HOUR_US, Follower, Why
 from anomaly.domain.layout import Array, layout_of
 from anomaly.domain.packing import unpack
+from anomaly.service import tables as t
 from plumbing.runtime import Shared
 
 USUAL = 3.0

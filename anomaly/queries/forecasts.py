@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from anomaly.adapters import tables as t
+from anomaly.service import tables as t
 from contracts.records import Prediction
 from plumbing.sql import Database
 

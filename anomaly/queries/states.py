@@ -7,8 +7,8 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
-from anomaly.adapters import tables as t
 from anomaly.domain.picture import Deviation
+from anomaly.service import tables as t
 from plumbing.sql import Database, from_us
 
 SPARK = 48
