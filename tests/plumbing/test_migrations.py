@@ -15,7 +15,7 @@ from plumbing.sql import Database
 TABLES: dict[str, tuple[str, ...]] = {
     "plumbing": ("plumbing.log", "plumbing.audit", "plumbing.tenants"),
     "ingest": ("ingest.service.tables",),
-    "anomaly": ("anomaly.adapters.tables",),
+    "anomaly": ("anomaly.service.tables",),
     "work_orders": ("work_orders.service.tables",),
     "api": ("api.tables",),
 }
