@@ -9,6 +9,7 @@ import numpy as np
 from anomaly.queries.compensated import USUAL, deviations
 from anomaly.queries.forecasts import alarms, index_chart
 from api.owners.machines import mine
+from api.owners.words import shown_unit
 from api.roles import Principal
 from api.views import Chart, Series
 from contracts.points import StoreUnreachable
@@ -48,7 +49,7 @@ class Charts:
         try:
             band = self._shared.store.band(tenant, device, signal, to_us(start), to_us(end), BUCKETS)
         except StoreUnreachable:
-            return Series(title, unit, [], [])
+            return Series(title, shown_unit(unit), [], [])
         t = band.t_us / 1e6
         mean, low, high = (np.asarray(v, dtype=float) for v in (band.mean, band.low, band.high))
         if len(t) > 1:
@@ -56,7 +57,7 @@ class Charts:
             holes = np.flatnonzero(np.diff(t) > GAP * width) + 1
             t = np.insert(t, holes, (t[holes - 1] + t[holes]) / 2)
             mean, low, high = (np.insert(v, holes, np.nan) for v in (mean, low, high))
-        return Series(title, unit, [round(x, 3) for x in t.tolist()], _clean(mean.tolist()), _clean(low.tolist()),
+        return Series(title, shown_unit(unit), [round(x, 3) for x in t.tolist()], _clean(mean.tolist()), _clean(low.tolist()),
                       _clean(high.tolist()))  # fmt: skip
 
     def alarms(self, tenant: str, devices: Sequence[str]) -> list[tuple[float, float, str]]:
@@ -143,7 +144,7 @@ class Charts:
         )
         series = [line]
         if top.expected is not None and line.t:
-            series.append(Series("Usual for it", of.unit, [line.t[0], line.t[-1]], [top.expected, top.expected]))
+            series.append(Series("Usual for it", line.unit, [line.t[0], line.t[-1]], [top.expected, top.expected]))
         mode = model.mode(prediction.failure_mode)
         limits = []
         if mode is not None and mode.limit is not None and mode.limit.signal == of.name:

@@ -138,3 +138,23 @@ def test_the_admin_makes_links_for_his_own_people_alone(company: Company) -> Non
     assert client.post(f"/people/{stranger.id}/link").status_code == 404
     made = person(company)
     assert "/sign-in/link/" in client.post(f"/people/{made.id}/link").text
+
+
+def test_the_installations_own_key_acts_in_the_tenant_that_is_named(company: Company) -> None:
+    company.full()
+    client = company.program("admin", TENANT, tenant="*")
+    assert client.get("/api/v1/me").json()["tenant"] == TENANT
+    assert len(client.get("/api/v1/devices").json()["items"]) == 3
+    assert client.get("/api/v1/devices", params={"tenant": "elsewhere"}).json()["items"] == []
+    assert client.get("/api/v1/devices/acme/p1/ledger").status_code == 200
+    assert client.get("/api/v1/devices", params={"tenant": "a/b"}).status_code == 422
+
+
+def test_no_other_role_has_a_key_of_the_whole_installation(company: Company) -> None:
+    with pytest.raises(identity.BadAccount):
+        identity.create_key(company.world.database, company.world.clock.at, "*", "dispatcher")
+
+
+def test_a_key_of_one_tenant_stays_in_it_whatever_is_named(company: Company) -> None:
+    client = company.program("admin")
+    assert client.get("/api/v1/me", params={"tenant": "elsewhere"}).json()["tenant"] == TENANT

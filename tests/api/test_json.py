@@ -196,3 +196,13 @@ def test_readyz_names_what_is_not_ready(company: Company) -> None:
     answer = company.stranger().get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["wrong"] == {"ingest": "the broker is away"}
+
+
+def test_a_step_of_the_checklist_is_ticked_off_while_the_work_goes_on(company: Company) -> None:
+    ids = company.full()
+    client = company.program("technician")
+    at = f"/api/v1/work-orders/{ids['order']}"
+    assert client.post(f"{at}/tasks/1/do").status_code == 422
+    client.post(f"{at}/start")
+    assert client.post(f"{at}/tasks/1/do", json={"result": "quiet"}).json()["tasks"][0]["state"] == "done"
+    assert client.post(f"{at}/tasks/99/do").status_code == 404
