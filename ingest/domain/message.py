@@ -69,7 +69,9 @@ def read(body: bytes) -> Message:
         return Message(fault=("", "too_large"))
     try:
         told = _decode(body)
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+    except RecursionError:
+        return Message(fault=("", "malformed"))
+    except (msgspec.MsgspecError, ValueError):
         return _read_loosely(body)
     if _finer(body):
         return _read_loosely(body)

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 from ingest.domain.account import EARLIER, UNSEQUENCED, Account
 from ingest.domain.ranges import RangeSet
 from ingest.domain.settlement import MAX_BOOTS, Outbox
+from ingest.service.bulk import Bulk
 from ingest.service.tables import EVERYONE, marks, outboxes
 
 OWNER = "owner"
@@ -80,23 +81,23 @@ def save(connection: sa.Connection, accounts: list[Account]) -> None:
             "duplicate": a.duplicate, "late": a.late, "same_time": a.same_time, "bad_messages": a.bad_messages,
             "refused": msgspec.json.encode(a.refused).decode(),
         })  # fmt: skip
-    if rows[True]:
-        connection.execute(_UPDATE, rows[True])
-    if rows[False]:
-        connection.execute(_INSERT, rows[False])
-        for a in accounts:
-            a.exists = True
+    _UPDATE.execute(connection, rows[True])
+    _INSERT.execute(connection, rows[False])
+    for a in accounts:
+        a.exists = True
 
 
 _KEY = ("tenant", "device", "boot_id")
 _PLAIN = [c.name for c in outboxes.columns if c.name not in _KEY]
-_UPDATE = (
+_UPDATE = Bulk(
     outboxes.update()
     .where(*(outboxes.c[name] == sa.bindparam(f"{name}_") for name in _KEY))
     .values({name: sa.bindparam(name) for name in _PLAIN})
 )
-_INSERT = outboxes.insert().values(
-    {name: sa.bindparam(f"{name}_") for name in _KEY} | {name: sa.bindparam(name) for name in _PLAIN}
+_INSERT = Bulk(
+    outboxes.insert().values(
+        {name: sa.bindparam(f"{name}_") for name in _KEY} | {name: sa.bindparam(name) for name in _PLAIN}
+    )
 )
 
 

@@ -27,6 +27,7 @@ from ingest.domain.batch import Aside, Batch, Delta, Rows, Times
 from ingest.domain.message import Message, read
 from ingest.domain.settlement import BadState, check_state
 from ingest.service.book import OWNER, Book, bump, hold, save
+from ingest.service.bulk import Bulk
 from ingest.service.known import Known, KnownDevice
 from ingest.service.quarantine import Quarantine, Refused
 from ingest.service.tables import devices
@@ -309,9 +310,8 @@ class Intake:
             if online == told and now - told_at < TOUCH_EVERY_S:
                 continue
             self._told_online[key] = (now, online)
-            rows.append({"tenant_": key[0], "device_": key[1], "at": moment.at, "now_online": online})
-        if rows:
-            connection.execute(_TOUCH, rows)
+            rows.append({"tenant_": key[0], "device_": key[1], "at": moment.times.received_us, "now_online": online})
+        _TOUCH.execute(connection, rows)
 
     def _committed(self, work: _Work, rows: list[Rows]) -> None:
         for key, delta in work.batch.deltas.items():
@@ -360,7 +360,7 @@ class Intake:
         self._stale = False
 
 
-_TOUCH = (
+_TOUCH = Bulk(
     devices.update()
     .where(devices.c.tenant == sa.bindparam("tenant_"), devices.c.device == sa.bindparam("device_"))
     .values(

@@ -10,8 +10,9 @@ import sqlalchemy as sa
 
 from contracts.wire import Reason
 from ingest.domain.acceptance import Refusal, clean_path
+from ingest.service.bulk import Bulk
 from ingest.service.tables import quarantine
-from plumbing.sql import Database
+from plumbing.sql import Database, to_us
 
 MAX_A_DEVICE = 10_000
 MAX_BYTES = 100_000_000
@@ -77,14 +78,14 @@ class Quarantine:
             listed = [(r.path, r.reason) for r in m.refusals[:LISTED_REFUSALS]]
             rows.append({
                 "tenant": m.tenant, "device": m.device, "boot_id": m.boot_id, "seq": m.seq or None,
-                "received_at": m.received_at, "reason": listed[0][1], "path": listed[0][0],
+                "received_at": to_us(m.received_at), "reason": listed[0][1], "path": listed[0][0],
                 "refusals": msgspec.json.encode(listed).decode(), "refused": len(m.refusals),
                 "topic": clean_path(m.topic), "size": m.size, "body": m.body,
             })  # fmt: skip
             key = (m.tenant, m.device)
             kept[key] = kept.get(key, 0) + 1
             self._bytes += len(m.body)
-        connection.execute(quarantine.insert(), rows)
+        _INSERT.execute(connection, rows)
         for key in {(m.tenant, m.device) for m in messages}:
             if kept[key] > self._max_a_device:
                 self._trim_device(connection, *key, kept[key] - int(self._max_a_device * TRIM_TO))
@@ -131,6 +132,7 @@ class Quarantine:
             connection.execute(quarantine.delete().where(quarantine.c.id.in_(ids)))
 
 
+_INSERT = Bulk(quarantine.insert().values({c.name: sa.bindparam(c.name) for c in quarantine.columns if c.name != "id"}))
 _OLDEST = sa.select(
     quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
 ).order_by(quarantine.c.id)
