@@ -57,8 +57,8 @@ class Charts:
             holes = np.flatnonzero(np.diff(t) > GAP * width) + 1
             t = np.insert(t, holes, (t[holes - 1] + t[holes]) / 2)
             mean, low, high = (np.insert(v, holes, np.nan) for v in (mean, low, high))
-        return Series(title, shown_unit(unit), [round(x, 3) for x in t.tolist()], _clean(mean.tolist()), _clean(low.tolist()),
-                      _clean(high.tolist()))  # fmt: skip
+        at = [round(x, 3) for x in t.tolist()]
+        return Series(title, shown_unit(unit), at, *(_clean(v.tolist()) for v in (mean, low, high)))
 
     def alarms(self, tenant: str, devices: Sequence[str]) -> list[tuple[float, float, str]]:
         """Stretches in alarm, to be shaded."""
