@@ -1,7 +1,10 @@
 """Everything in one process, on embedded defaults where no setting names a server."""
 
 import logging
-from collections.abc import Mapping
+import os
+import queue
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -9,15 +12,18 @@ import api.service as identity
 import api.wiring as web
 import work_orders.service.installed_base as base
 from api.settings import Settings as WebSettings
+from api.views import StoryBook
 from edge_agent import settings as agent_settings
 from edge_agent import wiring as agent
 from forewarn import ports
 from forewarn.environment import Failed
 from forewarn.home import Running
-from forewarn.product import HOST_DEVICE, LOCAL, Options, Product, share
+from forewarn.product import HOST_DEVICE, LOCAL, Heart, Options, Product, share
+from ingest.service.access import Access
+from ingest.service.refusals import count_refused_publish
 from plumbing import migrate
 from plumbing.broker import EmbeddedBroker
-from plumbing.runtime import Service
+from plumbing.runtime import Service, Shared
 from plumbing.system_clock import SystemClock
 
 HOST_MODEL = "host-computer"
@@ -29,31 +35,45 @@ class Broker:
 
     name = "broker"
 
-    def __init__(self, broker: EmbeddedBroker) -> None:
-        self._broker = broker
+    def __init__(self, make: Callable[[Callable[[str, str], None]], EmbeddedBroker], shared: Shared) -> None:
+        self._refused: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
+        self._broker = make(lambda username, topic: self._refused.put((username, topic)))
+        self._shared = shared
+        self._thread = threading.Thread(target=self._count, name="refused publishes", daemon=True)
 
     def start(self) -> None:
         """Listen."""
         self._broker.start()
+        self._thread.start()
 
     def stop(self) -> None:
         """Disconnect everybody."""
         self._broker.stop()
+        if self._thread.is_alive():
+            self._refused.put(None)
+            self._thread.join()
 
     def healthy(self) -> str:
         """It lives in this process."""
         return ""
 
+    def _count(self) -> None:
+        """Refused publishes go on record here: nothing may hold up the broker's loop."""
+        while (refused := self._refused.get()) is not None:
+            count_refused_publish(self._shared.database, *refused, now=self._shared.system.now())
+
 
 class Embedded:
     """`forewarn up`: made, then started, then stopped."""
 
-    def __init__(self, home: Path, environ: Mapping[str, str], options: Options, system: SystemClock) -> None:
+    def __init__(
+        self, home: Path, environ: Mapping[str, str], options: Options, system: SystemClock,
+        stories: StoryBook | None = None,
+    ) -> None:  # fmt: skip
         from anomaly import settings as anomaly_settings
         from anomaly import wiring as anomaly
         from ingest import wiring as ingest
         from ingest.domain.rights import INGEST
-        from ingest.service.access import Access
         from ingest.service.registry import set_service_account
         from ingest.settings import Settings as IngestSettings
         from work_orders import settings as work_settings
@@ -64,8 +84,7 @@ class Embedded:
         self.shared = share(environ, home, system)
         migrate.upgrade(self.shared.database)
         self.shared.clocks.add_wall(LOCAL)
-        self.shared.clocks.wake()
-        services: list[Service] = []
+        services: list[Service] = [Heart(self.shared)]
         given = environ.get("FOREWARN_MQTT_URL")
         try:
             self.http_port = ports.free(options.listen, options.http_port)
@@ -82,14 +101,7 @@ class Embedded:
             mqtt_url = given
         else:
             access = Access(self.shared.database, system)
-            services.append(
-                Broker(
-                    EmbeddedBroker(
-                        options.listen, self.mqtt_port, authenticate=access.verify, may_publish=access.may_publish,
-                        may_receive=access.may_receive, on_refused=self._refused,
-                    )
-                )
-            )  # fmt: skip
+            services.append(Broker(lambda refused: self._broker(access, refused), self.shared))
             secret = set_service_account(self.shared.database, INGEST)
             mqtt_url = f"mqtt://{INGEST}:{secret}@{_here(options.listen)}:{self.mqtt_port}"
         self.mqtt_url = mqtt_url
@@ -100,20 +112,23 @@ class Embedded:
             work_orders.build(work_settings.Settings.of(environ), self.shared),
         ]
         self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"
-        self.product = Product(self.shared, self.http, self.mqtt, services)
+        self.product = Product(self.shared, services)
         self.web = web.build(
             WebSettings(options.listen, self.http_port, self.http, f"{_here(options.listen)}:{self.mqtt_port}"),
             self.shared,
+            stories=stories,
+            unwell=self.product.unwell,
         )
         services.append(self.web)
         if options.host:
             self._watch_this_computer()
             services.append(agent.build(self._host_agent()))
 
-    def _refused(self, username: str, topic: str) -> None:
-        from ingest.service.refusals import count_refused_publish
-
-        count_refused_publish(self.shared.database, username, topic, now=self._system.now())
+    def _broker(self, access: Access, refused: Callable[[str, str], None]) -> EmbeddedBroker:
+        return EmbeddedBroker(
+            self._options.listen, self.mqtt_port, authenticate=access.verify, may_publish=access.may_publish,
+            may_receive=access.may_receive, on_refused=refused,
+        )  # fmt: skip
 
     def _watch_this_computer(self) -> None:
         base.add_asset(self.shared, LOCAL, HOST_DEVICE, HOST_MODEL, name="This computer")
@@ -156,9 +171,7 @@ class Embedded:
 
     def running(self, links: dict[str, str], tenant: str) -> Running:
         """What `run.json` says."""
-        import os
-
-        return Running(os.getpid(), self.http, self.mqtt, links, self.key(tenant, "admin"))
+        return Running(os.getpid(), self.http, self.mqtt, links, self.key("*", "admin", tenant))
 
 
 def _here(listen: str) -> str:

@@ -5,14 +5,16 @@ of stop: the reverse, so that nothing that was taken is lost.
 """
 
 import logging
-import os
-import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from contracts.points import TelemetryStore
+from contracts.records import TOPICS
+from plumbing import log as log_table
 from plumbing.model_files import ModelFiles
 from plumbing.runtime import Service, Shared
 from plumbing.sql import Database
@@ -22,6 +24,7 @@ from plumbing.tenants import TenantClocks
 LOCAL = "local"
 HOST_DEVICE = "this-computer"
 HEARTBEAT_S = 1.0
+TIDY_EVERY_BEATS = 60
 log = logging.getLogger(__name__)
 
 
@@ -70,22 +73,53 @@ def share(environ: Mapping[str, str], home: Path, system: SystemClock) -> Shared
     )
 
 
+class Heart:
+    """Lets the tenants' scaled clocks run while the product does, and keeps the log tidy. One a product."""
+
+    name = "heart"
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="heart", daemon=True)
+
+    def start(self) -> None:
+        """Scaled clocks go on from where they stood."""
+        self._shared.clocks.wake()
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Scaled clocks stand still."""
+        self._stopping.set()
+        if self._thread.is_alive():
+            self._thread.join()
+        self._shared.clocks.rest()
+
+    def healthy(self) -> str:
+        """Empty while it beats."""
+        return "" if self._thread.is_alive() else "the clocks are not kept"
+
+    def _run(self) -> None:
+        beats = 0
+        while not self._stopping.wait(HEARTBEAT_S):
+            try:
+                self._shared.clocks.heartbeat()
+                beats += 1
+                if beats % TIDY_EVERY_BEATS == 0:
+                    tidy(self._shared)
+            except SQLAlchemyError as failure:
+                log.warning("the clocks cannot be kept: %s", failure)
+
+
 @dataclass
 class Product:
-    """The running product."""
+    """The running product: services in the order in which they are started."""
 
     shared: Shared
-    http: str
-    mqtt: str
     services: list[Service] = field(default_factory=list)
-    """In the order in which they were started."""
-    _beat: threading.Event = field(default_factory=threading.Event)
-    _heart: threading.Thread | None = None
 
     def start(self) -> None:
         """Start the services in order; what was started is stopped again if one fails."""
-        self._heart = threading.Thread(target=self._heartbeat, name="heartbeat", daemon=True)
-        self._heart.start()
         running: list[Service] = []
         try:
             for service in self.services:
@@ -96,18 +130,10 @@ class Product:
                 service.stop()
             raise
 
-    def _heartbeat(self) -> None:
-        while not self._beat.wait(HEARTBEAT_S):
-            self.shared.clocks.heartbeat()
-
     def stop(self) -> None:
         """Stop the services, last started first, and close the stores."""
         for service in reversed(self.services):
             service.stop()
-        self._beat.set()
-        if self._heart:
-            self._heart.join()
-        self.shared.clocks.rest()
         self.shared.store.close()
         self.shared.database.close()
 
@@ -116,14 +142,10 @@ class Product:
         return {s.name: wrong for s in self.services if (wrong := s.healthy())}
 
 
-def secret_of(home: Path, name: str) -> str:
-    """A secret of this home that only its own processes use; made on first use."""
-    path = home / f"{name}.secret"
-    try:
-        return path.read_text().strip()
-    except FileNotFoundError:
-        made = secrets.token_hex(32)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(descriptor, "w") as file:
-            file.write(made)
-        return made
+def tidy(shared: Shared) -> None:
+    """Remove what the log need not keep, a little at a time."""
+    for topic in TOPICS:
+        gone = 1
+        while gone:
+            with shared.database.write() as connection:
+                gone = log_table.clean(connection, topic, shared.system.now())

@@ -172,9 +172,8 @@ def _caught_up(web: Web, system: SystemClock) -> None:
 def _result(engine: Engine, web: Web) -> dict[str, Any]:
     end = len(engine.values)
     orders = web.items("/api/v1/work-orders", asset=engine.device)
-    forecasts = {
-        engine.cycle_of(p["measured_at"]): p for p in web.items("/api/v1/predictions", asset=engine.device, limit=500)
-    }
+    said = [item["prediction"] for item in web.items("/api/v1/predictions", asset=engine.device, limit=500)]
+    forecasts = {engine.cycle_of(forecast["measured_at"]): forecast for forecast in said}
     first = min((engine.cycle_of(o["decided_on"]) for o in orders if o["decided_on"]), default=None)
     return {
         "unit": engine.unit,
@@ -195,7 +194,7 @@ def _end(forecast: dict[str, Any] | None, cycle: int, engine: Engine) -> dict[st
     if not remaining:
         return {"median": None, "p05": None, "p95": None}
     hours = engine.cycle / timedelta(hours=1)
-    p05, p50, p95 = (round(cycle + h / hours, 2) for h in remaining)
+    p05, p50, p95 = (round(cycle + remaining[q] / hours, 2) for q in ("p05", "p50", "p95"))
     return {"median": p50, "p05": p05, "p95": p95}
 
 

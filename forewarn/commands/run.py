@@ -32,30 +32,26 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
-    from forewarn.product import share
+    from forewarn.product import Product, share
+    from plumbing import metrics
     from plumbing import migrate as migrations
     from plumbing.system_clock import SystemClock
 
-    home = home_of(environ)
-    shared = share(environ, home, SystemClock())
+    shared = share(environ, home_of(environ), SystemClock())
     try:
         migrations.check(shared.database)
     except migrations.NotMigrated as old:
         raise Failed(str(old)) from old
-    service = _BUILD[given.service](given, environ, shared)
-    health = HealthServer(port, service.healthy, exposition) if port else None
-    service.start()
+    product = Product(shared, _BUILD[given.service](given, environ, shared))
+    health = HealthServer(port, lambda: "; ".join(product.unwell().values()), metrics.text) if port else None
+    product.start()
     if health:
         health.start()
     print(f"forewarn {given.service} runs", flush=True)
-    while not stop.wait(HEARTBEAT_S):
-        if given.service == "ingest":  # one process notes that the scaled clocks run
-            shared.clocks.heartbeat()
+    stop.wait()
     if health:
         health.stop()
-    service.stop()
-    shared.store.close()
-    shared.database.close()
+    product.stop()
     return 0
 
 
@@ -85,10 +81,13 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
 
 
 def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
+    from forewarn.accounts import AccountFiles
+    from forewarn.product import Heart
     from ingest import settings, wiring
 
     try:
-        return wiring.build(settings.Settings.of(environ), shared)
+        service = wiring.build(settings.Settings.of(environ), shared)
+        return [Heart(shared), AccountFiles(shared, environ), service]
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 
@@ -97,7 +96,7 @@ def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Sha
     from anomaly import settings, wiring
 
     try:
-        return wiring.build(shared, settings.Settings.of(environ))
+        return [wiring.build(shared, settings.Settings.of(environ))]
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 
@@ -106,7 +105,7 @@ def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: 
     from work_orders import settings, wiring
 
     try:
-        return wiring.build(settings.Settings.of(environ), shared)
+        return [wiring.build(settings.Settings.of(environ), shared)]
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 
@@ -115,12 +114,12 @@ def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared"
     from api import settings, wiring
 
     try:
-        return wiring.build(settings.Settings.of(environ), shared)
+        return [wiring.build(settings.Settings.of(environ), shared)]
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-_BUILD: "dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], Service]]" = {
+_BUILD: "dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], list[Service]]]" = {
     "ingest": _ingest,
     "anomaly": _anomaly,
     "work-orders": _work_orders,

@@ -7,6 +7,7 @@ import sys
 import threading
 from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from forewarn import home as homes
 from forewarn.embedded import Embedded
@@ -14,6 +15,9 @@ from forewarn.environment import Failed, home_of
 from forewarn.product import LOCAL, Options
 from plumbing.logs import set_up
 from plumbing.system_clock import SystemClock
+
+if TYPE_CHECKING:
+    from forewarn.demo.cards import Book
 
 ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")
 
@@ -40,13 +44,16 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
         signal.signal(number, lambda *_: stop.set())
     options = Options(given.listen, given.http_port, given.mqtt_port, not given.no_host, _say)
     with homes.held(home):
-        product = Embedded(home, environ, options, system)
+        book = _book() if demo else None
+        product = Embedded(home, environ, options, system, book)
         show = None
         try:
-            if demo:
+            if book:
                 from forewarn.demo.show import Show
 
-                show = Show(product, given.seed, autopilot=given.autopilot, elapsed=lambda: system.monotonic() - began)
+                show = Show(
+                    product, book, given.seed, autopilot=given.autopilot, elapsed=lambda: system.monotonic() - began
+                )
                 show.prepare()
             product.start()
             tenant = show.tenant if show else LOCAL
@@ -64,6 +71,12 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
             product.stop()
     _say("Stopped. Nothing is lost; start again to go on.")
     return 0
+
+
+def _book() -> "Book":
+    from forewarn.demo.cards import Book
+
+    return Book()
 
 
 def _set_aside(home: Path) -> None:

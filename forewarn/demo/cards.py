@@ -22,12 +22,28 @@ BUCKETS = 400
 class Book:
     """api.views.StoryBook over the demo's facts and the product's own data."""
 
-    def __init__(self, shared: Shared, facts: Facts) -> None:
-        self._shared, self._facts = shared, facts
+    def __init__(self) -> None:
+        self._of: tuple[Shared, Facts] | None = None
+
+    def open(self, shared: Shared, facts: Facts) -> None:
+        """The demo has begun."""
+        self._of = (shared, facts)
+
+    @property
+    def _shared(self) -> Shared:
+        if self._of is None:
+            raise RuntimeError("the demo has not begun")
+        return self._of[0]
+
+    @property
+    def _facts(self) -> Facts:
+        if self._of is None:
+            raise RuntimeError("the demo has not begun")
+        return self._of[1]
 
     def cards(self) -> Sequence[Card]:
         """The three stories as they stand now."""
-        if self._facts.world is None:
+        if self._of is None or self._facts.world is None:
             return []
         fleet = self._facts.fleet()
         now = self._shared.clocks.of(TENANT).now()

@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from forewarn.demo import stage, story
+from forewarn.demo.cards import Book
 from forewarn.demo.director import Director
 from forewarn.demo.facts import Facts
 from forewarn.demo.machines import Machines
@@ -22,11 +23,14 @@ class Show:
 
     tenant = stage.TENANT
 
-    def __init__(self, product: Embedded, seed: int, *, autopilot: bool, elapsed: Callable[[], float]) -> None:
+    def __init__(
+        self, product: Embedded, book: Book, seed: int, *, autopilot: bool, elapsed: Callable[[], float]
+    ) -> None:
         self._product, self._shared = product, product.shared
         self._autopilot = autopilot
         self._facts = Facts(product.home / "demo.json")
         self._new = stage.begin(self._shared, self._facts, seed)
+        book.open(self._shared, self._facts)
         self._story = story.Story(self._shared, self._facts, elapsed, print_line)
         self._machines: Machines | None = None
         self._director: Director | None = None
