@@ -80,7 +80,7 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
     return 0
 
 
-def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
+def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
     from forewarn.accounts import AccountFiles
     from forewarn.product import Heart
     from ingest import settings, wiring
@@ -92,7 +92,7 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
+def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
     from anomaly import settings, wiring
 
     try:
@@ -101,7 +101,7 @@ def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Sha
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
+def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
     from work_orders import settings, wiring
 
     try:
@@ -110,7 +110,7 @@ def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: 
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
-def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "Service":
+def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
     from api import settings, wiring
 
     try:
