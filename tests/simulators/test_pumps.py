@@ -57,7 +57,7 @@ def test_the_served_pump_and_its_ignored_twin_are_identical_until_a_repair(compa
     assert np.array_equal(mended.values[:before_failure, calm], ignored.values[:before_failure, calm])
 
 
-@pytest.mark.parametrize("seed", range(20, 30))
+@pytest.mark.parametrize("seed", range(20, 24))
 def test_the_served_pump_fails_about_176_hours_into_its_story_at_the_vibration_limit(seed: int) -> None:
     company = fleet(seed, LIVE)
     twin = company.pump("pump-02")
@@ -99,7 +99,7 @@ def test_a_machine_that_was_stopped_or_failed_stands_until_it_is_started_or_repa
 
 
 def test_a_hot_afternoon_moves_plain_temperatures_out_of_everything_seen_before() -> None:
-    for seed in range(30, 35):
+    for seed in range(30, 33):
         company = fleet(seed, LIVE)
         pump = company.pump(company.stories["hot_afternoon"])
         history = pump.rows(0, company.history_end).values
