@@ -54,7 +54,7 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
 
     ```toml
     mqtt = "mqtt://tenant%2Fdevice:secret@host:1883"   # or FOREWARN_MQTT_URL, or a file named by FOREWARN_MQTT_URL_FILE
-    [drivers.csv]                                      # or another name, with kind = "csv"
+    [csv]                                              # or [drivers.NAME] with kind = "csv", for several of a kind
     path = "readings.csv"
     time = "time"
     rate = 10
@@ -71,7 +71,8 @@ def read(
     table: Mapping[str, object], environ: Mapping[str, str], folder: Path = Path(), where: str = "agent"
 ) -> Settings:
     """The settings of a table as `agent.toml` holds it; relative paths start from `folder`. Raises BadSettings."""
-    faults = _unknown(table, _TOP, "")
+    kinds = drivers.names()
+    faults = _unknown(table, (*_TOP, *kinds), "")
     url, tenant, device = _account(table, environ, faults)
     given_outbox = _table(table.get("outbox", {}), "outbox", faults)
     faults += _unknown(given_outbox, _OUTBOX, "outbox.")
@@ -87,6 +88,7 @@ def read(
     window = int(_number(table, "window", WINDOW, 1, 1_000_000, "", faults))
     batch = int(_number(table, "batch", BATCH, 1, 10_000, "", faults))
     given_drivers = _table(table.get("drivers", {}), "drivers", faults)
+    given_drivers |= {kind: table[kind] for kind in kinds if kind in table}
     if not given_drivers:
         faults.append(Fault("drivers", given_drivers, f"none is given; there are {', '.join(drivers.names())}"))
     made = {name: _driver(name, given, folder, faults) for name, given in given_drivers.items()}

@@ -33,6 +33,13 @@ def test_a_small_file_and_the_environment_are_enough(tmp_path: Path) -> None:
     assert "hunter2" not in repr(made)
 
 
+def test_a_driver_may_stand_at_the_top_under_its_own_name(tmp_path: Path) -> None:
+    text = '[csv]\npath = "in.csv"\ntime = "t"\nrate = 5\n'
+    made = settings.load(config(tmp_path, text), {"FOREWARN_MQTT_URL": URL})
+    assert list(made.drivers) == ["csv"]
+    assert made.drivers["csv"].options.text("time") == "t"
+
+
 def test_everything_can_be_set(tmp_path: Path) -> None:
     text = f"""
 mqtt = "{URL}"
