@@ -13,6 +13,7 @@ import msgspec
 from contracts.names import MAX_SEQ, is_boot_id
 from contracts.wire import MAX_BODY_BYTES, VERSION, Reason, Value
 
+_SPACE = b" \t\r\n"
 _DIGITS = 400
 """An integer with more digits than this is beyond every double; Python refuses to read one beyond 4,300."""
 
@@ -102,6 +103,8 @@ _lenient = json.JSONDecoder(parse_int=_integer)
 
 
 def _read_loosely(body: bytes) -> Message:
+    if body.lstrip(_SPACE)[:1] != b"{":
+        return Message(fault=("", "malformed"))
     try:
         raw: Any = _lenient.decode(body.decode())
     except (ValueError, RecursionError):
