@@ -1,21 +1,35 @@
 #!/bin/sh
 # Runs Mosquitto in the foreground and has it read its accounts again whenever ingest writes them anew: ingest lives in
-# another container and can't signal it. Usage: broker.sh ACCOUNTS_FOLDER [CONFIG]
+# another container and can't signal it. Usage: broker.sh FOLDER [CONFIG]; passwd and acl come into FOLDER, and what
+# Mosquitto keeps lies in FOLDER/data, which belongs to the user that runs this.
 set -eu
-accounts=$1
+folder=$1
 config=${2:-/etc/forewarn/mosquitto.conf}
 
-until [ -s "$accounts/passwd" ] && [ -s "$accounts/acl" ]; do
-    echo "broker: waiting for ingest to write $accounts/passwd and acl"
+# The first process of a container gets no signal that it did not ask for: ask before the first wait.
+broker=
+stop() {
+    if [ -n "$broker" ]; then
+        kill -TERM "$broker" 2>/dev/null || true
+        wait "$broker" || true
+    fi
+    exit 0
+}
+trap stop TERM INT
+
+said=
+until [ -s "$folder/passwd" ] && [ -s "$folder/acl" ]; do
+    [ -n "$said" ] || echo "broker: waiting for ingest to write $folder/passwd and acl"
+    said=yes
     sleep 1
 done
+mkdir -p "$folder/data"
 
+stamp() { stat -c '%Y %i %s' "$folder/passwd" "$folder/acl" 2>/dev/null || true; }
+seen=$(stamp)
 mosquitto -c "$config" &
 broker=$!
-trap 'kill -TERM "$broker" 2>/dev/null; wait "$broker"; exit 0' TERM INT
 
-stamp() { stat -c '%Y %i %s' "$accounts/passwd" "$accounts/acl" 2>/dev/null || true; }
-seen=$(stamp)
 while kill -0 "$broker" 2>/dev/null; do
     sleep 1
     now=$(stamp)

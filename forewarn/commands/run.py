@@ -5,6 +5,7 @@ import logging
 import signal
 import threading
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from forewarn.environment import Failed, WrongUse, home_of
@@ -114,9 +115,11 @@ def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared"
     from api import settings, wiring
 
     try:
-        return [wiring.build(settings.Settings.of(environ), shared)]
+        asked = settings.Settings.of(environ)
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
+    # FOREWARN_HTTP_URL is where people come from; behind a proxy or a container's port it is not where to listen
+    return [wiring.build(replace(asked, host=given.listen, port=given.http_port), shared)]
 
 
 _BUILD: "dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], list[Service]]]" = {
