@@ -140,7 +140,7 @@ class Detection:
     """Running hours of a new baseline."""
     learning_samples: int = 100
     baseline_hours: float = 0.0
-    """The baseline is fitted again each time the healthy record has grown fourfold, up to this many running hours; 0 = once."""
+    """The baseline is fitted again whenever its record has grown fourfold, up to so many running hours; 0 = once."""
     adapt_hours: float = 0.0
     """Time constant of slow adaptation outside alarm, in hours and in samples; both 0 = frozen."""
     adapt_samples: float = 0.0
