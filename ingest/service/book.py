@@ -74,7 +74,7 @@ def save(connection: sa.Connection, accounts: list[Account]) -> None:
     for a in accounts:
         o = a.outbox
         rows[a.exists].append({
-            "tenant_": a.tenant, "device_": a.device, "boot_id_": a.boot_id, "number": a.number,
+            "tenant": a.tenant, "device": a.device, "boot_id": a.boot_id, "number": a.number,
             "history": a.history, "replaced": o.replaced, "first": o.first, "last": o.last,
             "settled": encode(o.settled.flat()), "dropped": encode(o.dropped.flat()), "off_lost": o.off_lost,
             "off_discarded": o.off_discarded, "stored": a.stored, "quarantined": a.quarantined,
@@ -87,18 +87,9 @@ def save(connection: sa.Connection, accounts: list[Account]) -> None:
         a.exists = True
 
 
-_KEY = ("tenant", "device", "boot_id")
-_PLAIN = [c.name for c in outboxes.columns if c.name not in _KEY]
-_UPDATE = Bulk(
-    outboxes.update()
-    .where(*(outboxes.c[name] == sa.bindparam(f"{name}_") for name in _KEY))
-    .values({name: sa.bindparam(name) for name in _PLAIN})
-)
-_INSERT = Bulk(
-    outboxes.insert().values(
-        {name: sa.bindparam(f"{name}_") for name in _KEY} | {name: sa.bindparam(name) for name in _PLAIN}
-    )
-)
+_COLUMNS = [column.name for column in outboxes.columns]
+_UPDATE = Bulk(outboxes, _COLUMNS, ("tenant", "device", "boot_id"))
+_INSERT = Bulk(outboxes, _COLUMNS)
 
 
 class Book:

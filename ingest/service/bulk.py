@@ -1,34 +1,67 @@
-"""One statement with many rows of parameters, straight to the driver.
+"""One statement for many rows, straight to the driver.
 
-SQLAlchemy prepares each row of parameters by itself, which costs more than the database's own work on it. Values must
-be what the driver takes: times as epoch microseconds.
+SQLAlchemy (and psycopg's executemany) prepare each row of parameters by itself, which costs more than the database's
+own work on it. SQLite is given rows; PostgreSQL one array a column. Values must be what the driver takes: times as
+epoch microseconds.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import sqlalchemy as sa
-from sqlalchemy.sql.dml import UpdateBase
+
+_TYPES: tuple[tuple[type, str], ...] = (
+    (sa.Boolean, "boolean"),
+    (sa.LargeBinary, "bytea"),
+    (sa.String, "text"),
+)
+
+
+def _pg_type(column: sa.Column[Any]) -> str:
+    return next((name for kind, name in _TYPES if isinstance(column.type, kind)), "bigint")
 
 
 class Bulk:
-    """A statement whose values are bound parameters (or plain text and numbers), compiled once a dialect."""
+    """Inserts rows, or updates them by `keys`.
 
-    def __init__(self, statement: UpdateBase) -> None:
-        self._statement = statement
-        self._compiled: dict[str, tuple[str, list[str] | None, dict[str, object]]] = {}
+    Parameters
+    ----------
+    table, columns
+        Rows are mappings with these columns' names.
+    keys
+        Empty = insert. Else the columns that name the row to update.
+    how
+        What to set where it is not just the new value: column -> SQL in which `{old}` and `{new}` are the values.
+    """
+
+    def __init__(
+        self, table: sa.Table, columns: Sequence[str], keys: Sequence[str] = (), how: Mapping[str, str] | None = None
+    ) -> None:
+        self._keys, self._plain = list(keys), [name for name in columns if name not in keys]
+        how, name = how or {}, table.name
+        order = [*self._plain, *self._keys]
+        arrays = ", ".join(f"unnest(%({c})s::{_pg_type(table.c[c])}[]) as {c}" for c in order)
+        if not keys:
+            into = f"insert into {name} ({', '.join(order)})"
+            self._sqlite = f"{into} values ({', '.join(f':{c}' for c in order)})"
+            self._postgres = f"{into} select {arrays}"
+            return
+
+        def sets(old: str, new: str) -> str:
+            rules = {c: how.get(c, "{new}") for c in self._plain}
+            return ", ".join(f"{c} = {rule.format(old=old + c, new=new + c)}" for c, rule in rules.items())
+
+        self._sqlite = f"update {name} set {sets('', ':')} where " + " and ".join(f"{c} = :{c}" for c in self._keys)
+        self._postgres = f"update {name} as t set {sets('t.', 'd.')} from (select {arrays}) as d where " + " and ".join(
+            f"t.{c} = d.{c}" for c in self._keys
+        )
 
     def execute(self, connection: sa.Connection, rows: Sequence[Mapping[str, object]]) -> None:
         """Run it for all rows (none is no fault)."""
         if not rows:
             return
-        name = connection.dialect.name
-        if name not in self._compiled:
-            made = self._statement.compile(dialect=connection.dialect)
-            fixed = {key: value for key, value in made.params.items() if value is not None}
-            self._compiled[name] = (str(made), getattr(made, "positiontup", None), fixed)
-        text, order, fixed = self._compiled[name]
-        whole = [{**fixed, **row} for row in rows] if fixed else rows
-        if order:
-            connection.exec_driver_sql(text, [tuple([row[key] for key in order]) for row in whole])
+        if connection.dialect.name == "sqlite":
+            connection.exec_driver_sql(self._sqlite, [dict(row) for row in rows])
         else:
-            connection.exec_driver_sql(text, [dict(row) for row in whole])
+            names = [*self._plain, *self._keys]
+            connection.exec_driver_sql(self._postgres, {name: [row[name] for row in rows] for name in names})

@@ -32,6 +32,7 @@ from ingest.service.book import OWNER, Book, bump, hold, save
 from ingest.service.bulk import Bulk
 from ingest.service.known import Known, KnownDevice
 from ingest.service.quarantine import Quarantine, Refused
+from ingest.service.registry import ACTIVE
 from ingest.service.tables import devices
 from plumbing import log
 from plumbing.sql import Database, from_us, to_us
@@ -316,7 +317,10 @@ class Intake:
             if online == told and now - told_at < TOUCH_EVERY_S:
                 continue
             self._told_online[key] = (now, online)
-            rows.append({"tenant_": key[0], "device_": key[1], "at": moment.times.received_us, "now_online": online})
+            rows.append({
+                "tenant": key[0], "device": key[1], "last_seen": moment.times.received_us,
+                "first_seen": moment.times.received_us, "online": online, "state": ACTIVE,
+            })  # fmt: skip
         _TOUCH.execute(connection, rows)
 
     def _committed(self, work: _Work, rows: list[Rows]) -> None:
@@ -367,14 +371,15 @@ class Intake:
 
 
 _TOUCH = Bulk(
-    devices.update()
-    .where(devices.c.tenant == sa.bindparam("tenant_"), devices.c.device == sa.bindparam("device_"))
-    .values(
-        last_seen=sa.bindparam("at"),
-        first_seen=sa.func.coalesce(devices.c.first_seen, sa.bindparam("at")),
-        online=sa.func.coalesce(sa.bindparam("now_online", type_=sa.Boolean), devices.c.online),
-        state=sa.case((devices.c.state == "created", "active"), else_=devices.c.state),
-    )
+    devices,
+    ("tenant", "device", "last_seen", "first_seen", "online", "state"),
+    ("tenant", "device"),
+    {
+        "first_seen": "coalesce({old}, {new})",
+        # a device that never said whether it is online stays so
+        "online": "coalesce({new}, {old})",
+        "state": "case when {old} = 'revoked' then {old} else {new} end",
+    },
 )
 
 

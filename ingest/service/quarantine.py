@@ -132,7 +132,7 @@ class Quarantine:
             connection.execute(quarantine.delete().where(quarantine.c.id.in_(ids)))
 
 
-_INSERT = Bulk(quarantine.insert().values({c.name: sa.bindparam(c.name) for c in quarantine.columns if c.name != "id"}))
+_INSERT = Bulk(quarantine, [column.name for column in quarantine.columns if column.name != "id"])
 _OLDEST = sa.select(
     quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
 ).order_by(quarantine.c.id)
