@@ -97,10 +97,12 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     link = command("link", "a one-time sign-in link", "forewarn.commands.people:link")
     link.add_argument("role", choices=ROLES)
     link.add_argument("--tenant", default="local")
+    link.add_argument("--subject", metavar="ID", help="which customer or technician (default: who is next)")
     token = action(group("token", "API keys"), "create", "make an API key; it is shown once",
                    "forewarn.commands.people:token")  # fmt: skip
     token.add_argument("--role", choices=ROLES, required=True)
     token.add_argument("--tenant", default="local")
+    token.add_argument("--subject", metavar="ID", help="which customer or technician the key stands for")
     devices = group("device", "register, list and revoke devices")
     add = action(devices, "add", "register a device; its secret is shown once", "forewarn.commands.devices:add")
     add.add_argument("name")

@@ -57,7 +57,7 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
                 show.prepare()
             product.start()
             tenant = show.tenant if show else LOCAL
-            links = {role: product.link(tenant, role) for role in ROLES}
+            links = {role: product.link(tenant, role, show.subject(role) if show else "") for role in ROLES}
             homes.write(home, product.running(links, tenant))
             _greet(product, links, system.monotonic() - began)
             if show:

@@ -89,11 +89,9 @@ class Book:
         )  # fmt: skip
 
     def _links(self, asset: str) -> list[tuple[str, str]]:
-        links = [("the machine", f"/assets/{asset}")]
         with self._shared.database.read() as connection:
             newest = cases(connection, TENANT, asset_id=asset, limit=1).items
-        links += [("its case", f"/cases/{row.id}") for row in newest]
-        return links
+        return [("Case (for the office)", f"/cases/{row.id}") for row in newest]
 
     def _bills(self, asset: str) -> list[Money]:
         with self._shared.database.read() as connection:

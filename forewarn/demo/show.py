@@ -36,6 +36,11 @@ class Show:
         self._director: Director | None = None
         self._clients: list[Web] = []
 
+    @staticmethod
+    def subject(role: str) -> str:
+        """Which customer or technician a sign-in link is for: those of the served pump."""
+        return {"customer": stage.PUMPS["pump-01"], "technician": stage.TECHNICIANS[0][0]}.get(role, "")
+
     def prepare(self) -> None:
         """Register the pumps."""
         self._secrets = stage.secrets(self._shared, self._facts.fleet())
