@@ -14,6 +14,15 @@ class Unit:
     offset: float = 0.0
 
 
+SHOWN = {"Cel": "°C", "m3/h": "m³/h", "/min": "1/min", "m/s2": "m/s²", "1": ""}
+"""UCUM codes that people write otherwise."""
+
+
+def shown(code: str) -> str:
+    """The unit as people write it."""
+    return SHOWN.get(code, code)
+
+
 class WrongDimension(ValueError):
     """The two units measure different things."""
 

@@ -9,11 +9,11 @@ import numpy as np
 from anomaly.queries.compensated import USUAL, deviations
 from anomaly.queries.forecasts import alarms, index_chart
 from api.owners.machines import mine
-from api.owners.words import shown_unit
 from api.roles import Principal
 from api.views import Chart, Series
 from contracts.points import StoreUnreachable
 from contracts.records import Prediction
+from contracts.units import shown
 from plumbing.runtime import Shared
 from plumbing.sql import to_us
 from work_orders import queries
@@ -49,7 +49,7 @@ class Charts:
         try:
             band = self._shared.store.band(tenant, device, signal, to_us(start), to_us(end), BUCKETS)
         except StoreUnreachable:
-            return Series(title, shown_unit(unit), [], [])
+            return Series(title, shown(unit), [], [])
         t = band.t_us / 1e6
         mean, low, high = (np.asarray(v, dtype=float) for v in (band.mean, band.low, band.high))
         if len(t) > 1:
@@ -58,7 +58,7 @@ class Charts:
             t = np.insert(t, holes, (t[holes - 1] + t[holes]) / 2)
             mean, low, high = (np.insert(v, holes, np.nan) for v in (mean, low, high))
         at = [round(x, 3) for x in t.tolist()]
-        return Series(title, shown_unit(unit), at, *(_clean(v.tolist()) for v in (mean, low, high)))
+        return Series(title, shown(unit), at, *(_clean(v.tolist()) for v in (mean, low, high)))
 
     def alarms(self, tenant: str, devices: Sequence[str]) -> list[tuple[float, float, str]]:
         """Stretches in alarm, to be shaded."""

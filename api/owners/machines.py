@@ -8,10 +8,11 @@ import sqlalchemy as sa
 
 from api.live import CUSTOMER_HEARS
 from api.owners.condition import NOTHING, Condition, Conditions
-from api.owners.words import forecast_of, shown_unit
+from api.owners.words import forecast_of
 from api.roles import Principal, Role
 from api.views import Asset, Forecast, Health, Line, SignalInfo
 from contracts.asset_model import AssetModel
+from contracts.units import shown
 from ingest.service.registry import list_devices
 from plumbing.runtime import Shared
 from work_orders import queries
@@ -75,7 +76,7 @@ def signals_of(model: AssetModel | None) -> list[SignalInfo]:
         return []
     order = {"symptom": 0, "condition": 1, "device_health": 2}
     return [
-        SignalInfo(s.name, s.title, shown_unit(s.unit), s.role.value)
+        SignalInfo(s.name, s.title, shown(s.unit), s.role.value)
         for s in sorted(model.signals.values(), key=lambda s: order[s.role.value])
     ]
 

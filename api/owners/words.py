@@ -61,14 +61,6 @@ def actions_of(names: Iterable[str]) -> Sequence[Action]:
     ]
 
 
-UNITS = {"Cel": "°C", "m3/h": "m³/h", "/min": "1/min", "m/s2": "m/s²", "1": "", "K": "K"}
-
-
-def shown_unit(code: str) -> str:
-    """A UCUM code as people write it."""
-    return UNITS.get(code, code)
-
-
 def mode_title(model: AssetModel | None, name: str) -> str:
     """A failure mode's title."""
     mode = model.mode(name) if model else None

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from contracts.asset_model import AssetModel, FailureMode
 from contracts.records import Carrier, Prediction
+from contracts.units import shown
 from work_orders.domain.money import Costs, money
 from work_orders.domain.risk import Curve, interpolate
 from work_orders.domain.words import chance, duration, listed, span
@@ -105,7 +106,7 @@ def _reason(component: str, mode: FailureMode, words: Sequence[str]) -> str:
 
 def _evidence(carrier: Carrier, model: AssetModel) -> Evidence:
     signal = model.signals.get(carrier.signal)
-    title, unit = (signal.title, signal.unit) if signal else (carrier.signal, "")
+    title, unit = (signal.title, shown(signal.unit)) if signal else (carrier.signal, "")
     way = "higher" if carrier.direction == "up" else "lower"
     words = f"{title[:1].lower()}{title[1:]} is {way} than expected"
     if carrier.value is not None and carrier.expected is not None:
