@@ -69,8 +69,9 @@ def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, m
     expected = np.array([e for _, e, _ in m.recent]).mean(0)
     value = _mean([v for v, _, _ in m.recent])
     course = course_of(diagnosis.mode, watch.model, layout, base, z, means, expected)
-    passage = passage_of(course, np.array(m.path.hours), watch.model) if course is not None else None
-    share = course.share(level_now(course, watch.window_steps)) if course is not None else 0.0
+    hours, steps = np.array(m.path.hours), watch.window_steps
+    passage = passage_of(course, hours, watch.model, steps) if course is not None else None
+    share = course.share(level_now(course, steps)) if course is not None else 0.0
     _, parts = watch.detector.measure(means.reshape(1, -1), base)
     carriers = tuple(
         Carried(

@@ -84,13 +84,17 @@ def health_of(share: float) -> float:
     return float(min(100.0, max(0.0, 100.0 * (1.0 - share))))
 
 
-def passage_of(course: Course, hours: Array, model: AssetModel) -> Passage | None:
+def passage_of(course: Course, hours: Array, model: AssetModel, window_steps: int) -> Passage | None:
     """First passage of the limit; None = no trend yet.
+
+    The limit of an index bounds what `level_now` and the health show, its window mean; that of a signal the signal.
 
     Parameters
     ----------
     hours
         Running hours of the path's steps, the last one now.
+    window_steps
+        Steps that one window covers.
     """
     trend = local_linear_trend(course.path, course.noise)
     if trend is None:
@@ -98,7 +102,7 @@ def passage_of(course: Course, hours: Array, model: AssetModel) -> Passage | Non
     prognosis = model.prognosis
     passage = first_passage(
         hours - hours[-1], course.path, course.noise, course.limit, course.spread, prognosis.shortest_hours,
-        prognosis.longest_hours, course.base,
+        prognosis.longest_hours, course.base, 1 if course.signal is not None else window_steps,
     )  # fmt: skip
     return passage if trend.rises or passage.grows > SURE else None
 

@@ -4,7 +4,9 @@ The path is c + a exp(x / tau), x in running hours and 0 now, with noise of know
 of a grid (log-uniform prior) the posterior of (c, a) is normal in closed form; its mass is integrated by Gauss-Hermite
 nodes, and the limit is lognormal about its stated value. The first-passage distribution is that of Gebraeel et al.,
 2005 ("Residual-life distributions from component degradation signals", IIE Transactions 37), on a grid of tau instead
-of a stochastic one. The machine still runs, so limits that the path has passed already are ruled out.
+of a stochastic one. The machine still runs, so limits that the path has passed already are ruled out. A limit that
+bounds a window mean is passed later than by the path itself: the mean of a growth exp(x / tau) over the newest steps is
+the same growth, smaller by a factor of tau.
 """
 
 from dataclasses import dataclass
@@ -34,7 +36,7 @@ class Passage:
     hours: Array
     cdf: Array
     level: float
-    """The path now."""
+    """The path now (its window mean where the limit bounds that)."""
     grows: float
     """Probability that the path grows at all."""
 
@@ -63,6 +65,7 @@ def first_passage(
     shortest: float,
     longest: float,
     base: float = 0.0,
+    window: int = 1,
 ) -> Passage:
     """Fit the path and integrate.
 
@@ -78,9 +81,12 @@ def first_passage(
         Bounds of the e-folding time, running hours.
     base
         What the healthy machine shows of the quantity that `limit` bounds; the path adds to it.
+    window
+        The limit bounds the mean of so many of the newest steps, not the newest one alone.
     """
     tau = np.geomspace(shortest, longest, TAUS)
     c, a, e, weight = _scenarios(x, y, variance, limit - base, tau)
+    a = a * np.exp(x[None, -window:] / e[:, None]).mean(1)
     hours = np.concatenate([[0.0], np.geomspace(shortest / 40, BEYOND * longest, STEPS)])
     grows = a > LEAST_GROWTH * (limit - base)
     level = c + a

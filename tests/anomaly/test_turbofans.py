@@ -11,6 +11,8 @@ from tests.anomaly.turbofans import Replayed, figures, read_engines, replay
 
 DATA = Path(__file__).resolve().parents[3] / "shared" / "data" / "cmapss"
 ENGINES = 20
+CLOSES_AT = 30
+"""Cycles of an engine that go into the pool."""
 
 
 def model() -> AssetModel:
@@ -18,10 +20,15 @@ def model() -> AssetModel:
     return parse(file.read_text(), "turbofan.yaml")
 
 
-@pytest.fixture(scope="module")
-def lives() -> list[Replayed]:
+@pytest.fixture(scope="module", params=["alone", "in the pool of all"])
+def lives(request: pytest.FixtureRequest) -> list[Replayed]:
+    """The first engines, alone or with all the others; those matter until the pool of baselines closes."""
     engines = read_engines(DATA / "train_FD001.txt.xz")
-    return replay({unit: engines[unit] for unit in range(1, ENGINES + 1)}, model())
+    judged = {unit: engines[unit] for unit in range(1, ENGINES + 1)}
+    if request.param == "alone":
+        return replay(judged, model())
+    baselines = {unit: rows[: CLOSES_AT + 1] for unit, rows in engines.items()}
+    return replay(baselines | judged, model())[:ENGINES]
 
 
 pytestmark = pytest.mark.shared_data
