@@ -1,6 +1,7 @@
 """Puts ingest together and runs it: the network thread reads, one writer thread takes."""
 
 import logging
+import sys
 import threading
 from collections.abc import Callable, Sequence
 
@@ -21,6 +22,7 @@ from plumbing.ucum import UcumUnits
 
 ACCESS_EVERY_S = 0.5
 IDLE_S = 0.1
+SWITCH_S = 0.0002
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
 logger = logging.getLogger(__name__)
@@ -60,6 +62,9 @@ class IngestService:
 
     def start(self) -> None:
         """Connect and begin to take; returns at once."""
+        # the network thread lets go of the interpreter at each of its many small reads; with the usual 5 ms until it
+        # gets it back from a busy writer, it would read a few dozen messages a second
+        sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         self.intake.claim()
         self._link.start()
         self._writer = threading.Thread(target=self._run, name="ingest writer", daemon=True)
