@@ -86,7 +86,7 @@ def first_passage(
     """
     tau = np.geomspace(shortest, longest, TAUS)
     c, a, e, weight = _scenarios(x, y, variance, limit - base, tau)
-    a = a * np.exp(x[None, -window:] / e[:, None]).mean(1)
+    a = a * np.exp(x[None, -window:] / tau[:, None]).mean(1)[np.searchsorted(tau, e)]
     hours = np.concatenate([[0.0], np.geomspace(shortest / 40, BEYOND * longest, STEPS)])
     grows = a > LEAST_GROWTH * (limit - base)
     level = c + a
