@@ -22,13 +22,14 @@ class Settings:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
-        """From FOREWARN_ANOMALY_POLL_SECONDS, _SAVE_SECONDS, _BATCH. Raises BadSettings."""
+        """From the environment. Raises BadSettings."""
         faults: list[str] = []
         given: dict[str, float] = {}
-        for name, default, low, high in (
-            ("poll_seconds", 0.1, 0.01, 5.0), ("save_seconds", 1.0, 0.0, 60.0), ("batch", 10.0, 1.0, 1000.0),
-        ):  # fmt: skip
-            variable = f"FOREWARN_ANOMALY_{name.upper()}"
+        for variable, name, default, low, high in (
+            ("FOREWARN_ANOMALY_POLL_SECONDS", "poll_seconds", 0.1, 0.01, 5.0),
+            ("FOREWARN_ANOMALY_SAVE_SECONDS", "save_seconds", 1.0, 0.0, 60.0),
+            ("FOREWARN_ANOMALY_BATCH", "batch", 10.0, 1.0, 1000.0),
+        ):
             text = environ.get(variable, str(default))
             try:
                 given[name] = float(text)

@@ -22,16 +22,15 @@ class Settings:
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
-        """From FOREWARN_WORK_ORDERS_POLL_SECONDS, _TICK_SECONDS, _BATCH. Raises BadSettings."""
+        """From the environment. Raises BadSettings."""
         faults: list[str] = []
         given: dict[str, float] = {}
         defaults = cls()
-        for name, default, low, high in (
-            ("poll_seconds", defaults.poll_seconds, 0.01, 5.0),
-            ("tick_seconds", defaults.tick_seconds, 0.05, 60.0),
-            ("batch", defaults.batch, 1, 1000),
+        for variable, name, default, low, high in (
+            ("FOREWARN_WORK_ORDERS_POLL_SECONDS", "poll_seconds", defaults.poll_seconds, 0.01, 5.0),
+            ("FOREWARN_WORK_ORDERS_TICK_SECONDS", "tick_seconds", defaults.tick_seconds, 0.05, 60.0),
+            ("FOREWARN_WORK_ORDERS_BATCH", "batch", defaults.batch, 1, 1000),
         ):
-            variable = f"FOREWARN_WORK_ORDERS_{name.upper()}"
             text = environ.get(variable, str(default))
             try:
                 given[name] = float(text)

@@ -28,11 +28,21 @@ BAR = 32
 
 
 def _open(environ: Mapping[str, str]) -> tuple[Path, Database]:
+    """The home and its database, made where there is none."""
     home = home_of(environ)
+    home.mkdir(parents=True, exist_ok=True)
     database = open_database(environ, home)
     if not environ.get("FOREWARN_DATABASE_URL"):
         migrate.upgrade(database)
     return home, database
+
+
+def _find(environ: Mapping[str, str]) -> Database:
+    """The database, where there is one already."""
+    home = home_of(environ)
+    if not environ.get("FOREWARN_DATABASE_URL") and not (home / "forewarn.sqlite").exists():
+        raise Failed(f"{home} holds no product yet. Start it once with: forewarn up")
+    return _open(environ)[1]
 
 
 def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
@@ -43,6 +53,9 @@ def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     system = SystemClock()
     clocks = TenantClocks(database, system)
     models = ModelFiles(home)
+    if models(given.model) is None:
+        known = ", ".join(sorted(models.all()))
+        raise WrongUse(f"model {given.model!r}: there is no asset model of this name. There are: {known}")
     try:
         made = registry.add_device(
             database, given.tenant, given.name, given.model, now=clocks.of(given.tenant).now(), models=models
@@ -71,7 +84,7 @@ def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """A line a device."""
-    _, database = _open(environ)
+    database = _find(environ)
     found = registry.list_devices(database, given.tenant)
     if given.json:
         print(json.dumps([asdict(device) for device in found], default=str))
@@ -86,7 +99,7 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Take a device's access away."""
-    _, database = _open(environ)
+    database = _find(environ)
     now = TenantClocks(database, SystemClock()).of(given.tenant).now()
     try:
         registry.revoke_device(database, given.tenant, given.name, now=now)
@@ -101,7 +114,7 @@ def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def ledger(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Every sample of a device, accounted for."""
-    _, database = _open(environ)
+    database = _find(environ)
     if registry.find_device(database, given.tenant, given.device) is None:
         raise WrongUse(f"device: tenant {given.tenant!r} has no device {given.device!r}")
     found = read_ledger(database, given.tenant, given.device)
@@ -154,6 +167,11 @@ def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str
             name=given.file.name,
         )
     except WebError as refused:
+        if refused.status == 404:
+            raise WrongUse(
+                f"device: tenant {given.tenant!r} has no device {given.device!r}. Register it first:"
+                f" forewarn device add {given.device} --model MODEL"
+            ) from refused
         raise Failed(str(refused)) from refused
     return answer
 

@@ -1,6 +1,7 @@
 """`forewarn link` and `forewarn token create`."""
 
 import argparse
+import sys
 from collections.abc import Mapping
 
 from api import service as identity
@@ -38,6 +39,8 @@ def link(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     running = homes.find(home_of(environ))
     address = running.http if running else environ.get("FOREWARN_HTTP_URL") or "http://127.0.0.1:8420"
     subject = given.subject or _first(database, given.tenant, given.role)
+    if not running and not environ.get("FOREWARN_HTTP_URL"):
+        print("note: nothing runs on this home now; the link works once it does, on its address", file=sys.stderr)
     print(address + identity.make_link(database, SystemClock().now(), given.tenant, given.role, subject))
     return 0
 

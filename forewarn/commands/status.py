@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import os
 import shutil
 import sys
 from collections.abc import Mapping
@@ -22,11 +23,12 @@ def status(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if running is None:
         raise Failed(f"nothing runs on {home}. Start it with: forewarn up")
     said: dict[str, Any] = {"home": str(home), "pid": running.pid, "http": running.http, "mqtt": running.mqtt}
-    try:
-        said["ready"] = Web(running.http, running.api_key).ready()
-        said["devices"] = Web(running.http, running.api_key).items("/api/v1/devices")
-    except WebError as failure:
-        said["ready"] = str(failure)
+    said["ready"] = _unwell(running)
+    if said["ready"] == "":
+        try:
+            said["devices"] = Web(running.http, running.api_key).items("/api/v1/devices")
+        except WebError as failure:
+            said["ready"] = str(failure)
     if given.json:
         print(json.dumps(said, indent=1))
     else:
@@ -51,21 +53,38 @@ def doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"{'good' if ok else 'BAD '}  {what}" + ("" if ok else f"\n      {remedy}"))
 
     line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "install Python 3.11 or newer")
-    try:
-        home.mkdir(parents=True, exist_ok=True)
-        probe = home / ".probe"
-        probe.write_text("")
-        probe.unlink()
-        line(True, f"home folder {home} can be written")
-    except OSError as failure:
-        line(False, f"home folder {home}: {failure}", "choose another with --data-dir")
-    disk = shutil.disk_usage(home if home.exists() else Path.cwd()).free
-    line(disk > LOW_DISK_BYTES, f"{disk / 1e9:.1f} GB free on its disk", "make room: below 1 GB stores may stop")
-    for check in (_database, _influx, _broker, _models):
+    for check in (_home, _database, _influx, _broker, _models):
         line(*check(environ, home))
+    disk = shutil.disk_usage(_nearest(home)).free
+    line(disk > LOW_DISK_BYTES, f"{disk / 1e9:.1f} GB free on its disk", "make room: below 1 GB stores may stop")
     running = homes.find(home)
+    if running:
+        unwell = _unwell(running)
+        line(
+            not unwell, f"product: {unwell or 'answers, all its parts are ready'}", f"look at what {running.pid} prints"
+        )
     print(f"note  {'runs as process ' + str(running.pid) if running else 'nothing runs on this home now'}")
     return 1 if wrong else 0
+
+
+def _nearest(home: Path) -> Path:
+    """The home folder, else the first folder above it that exists."""
+    return next(folder for folder in (home, *home.parents) if folder.exists())
+
+
+def _home(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
+    there = _nearest(home)
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        return False, f"home folder {home}: {there} cannot be written", "choose another with --data-dir"
+    return True, f"home folder {home} " + ("can be written" if there == home else "is made at the first start"), ""
+
+
+def _unwell(running: homes.Running) -> str:
+    """What is wrong with a running product; empty = nothing."""
+    try:
+        return Web(running.http, running.api_key).ready()
+    except WebError as failure:
+        return str(failure)
 
 
 def _database(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
@@ -139,6 +158,8 @@ def audit(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if given.json:
         first = min(bad.values(), default=None)
         print(json.dumps({"ok": not bad, "first_bad_seq": first, "kind": "altered" if bad else None, "tenants": bad}))
+    elif not tenants:
+        print("Nothing is on record yet.")
     else:
         for tenant in tenants:
             print(f"{tenant}: {'entry ' + str(bad[tenant]) + ' does not fit' if tenant in bad else 'intact'}")

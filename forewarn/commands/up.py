@@ -1,6 +1,7 @@
 """`forewarn up` and `forewarn demo`."""
 
 import argparse
+import ipaddress
 import logging
 import signal
 import sys
@@ -42,6 +43,8 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
+    if words := warning(given.listen):
+        _say(words)
     options = Options(given.listen, given.http_port, given.mqtt_port, not given.no_host, _say)
     with homes.held(home):
         book = _book() if demo else None
@@ -71,6 +74,17 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
             product.stop()
     _say("Stopped. Nothing is lost; start again to go on.")
     return 0
+
+
+def warning(listen: str) -> str:
+    """What to know of an address before listening on it; empty for this computer's own."""
+    try:
+        ours = ipaddress.ip_address(listen).is_loopback
+    except ValueError:
+        ours = listen == "localhost"
+    return (
+        "" if ours else f"WARNING: --listen {listen} opens the broker and the pages to your network without encryption."
+    )
 
 
 def _book() -> "Book":

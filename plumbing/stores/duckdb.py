@@ -57,7 +57,7 @@ class DuckStore:
             cursor = self._cursor()
             try:
                 cursor.register("block", block)
-                cursor.execute(_INSERT, heads)
+                cursor.execute(_INSERT, heads).fetchall()
                 cursor.unregister("block")
             except self._error as problem:
                 raise StoreUnreachable(f"the telemetry file did not take a block: {problem}") from problem
@@ -114,7 +114,7 @@ class DuckStore:
     def ready(self) -> bool:
         """Whether the file answers."""
         try:
-            self._cursor().execute("select 1")
+            self._cursor().execute("select 1").fetchall()
         except (self._error, StoreUnreachable):
             return False
         return True

@@ -242,7 +242,9 @@ def test_two_threads_write_and_read_at_once(store: TelemetryStore) -> None:
     assert len(store.read("acme", "both").t_us) == 20
 
 
-def test_a_store_that_runs_is_ready(store: TelemetryStore) -> None:
+def test_a_store_that_runs_is_ready_and_takes_a_block_after_it_was_asked(store: TelemetryStore) -> None:
+    assert store.ready()
+    assert store.write([rows([NOON], [[1.0]])]) == []
     assert store.ready()
 
 
