@@ -10,11 +10,6 @@ from contracts.records import BLOCKS
 from ingest.domain.batch import Batch, Delta, Rows
 from plumbing import log
 
-STORED_EVERY_S = 0.5
-TOUCH_EVERY_S = 1.0
-KEPT_OF_TOO_LARGE = 1000
-_MAX_ADDRESSES = 100_000
-
 
 def apply(delta: Delta) -> None:
     """Take a delta into its account."""
