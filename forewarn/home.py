@@ -25,7 +25,7 @@ class Running:
 @contextmanager
 def held(home: Path) -> Iterator[None]:
     """Hold the home's lock. Raises Failed, naming the process that has it."""
-    home.mkdir(parents=True, exist_ok=True)
+    home.mkdir(mode=0o700, parents=True, exist_ok=True)
     path = home / "lock"
     with path.open("a+") as file:
         try:

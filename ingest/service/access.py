@@ -27,6 +27,7 @@ class Access:
         self._looked = -LOOK_EVERY_S
         self._version = -1
         self._passwords: dict[str, str] = {}
+        self._told: dict[str, str] = {}
         self._accounts: dict[str, str] = {}
         self._proven: dict[str, bytes] = {}
 
@@ -64,10 +65,10 @@ class Access:
         return username in self._accounts and rights.may_receive(self._accounts[username], filter_)
 
     def refresh(self) -> set[str]:
-        """Look at the registry now; returns accounts that are gone, or whose secret is another one."""
-        before = self._passwords
+        """Look at the registry now; accounts that are gone, or have another secret, since the last call of this."""
         self._refresh(0.0)
-        return {name for name, kept in before.items() if self._passwords.get(name) != kept}
+        before, self._told = self._told, self._passwords
+        return {name for name, kept in before.items() if self._told.get(name) != kept}
 
     def _refresh(self, after_s: float) -> None:
         if self._system.monotonic() - self._looked < after_s:
