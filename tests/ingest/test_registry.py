@@ -125,12 +125,14 @@ def test_access_follows_the_registry(database: Database) -> None:
     assert not access.may_publish("nobody", "forewarn/v1/acme/pump-1/telemetry")
     secret = set_service_account(database, "ingest")
     clock.pass_(1)
+    assert access.refresh() == set()
     assert access.verify("ingest", secret)
     assert access.may_receive("ingest", "forewarn/v1/+/+/telemetry")
     changed = new_secret(database, "acme", "pump-1", now=NOW)
     clock.pass_(1)
     assert access.verify(made.username, changed.password)
     assert not access.verify(made.username, made.password)
+    assert access.refresh() == {"acme/pump-1"}, "another secret ends its connections, whoever looked first"
     revoke_device(database, "acme", "pump-1", now=NOW)
     assert access.refresh() == {"acme/pump-1"}
     assert not access.verify(made.username, changed.password)
