@@ -15,6 +15,7 @@ import platform
 import tempfile
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
@@ -186,9 +187,13 @@ def bodies(samples: int, count: int, boot: str) -> Iterator[tuple[str, bytes]]:
         )
 
 
+MOST_UNACKNOWLEDGED = 20_000
+"""The client's packet identifiers end at 65,535."""
+
+
 def publish_all(url: str, samples: int, count: int, boot: str) -> None:
     """Runs in a process of its own: publishes all and waits for the broker's acknowledgements."""
-    from paho.mqtt.client import Client
+    from paho.mqtt.client import Client, MQTTMessageInfo
     from paho.mqtt.enums import CallbackAPIVersion
 
     from plumbing.mqtt import BrokerAddress
@@ -199,7 +204,11 @@ def publish_all(url: str, samples: int, count: int, boot: str) -> None:
     client.max_inflight_messages_set(500)
     client.connect(at.host, at.port)
     client.loop_start()
-    told = [client.publish(topic, body, qos=1) for topic, body in bodies(samples, count, boot)]
+    told: deque[MQTTMessageInfo] = deque()
+    for topic, body in bodies(samples, count, boot):
+        if len(told) >= MOST_UNACKNOWLEDGED:
+            told.popleft().wait_for_publish(120)
+        told.append(client.publish(topic, body, qos=1))
     for one in told:
         one.wait_for_publish(120)
     client.disconnect()
