@@ -21,6 +21,7 @@ from plumbing import migrate
 from plumbing.model_files import ModelFiles
 from plumbing.runtime import Shared
 from plumbing.sql import Database
+from plumbing.stores.absent import NoStore
 from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
 
@@ -63,7 +64,7 @@ def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except registry.RegistryFault as fault:
         raise WrongUse(str(fault)) from fault
     # the store is not needed, and may be held by a running product
-    shared = Shared(home, database, system, clocks, None, models)  # type: ignore[arg-type]
+    shared = Shared(home, database, system, clocks, NoStore(), models)
     add_asset(shared, given.tenant, given.name, given.model)
     running = homes.find(home)
     broker = running.mqtt if running else environ.get("FOREWARN_MQTT_URL", "mqtt://127.0.0.1:1883")
