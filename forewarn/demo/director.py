@@ -49,7 +49,8 @@ class Director:
     def stop(self) -> None:
         """End."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
 
     def _run(self) -> None:
         while not self._stopping.wait(STEP_S):

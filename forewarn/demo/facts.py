@@ -34,6 +34,8 @@ class World(msgspec.Struct):
     facts: list[Fact] = []
     wearing: list[Wearing] = []
     runs: int = 0
+    loaded: bool = False
+    """Whether the past of all machines is in the store: a start that was cut short does it again."""
     outcomes: dict[str, str] = {}
 
 
@@ -71,6 +73,12 @@ class Facts:
             if self.there.outcomes.get(story, "running") == "running":
                 self.there.outcomes[story] = outcome
                 self._save()
+
+    def history_is_loaded(self) -> None:
+        """Note that the past is in the store."""
+        with self._lock:
+            self.there.loaded = True
+            self._save()
 
     def run_begins(self) -> int:
         """Count the runs of this world; returns how many there were before."""

@@ -29,7 +29,7 @@ class Show:
         self._product, self._shared = product, product.shared
         self._autopilot = autopilot
         self._facts = Facts(product.home / "demo.json")
-        self._new = stage.begin(self._shared, self._facts, seed)
+        stage.begin(self._shared, self._facts, seed)
         book.open(self._shared, self._facts)
         self._story = story.Story(self._shared, self._facts, elapsed, print_line)
         self._machines: Machines | None = None
@@ -48,11 +48,14 @@ class Show:
     def begin(self) -> None:
         """Load the history of a new world, let the clock run, bring in machines and people."""
         self._story.note("ready", f"Ready on {self._product.http}")
-        if self._facts.run_begins() == 0 or self._new:
+        if self._facts.there.loaded:
+            self._facts.run_begins()
+            self._story.note("history_loaded", "The story goes on where it stood.")
+        else:
             rows = stage.history(self._shared, self._facts.fleet(), _bar)
             self._story.note("history_loaded", f"90 days of history of 8 pumps are loaded: {rows} samples.")
-        else:
-            self._story.note("history_loaded", "The story goes on where it stood.")
+            self._facts.history_is_loaded()
+            self._facts.run_begins()
         self._story.start()
         clock = self._shared.clocks.of(stage.TENANT)
         address = urlsplit(self._product.mqtt)

@@ -41,18 +41,16 @@ def sunday_before(wall: datetime) -> datetime:
     return day - timedelta(days=(day.weekday() + 1) % 7)
 
 
-def begin(shared: Shared, facts: Facts, seed: int) -> bool:
-    """Make or find the demo's world; True when it is new."""
-    new = facts.world is None
-    if new:
+def begin(shared: Shared, facts: Facts, seed: int) -> None:
+    """Make or find the demo's world; one whose making was cut short is made ready."""
+    if facts.world is None:
         live_from = sunday_before(shared.system.now())
         dice = random.Random(seed)
         boots = {name: f"{dice.getrandbits(64):016x}" for name in PUMPS}
         facts.begin(World(seed=seed, live_from=live_from, boot_ids=boots))
     shared.clocks.add_scaled(TENANT, facts.there.live_from, 0.0)
-    if new:
-        people(shared, facts.there.live_from, seed)
-    return new
+    if not facts.there.loaded:
+        people(shared, facts.there.live_from, facts.there.seed)
 
 
 def people(shared: Shared, live_from: datetime, seed: int) -> None:

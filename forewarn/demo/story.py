@@ -52,7 +52,8 @@ class Story:
     def stop(self) -> None:
         """Tell the rest, then end."""
         self._stopping.set()
-        self._thread.join()
+        if self._thread.is_alive():
+            self._thread.join()
         self._look()
 
     def _run(self) -> None:
