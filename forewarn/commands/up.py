@@ -10,6 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from forewarn import home as homes
 from forewarn.embedded import Embedded
 from forewarn.environment import Failed, home_of
@@ -48,7 +50,13 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
     options = Options(given.listen, given.http_port, given.mqtt_port, not given.no_host, _say)
     with homes.held(home):
         book = _book() if demo else None
-        product = Embedded(home, environ, options, system, book)
+        try:
+            product = Embedded(home, environ, options, system, book)
+        except (SQLAlchemyError, OSError) as failure:
+            said = str(failure).splitlines()[0]
+            raise Failed(
+                f"cannot start on {home}: {said}. `forewarn doctor` checks disk, folder and servers"
+            ) from failure
         show = None
         try:
             if book:
