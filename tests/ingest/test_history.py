@@ -177,7 +177,7 @@ def test_history_and_live_accounts_do_not_meet(past: Past, tmp_path: Path) -> No
     ]  # fmt: skip
 
 
-def test_ninety_days_of_ten_signals_load_within_the_minute_that_eight_may_take(past: Past, tmp_path: Path) -> None:
+def test_ninety_days_of_ten_signals_load_in_seconds(past: Past, tmp_path: Path) -> None:
     from plumbing.model_files import ModelFiles
 
     dice = random.Random(3)
