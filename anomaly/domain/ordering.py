@@ -1,6 +1,9 @@
-"""Orders a device's samples by their number: waits for a gap, once, then goes on without it."""
+"""Orders a device's samples by their number: waits for a gap, once, then goes on without it.
 
-from collections.abc import Iterable
+A device may send other signals in every message; what is held and what comes is kept in one set of columns.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 WAIT_S = 10.0
@@ -17,15 +20,17 @@ class Ordering:
     boot_id: str = ""
     next_seq: int = 1
     signals: list[str] = field(default_factory=list)
+    """Columns of every sample that is held or was given last."""
     held: dict[str, Sample] = field(default_factory=dict)
     """By number, as text (snapshots know text keys alone)."""
     waiting_since: float | None = None
     """Monotonic seconds at which the wait for a gap began; None = no gap."""
 
     def take(
-        self, boot_id: str, samples: Iterable[tuple[int, Sample]], now: float
+        self, boot_id: str, signals: Sequence[str], samples: Iterable[tuple[int, Sample]], now: float
     ) -> tuple[list[Sample], list[Sample]]:
-        """Numbered samples as they came; (those whose turn it is, those that come too late)."""
+        """Numbered samples as they came; (those whose turn it is, those that come too late), columns as `signals`."""
+        samples = self._in_columns(signals, samples)
         ready: list[Sample] = []
         late: list[Sample] = []
         if boot_id != self.boot_id:
@@ -54,6 +59,22 @@ class Ordering:
         ready = self._in_turn()
         self.waiting_since = now if self.held else None
         return ready
+
+    def _in_columns(
+        self, signals: Sequence[str], samples: Iterable[tuple[int, Sample]]
+    ) -> Iterable[tuple[int, Sample]]:
+        """The samples in columns that hold theirs and those of what waits; these are widened with no readings."""
+        if not self.held:
+            self.signals = list(signals)
+        new = [name for name in signals if name not in self.signals]
+        if new:
+            self.signals = self.signals + new
+            self.held = {seq: (t, [*values, *[None] * len(new)]) for seq, (t, values) in self.held.items()}
+        if list(signals) == self.signals:
+            return samples
+        at = {name: j for j, name in enumerate(signals)}
+        places = [at.get(name) for name in self.signals]
+        return [(seq, (t, [None if j is None else row[j] for j in places])) for seq, (t, row) in samples]
 
     def _in_turn(self) -> list[Sample]:
         out = []

@@ -173,20 +173,16 @@ class Watching:
         order = self._orders.setdefault(key, Ordering())
         self._dirty.add(key)
         out = []
-        if order.signals != rows.signals and order.held:
-            waiting = order.go_on(now)
-            out.append(_arrival(rows.device, order.signals, waiting))
-        order.signals = list(rows.signals)
         numbered = zip(rows.seq, zip(rows.t_us, rows.values, strict=True), strict=True)
-        ready, late = order.take(rows.boot_id, numbered, now)
+        ready, late = order.take(rows.boot_id, rows.signals, numbered, now)
         watch = self._watch(key)
         newest = watch.memory.newest_us if watch else -1
         in_time = [s for s in ready if s[0] > newest]
         late += [s for s in ready if s[0] <= newest]
         if late:
-            self._score_late(key, rows.signals, late, results)
+            self._score_late(key, order.signals, late, results)
         if in_time:
-            out.append(_arrival(rows.device, rows.signals, in_time))
+            out.append(_arrival(rows.device, order.signals, in_time))
         return out
 
     def _score_late(self, key: Key, signals: Sequence[str], late: list[Sample], results: Results) -> None:
