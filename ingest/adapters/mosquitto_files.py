@@ -7,7 +7,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from ingest.domain.rights import acl
-from ingest.service.registry import REVOKED
+from ingest.service.registry import SHUT_OUT
 from ingest.service.tables import devices, service_accounts
 from plumbing.sql import Database
 
@@ -20,7 +20,7 @@ def write_mosquitto_files(database: Database, folder: Path, *, reload_pid: int |
     with database.read() as connection:
         known = connection.execute(
             sa.select(devices.c.tenant, devices.c.device, devices.c.username, devices.c.password)
-            .where(devices.c.state != REVOKED)
+            .where(devices.c.state.not_in(SHUT_OUT))
             .order_by(devices.c.username)
         ).all()
         services = connection.execute(

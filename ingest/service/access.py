@@ -9,7 +9,7 @@ from ingest.domain import rights
 from ingest.domain.passwords import matches
 from ingest.domain.rights import SERVICES, account_of
 from ingest.service.book import mark
-from ingest.service.registry import REGISTRY, REVOKED
+from ingest.service.registry import REGISTRY, SHUT_OUT
 from ingest.service.tables import devices, service_accounts
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock
@@ -88,7 +88,7 @@ class Access:
         accounts: dict[str, str] = {}
         rows = connection.execute(
             sa.select(devices.c.tenant, devices.c.device, devices.c.username, devices.c.password).where(
-                devices.c.state != REVOKED
+                devices.c.state.not_in(SHUT_OUT)
             )
         )
         for tenant, device, username, password in rows:

@@ -377,7 +377,7 @@ _TOUCH = Bulk(
         "first_seen": "coalesce({old}, {new})",
         # a device that never said whether it is online stays so
         "online": "coalesce({new}, {old})",
-        "state": "case when {old} = 'revoked' then {old} else {new} end",
+        "state": "case when {old} in ('suspended', 'revoked') then {old} else {new} end",
     },
 )
 

@@ -10,16 +10,25 @@ import sqlalchemy as sa
 
 from contracts.asset_model import AssetModel
 from contracts.names import NAME_RULE, is_name
+from ingest.domain.lifecycle import LET_IN, Action, State, after
 from ingest.domain.passwords import SALT_BYTES, hashed
 from ingest.domain.rights import SERVICES, account_of
 from ingest.service.book import bump
-from ingest.service.tables import EVERYONE, devices, service_accounts
+from ingest.service.tables import EVERYONE, certificates, devices, service_accounts
 from plumbing import audit
 from plumbing.sql import Database, lock
 
 REGISTRY = "registry"
 SECRET_BYTES = 32
-CREATED, ACTIVE, REVOKED = "created", "active", "revoked"
+CREATED, ACTIVE, REVOKED = str(State.CREATED), str(State.ACTIVE), str(State.REVOKED)
+SHUT_OUT = tuple(str(state) for state in State if state not in LET_IN)
+"""States in which no broker lets the device in."""
+MOVED = {
+    Action.CLAIM: "device_claimed",
+    Action.SUSPEND: "device_suspended",
+    Action.RESUME: "device_resumed",
+    Action.REVOKE: "device_revoked",
+}
 USERNAME_RULE = "1 to 128 visible ASCII characters without '/', ':', '+', '#' and '%', and not the name of a service"
 _USERNAME = re.compile(r"[!-~]{1,128}")
 
@@ -71,12 +80,58 @@ class Device:
     first_seen: datetime | None
     last_seen: datetime | None
     online: bool | None
+    state_at: datetime | None = None
+    """When somebody moved its state last; None as it was registered."""
+    state_by: str | None = None
 
 
-def _fresh_secret() -> tuple[str, str]:
+def fresh_secret() -> tuple[str, str]:
     """A secret of 256 random bits, and as it is kept."""
     secret = secrets.token_urlsafe(SECRET_BYTES)
     return secret, hashed(secret, secrets.token_bytes(SALT_BYTES))
+
+
+def check_new(
+    tenant: str, name: str, model: str, username: str | None, models: Callable[[str], AssetModel | None] | None
+) -> str:
+    """Whether a device may be called so; returns its user name. Raises BadName, UnknownModel."""
+    for field, value in (("tenant", tenant), ("name", name)):
+        if not is_name(value):
+            raise BadName(field, value, f"must be {NAME_RULE}")
+    if not is_name(model) or (models is not None and models(model) is None):
+        raise UnknownModel("model", model, "there is no asset model of this name")
+    user = account_of(tenant, name) if username is None else username
+    if user != account_of(tenant, name) and (
+        not _USERNAME.fullmatch(user) or set(user) & set("/:+#%") or user in SERVICES
+    ):
+        raise BadName("username", user, f"must be {USERNAME_RULE}")
+    return user
+
+
+def check_free(connection: sa.Connection, tenant: str, name: str, user: str) -> None:
+    """Whether names are free. Raises DuplicateDevice."""
+    if connection.execute(
+        sa.select(devices.c.device).where(devices.c.tenant == tenant, devices.c.device == name)
+    ).first():
+        raise DuplicateDevice("name", name, f"tenant {tenant!r} has a device of this name")
+    if connection.execute(sa.select(devices.c.device).where(devices.c.username == user)).first():
+        raise DuplicateDevice("username", user, "another device has this user name")
+
+
+def insert_device(
+    connection: sa.Connection, tenant: str, name: str, model: str, user: str, kept: str, now: datetime, actor: str
+) -> None:
+    """Put a device that was checked into the registry."""
+    connection.execute(
+        devices.insert().values(
+            tenant=tenant, device=name, model=model, username=user, password=kept, state=CREATED, created_at=now
+        )
+    )
+    bump(connection, REGISTRY)
+    audit.append(
+        connection, tenant, now, actor, "device_added",
+        {"asset": name, "id": name, "text": f"Device {name} ({model}) was registered.", "model": model},
+    )  # fmt: skip
 
 
 def add_device(
@@ -105,54 +160,69 @@ def add_device(
     ------
     BadName, DuplicateDevice, UnknownModel
     """
-    for field, value in (("tenant", tenant), ("name", name)):
-        if not is_name(value):
-            raise BadName(field, value, f"must be {NAME_RULE}")
-    if not is_name(model) or (models is not None and models(model) is None):
-        raise UnknownModel("model", model, "there is no asset model of this name")
-    user = account_of(tenant, name) if username is None else username
-    if user != account_of(tenant, name) and (
-        not _USERNAME.fullmatch(user) or set(user) & set("/:+#%") or user in SERVICES
-    ):
-        raise BadName("username", user, f"must be {USERNAME_RULE}")
-    secret, kept = _fresh_secret()
+    user = check_new(tenant, name, model, username, models)
+    secret, kept = fresh_secret()
     with database.write() as connection:
         lock(connection, "ingest:registry")
-        if connection.execute(
-            sa.select(devices.c.device).where(devices.c.tenant == tenant, devices.c.device == name)
-        ).first():
-            raise DuplicateDevice("name", name, f"tenant {tenant!r} has a device of this name")
-        if connection.execute(sa.select(devices.c.device).where(devices.c.username == user)).first():
-            raise DuplicateDevice("username", user, "another device has this user name")
-        connection.execute(
-            devices.insert().values(
-                tenant=tenant, device=name, model=model, username=user, password=kept, state=CREATED, created_at=now
-            )
-        )
-        bump(connection, REGISTRY)
-        audit.append(
-            connection, tenant, now, actor, "device_added",
-            {"asset": name, "id": name, "text": f"Device {name} ({model}) was registered.", "model": model},
-        )  # fmt: skip
+        check_free(connection, tenant, name, user)
+        insert_device(connection, tenant, name, model, user, kept, now, actor)
     return NewDevice(tenant, name, user, secret)
 
 
-def revoke_device(database: Database, tenant: str, name: str, *, now: datetime, actor: str = "command line") -> None:
-    """Take a device's access away for good; its readings and its account stay. Raises UnknownDevice."""
+def move_device(
+    connection: sa.Connection, tenant: str, name: str, action: Action, now: datetime, actor: str, text: str
+) -> State:
+    """Take a device to its next state in the caller's transaction; audited. Raises UnknownDevice, IllegalTransition."""
+    lock(connection, "ingest:registry")
+    where = (devices.c.tenant == tenant, devices.c.device == name)
+    found = connection.execute(sa.select(devices.c.state).where(*where)).scalar()
+    if found is None:
+        raise UnknownDevice("name", name, f"tenant {tenant!r} has no device of this name")
+    state = after(State(found), action)
+    values: dict[str, object] = {"state": str(state), "state_at": now, "state_by": actor[:128]}
+    if state not in LET_IN:
+        values["online"] = False
+    if state is State.REVOKED:
+        values["revoked_at"] = now
+    connection.execute(devices.update().where(*where).values(values))
+    bump(connection, REGISTRY)
+    audit.append(
+        connection, tenant, now, actor, MOVED[action],
+        {"asset": name, "id": name, "text": text, "state": str(state), "before": found},
+    )  # fmt: skip
+    return state
+
+
+def suspend_device(database: Database, tenant: str, name: str, *, now: datetime, actor: str = "command line") -> None:
+    """Let a device in no more until it is resumed. Raises UnknownDevice, IllegalTransition."""
     with database.write() as connection:
-        lock(connection, "ingest:registry")
+        move_device(connection, tenant, name, Action.SUSPEND, now, actor, f"Device {name} was suspended.")
+
+
+def resume_device(database: Database, tenant: str, name: str, *, now: datetime, actor: str = "command line") -> None:
+    """Let a suspended device in again, with the secret that it has. Raises UnknownDevice, IllegalTransition."""
+    with database.write() as connection:
+        move_device(connection, tenant, name, Action.RESUME, now, actor, f"Device {name} was resumed.")
+
+
+def revoke_device(
+    database: Database, tenant: str, name: str, *, now: datetime, actor: str = "command line",
+    wall: datetime | None = None,
+) -> None:  # fmt: skip
+    """Take a device's access away for good; its readings and its account stay. A second time it changes nothing.
+
+    Its certificates are revoked at `wall`, by default `now`. Raises UnknownDevice.
+    """
+    with database.write() as connection:
         where = (devices.c.tenant == tenant, devices.c.device == name)
-        state = connection.execute(sa.select(devices.c.state).where(*where)).scalar()
-        if state is None:
-            raise UnknownDevice("name", name, f"tenant {tenant!r} has no device of this name")
-        if state == REVOKED:
+        if connection.execute(sa.select(devices.c.state).where(*where)).scalar() == REVOKED:
             return
-        connection.execute(devices.update().where(*where).values(state=REVOKED, revoked_at=now, online=False))
-        bump(connection, REGISTRY)
-        audit.append(
-            connection, tenant, now, actor, "device_revoked",
-            {"asset": name, "id": name, "text": f"Device {name} was revoked.", "state": REVOKED},
-        )  # fmt: skip
+        move_device(connection, tenant, name, Action.REVOKE, now, actor, f"Device {name} was revoked.")
+        connection.execute(
+            certificates.update()
+            .where(certificates.c.tenant == tenant, certificates.c.device == name, certificates.c.revoked_at.is_(None))
+            .values(revoked_at=wall or now)
+        )
 
 
 def list_devices(database: Database, tenant: str | None = None) -> list[Device]:
@@ -176,7 +246,7 @@ def find_device(database: Database, tenant: str, name: str) -> Device | None:
 
 def new_secret(database: Database, tenant: str, name: str, *, now: datetime, actor: str = "command line") -> NewDevice:
     """Give a device another secret; the old one is void. Raises UnknownDevice."""
-    secret, kept = _fresh_secret()
+    secret, kept = fresh_secret()
     with database.write() as connection:
         lock(connection, "ingest:registry")
         where = (devices.c.tenant == tenant, devices.c.device == name)
@@ -197,7 +267,7 @@ def set_service_account(database: Database, name: str, secret: str | None = None
     if name not in SERVICES:
         raise BadName("service", name, f"must be one of {', '.join(SERVICES)}")
     if secret is None:
-        secret, kept = _fresh_secret()
+        secret, kept = fresh_secret()
     else:
         kept = hashed(secret, secrets.token_bytes(SALT_BYTES))
     with database.write() as connection:

@@ -25,12 +25,14 @@ devices = sa.Table(
     sa.Column("model", sa.String(64), nullable=False),
     sa.Column("username", sa.String(129), nullable=False, unique=True),
     sa.Column("password", sa.String(200), nullable=False),  # $7$101$salt$hash
-    sa.Column("state", sa.String(16), nullable=False),  # created | active | revoked
+    sa.Column("state", sa.String(16), nullable=False),  # ingest.domain.lifecycle.State
     sa.Column("created_at", UtcTime, nullable=False),
     sa.Column("revoked_at", UtcTime, nullable=True),
     sa.Column("first_seen", UtcTime, nullable=True),
     sa.Column("last_seen", UtcTime, nullable=True),
     sa.Column("online", sa.Boolean, nullable=True),  # None = it never said
+    sa.Column("state_at", UtcTime, nullable=True),  # of the last move by somebody; None = as it was registered
+    sa.Column("state_by", sa.String(128), nullable=True),
 )
 service_accounts = sa.Table(
     "ingest_service_accounts",
@@ -89,4 +91,37 @@ refused_publishes = sa.Table(
     sa.Column("topic", sa.String(300), primary_key=True),  # "" = the sign-in itself
     sa.Column("count", sa.BigInteger, nullable=False),
     sa.Column("last_at", UtcTime, nullable=False),
+)
+claims = sa.Table(
+    "ingest_claims",
+    metadata,
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("code", sa.String(64), primary_key=True),  # SHA-256 of the code
+    sa.Column("made_at", UtcTime, nullable=False),  # wall time, as all here
+    sa.Column("expires_at", UtcTime, nullable=False),
+    sa.Column("used_at", UtcTime, nullable=True),
+    sa.Index("ingest_claims_by_device", "tenant", "device"),
+)
+claim_tries = sa.Table(
+    "ingest_claim_tries",
+    metadata,
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("address", sa.String(64), primary_key=True),
+    sa.Column("minute", sa.BigInteger, primary_key=True),  # since 1970
+    sa.Column("count", sa.Integer, nullable=False),
+)
+certificates = sa.Table(
+    "ingest_certificates",
+    metadata,
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("fingerprint", sa.String(64), primary_key=True),  # SHA-256 of the certificate
+    sa.Column("serial", sa.String(48), nullable=False),  # hexadecimal
+    sa.Column("username", sa.String(129), nullable=False),
+    sa.Column("not_before", UtcTime, nullable=False),  # wall time, as all here
+    sa.Column("not_after", UtcTime, nullable=False),
+    sa.Column("issued_at", UtcTime, nullable=False),
+    sa.Column("revoked_at", UtcTime, nullable=True),
+    sa.Index("ingest_certificates_by_device", "tenant", "device"),
 )
