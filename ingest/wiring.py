@@ -13,8 +13,9 @@ from ingest.adapters.inbox import Inbox
 from ingest.domain.rights import INGEST
 from ingest.service.access import Access
 from ingest.service.book import Superseded
-from ingest.service.intake import Intake, Limits
+from ingest.service.intake import Intake
 from ingest.service.quarantine import Quarantine
+from ingest.service.reading import Limits
 from ingest.settings import Settings
 from plumbing.mqtt import Incoming, MqttLink
 from plumbing.runtime import Shared
@@ -77,6 +78,7 @@ class IngestService:
         if self._writer:
             self._writer.join()
         self._link.stop()
+        self.intake.close()
 
     def healthy(self) -> str:
         """Empty when well."""

@@ -1,5 +1,8 @@
 """Many messages at once: drops repeats, sorts samples by the signals that they carry, checks each kind in one go.
 
+Messages that `ingest.domain.plain` could read are in order already and only take their place among the others. The
+rows of what was added since come out of `check`, which may be asked several times.
+
 Nothing that is known of an account changes here: what a batch adds stands in its `Delta` until it is committed, so a
 batch that could not be stored is simply forgotten.
 """
@@ -8,13 +11,16 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 import numpy as np
+from msgspec.structs import astuple
 from numpy.typing import NDArray
 
+from contracts.names import MAX_SEQ
 from contracts.points import DeviceRows
 from contracts.wire import Reason
 from ingest.domain.acceptance import Refusal, Verdict, clean_path, judge
 from ingest.domain.account import Account
 from ingest.domain.message import LooseSample, Message, Sample
+from ingest.domain.plain import PlainMessage
 from ingest.domain.ranges import RangeSet
 from ingest.domain.signals import Plan, Signals
 from ingest.domain.times import DAY_US, EPOCH, NEWEST_US, OLDEST_US
@@ -57,6 +63,9 @@ class Delta:
     fresh: RangeSet = field(default_factory=RangeSet)
     groups: list[Group] = field(default_factory=list)
     open: dict[object, Group] = field(default_factory=dict)
+    plain: Group | None = None
+    """Where plain messages go on. What comes later is written later: this one and `open` take turns."""
+    plain_plan: Plan | None = None
     seen: set[int] = field(default_factory=set)
     """Times of an unsequenced account in this batch."""
     newest_us: int = -(1 << 63)
@@ -105,7 +114,7 @@ class Batch:
     """Gathers messages (`add`), then `check` gives the rows for the store."""
 
     def __init__(self) -> None:
-        self.messages: dict[int, Message] = {}
+        self.messages: dict[int, Message | PlainMessage] = {}
         self.deltas: dict[tuple[str, str, str], Delta] = {}
         self.asides: dict[int, Aside] = {}
 
@@ -128,6 +137,7 @@ class Batch:
     def add(self, number: int, message: Message, delta: Delta) -> None:
         """Take in a message that is of the account of `delta`; `number` is unique in this batch."""
         self.messages[number] = message
+        delta.plain = None
         count, seq = message.count, message.seq
         if message.fault:
             self._add_fault(number, message, delta)
@@ -182,6 +192,46 @@ class Batch:
             group.t_us.append(us)
             group.values.append([*values.values()])
             group.origin.append((number, i))
+
+    def add_plain(self, number: int, message: PlainMessage, plan: Plan, delta: Delta) -> bool:
+        """Take in a message that the plan's decoder read; False, and nothing is taken, where it is not all new."""
+        samples, seq, times = message.samples, message.seq, delta.times
+        last = seq + len(samples) - 1
+        if last > MAX_SEQ or delta.account.outbox.settled.overlaps(seq, last) or delta.fresh.overlaps(seq, last):
+            return False
+        limit_us, late_us, newest_us = min(times.limit_us, NEWEST_US), times.late_us, delta.newest_us
+        late = same_time = 0
+        t_us: list[int] = []
+        for sample in samples:
+            t = sample.t
+            if isinstance(t, datetime):
+                d = t - EPOCH
+                us = d.days * DAY_US + d.seconds * 1_000_000 + d.microseconds
+            else:
+                us = times.received_us if t is None else t * 1000
+            if not OLDEST_US <= us <= limit_us:
+                return False
+            late += us < late_us
+            same_time += us == newest_us
+            newest_us = us
+            t_us.append(us)
+        self.messages[number] = message
+        delta.fresh.add(seq, last)
+        delta.newest_us = newest_us
+        delta.late += late
+        delta.same_time += same_time
+        delta.stored += len(t_us)
+        group = delta.plain
+        if group is None or delta.plain_plan is not plan:
+            group = delta.plain = Group(None, plan.names)
+            delta.plain_plan = plan
+            delta.groups.append(group)
+            delta.open = {}
+        group.seq += range(seq, last + 1)
+        group.t_us += t_us
+        group.values += [[*astuple(sample.values)] for sample in samples]
+        group.origin += [(number, i) for i in range(len(t_us))]
+        return True
 
     def _is_new(self, delta: Delta, seq: int) -> bool:
         if seq in delta.account.outbox.settled or seq in delta.fresh:
@@ -251,7 +301,7 @@ class Batch:
             group.origin.append((number, i))
 
     def check(self) -> list[Rows]:
-        """Check all that was gathered; the rows of one account in the order in which they must be written."""
+        """Check all that was added since; the rows of one account in the order in which they must be written."""
         by_plan: dict[int, tuple[Plan, list[tuple[Delta, Group]]]] = {}
         for delta in self.deltas.values():
             for group in delta.groups:
@@ -269,6 +319,7 @@ class Batch:
                         group.seq, group.t_us, group.values, delta.times.received_us,
                     )  # fmt: skip
                     out.append(Rows(delta, rows, group.origin))
+            delta.groups, delta.open, delta.plain = [], {}, None
         return out
 
     def _check_plan(self, plan: Plan, members: list[tuple[Delta, Group]]) -> None:
@@ -331,6 +382,7 @@ class Batch:
         delta.open = {}
         for number, i in bad:
             message = self.messages[number]
+            assert isinstance(message, Message)
             assert message.typed is not None
             times = delta.times
             verdict = judge(message.typed[i], i, message.units, delta.signals, times.received_us, times.limit_us)

@@ -61,7 +61,7 @@ class Message:
 
 _decode = msgspec.json.Decoder(_Telemetry).decode
 # the typed decoder rounds what is finer than a microsecond; the contract cuts it
-_finer = re.compile(rb"T..:..:..\.\d{7}").search
+is_finer_than_us = re.compile(rb"[Tt ]..:..:..\.\d{7}").search
 
 
 def read(body: bytes) -> Message:
@@ -74,7 +74,7 @@ def read(body: bytes) -> Message:
         return Message(fault=("", "malformed"))
     except (msgspec.MsgspecError, ValueError):
         return _read_loosely(body)
-    if _finer(body):
+    if is_finer_than_us(body):
         return _read_loosely(body)
     samples = told.samples
     if told.v == VERSION and (told.seq is None or told.boot_id is None):

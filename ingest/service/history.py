@@ -21,8 +21,8 @@ from ingest.domain.batch import Batch, Rows, Times
 from ingest.domain.message import LooseSample, Message, Sample
 from ingest.domain.signals import Signals
 from ingest.service.book import load, save
-from ingest.service.intake import DEFAULT_LIMITS, Limits
 from ingest.service.quarantine import Quarantine, Refused
+from ingest.service.reading import DEFAULT_LIMITS, Limits
 from ingest.service.registry import UnknownDevice, find_device
 from ingest.service.settling import append_blocks, apply, take_back
 from ingest.service.tables import outboxes

@@ -8,12 +8,11 @@ failed is read anew from the database.
 import gc
 import secrets
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-import msgspec
 import sqlalchemy as sa
 
 from contracts import topics, wire
@@ -24,32 +23,22 @@ from contracts.points import Refused as PointRefused
 from contracts.units import Units
 from ingest.domain.acceptance import Refusal
 from ingest.domain.account import Account
-from ingest.domain.batch import Aside, Batch, Rows, Times
-from ingest.domain.message import Message, read
-from ingest.domain.settlement import BadState, check_state
+from ingest.domain.batch import Aside, Rows
 from ingest.service.book import OWNER, Book, bump, hold, save
 from ingest.service.bulk import Bulk
-from ingest.service.known import Known, KnownDevice
 from ingest.service.quarantine import Quarantine, Refused
+from ingest.service.reading import DEFAULT_LIMITS, Delivery, Limits, Reading, Work
 from ingest.service.registry import ACTIVE
 from ingest.service.settling import append_blocks, apply, take_back
 from ingest.service.tables import devices
-from plumbing.sql import Database, from_us, to_us
+from plumbing.sql import Database, from_us
 from plumbing.system_clock import SystemClock
 
 STORED_EVERY_S = 0.5
 TOUCH_EVERY_S = 1.0
 KEPT_OF_TOO_LARGE = 1000
-_MAX_ADDRESSES = 100_000
-
-
-class Delivery(Protocol):
-    """A message from the broker."""
-
-    @property
-    def topic(self) -> str: ...
-    @property
-    def body(self) -> bytes: ...
+PORTION_BYTES = 1_000_000
+"""A larger block is read and written in portions of this size, the next one being read while one is written."""
 
 
 class Store(Protocol):
@@ -64,38 +53,6 @@ class Publish(Protocol):
     """Sends to a device; False when there is no connection."""
 
     def __call__(self, topic: str, body: bytes) -> bool: ...
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Tolerances of the clock, of a tenant whose clock runs at factor 1."""
-
-    future_s: float = 60.0
-    late_s: float = 300.0
-
-
-DEFAULT_LIMITS = Limits()
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    at: datetime
-    times: Times
-
-
-@dataclass(slots=True)
-class _Work:
-    """One block on its way."""
-
-    block: Sequence[Delivery]
-    batch: Batch = field(default_factory=Batch)
-    moments: dict[str, _Moment] = field(default_factory=dict)
-    heard: dict[tuple[str, str], _Moment] = field(default_factory=dict)
-    online: dict[tuple[str, str], bool] = field(default_factory=dict)
-    states: list[tuple[Account, wire.State]] = field(default_factory=list)
-    touched: dict[tuple[str, str, str], Account] = field(default_factory=dict)
-    strangers: dict[int, tuple[str, str, datetime, Refusal]] = field(default_factory=dict)
-    """Messages of nobody whom we keep an account of: number -> tenant, device, received_at, refusal."""
 
 
 class Intake:
@@ -115,11 +72,13 @@ class Intake:
         quarantine: Quarantine | None = None,
     ) -> None:
         self._database, self._store, self._clocks, self._system = database, store, clocks, system
-        self._publish, self._limits = publish, limits
-        self._known = Known(database, system, models, units)
+        self._publish = publish
         self._book = Book()
+        self._reading = Reading(
+            database=database, clocks=clocks, system=system, models=models, units=units, limits=limits, book=self._book
+        )
         self._quarantine = quarantine or Quarantine()
-        self._addresses: dict[str, topics.Address | None] = {}
+        self._writer = ThreadPoolExecutor(1, "ingest store")
         self._owed: dict[tuple[str, str, str], Account] = {}
         self._told_online: dict[tuple[str, str], tuple[float, bool | None]] = {}
         self._stale = False
@@ -142,12 +101,8 @@ class Intake:
             self._take(block)
 
     def _take(self, block: Sequence[Delivery]) -> None:
-        work = _Work(block)
-        with self._database.read() as connection:
-            for number, message in enumerate(block):
-                self._read_one(connection, work, number, message)
-        rows = work.batch.check()
-        refused = self._store.write([r.rows for r in rows]) if rows else []
+        work = Work(block)
+        rows, refused = self._store_all(work)
         if refused:
             rows = take_back(work.batch, rows, refused)
         try:
@@ -159,6 +114,39 @@ class Intake:
             raise
         self._committed(work, rows)
 
+    def _store_all(self, work: Work) -> tuple[list[Rows], list[PointRefused]]:
+        """Read the block and write its rows; a large one in portions, of which one is read while another is written."""
+        writing: list[Future[list[PointRefused]]] = []
+        rows: list[Rows] = []
+
+        def begin_to_write() -> None:
+            portion = work.batch.check()
+            if portion:
+                rows.extend(portion)
+                writing.append(self._writer.submit(self._store.write, [r.rows for r in portion]))
+
+        try:
+            with self._database.read() as connection:
+                waiting = 0
+                for number, message in enumerate(work.block):
+                    self._reading.read(connection, work, number, message)
+                    waiting += len(message.body)
+                    if waiting >= PORTION_BYTES:
+                        begin_to_write()
+                        waiting = 0
+            if writing:
+                begin_to_write()
+                return rows, [point for portion in writing for point in portion.result()]
+        finally:
+            # whoever comes next writes after these
+            wait(writing)
+        rows = work.batch.check()
+        return rows, self._store.write([r.rows for r in rows]) if rows else []
+
+    def close(self) -> None:
+        """End the thread."""
+        self._writer.shutdown()
+
     def claim(self) -> None:
         """Become the one that keeps the accounts of this database."""
         token = secrets.randbits(62) | 1
@@ -169,7 +157,7 @@ class Intake:
 
     def quarantine_alone(self, message: Delivery, why: str) -> None:
         """Put a message aside that could not be taken at all, without a look at what is in it."""
-        address = self._address(message.topic)
+        address = self._reading.address(message.topic)
         tenant, device = (address.tenant, address.device) if address else ("", "")
         at = self._clocks.of(tenant).now()
         refusal = Refusal(why[:200], "malformed")
@@ -183,83 +171,7 @@ class Intake:
         self._told_online.clear()
         self._stale = True
 
-    def _address(self, topic: str) -> topics.Address | None:
-        try:
-            return self._addresses[topic]
-        except KeyError:
-            if len(self._addresses) >= _MAX_ADDRESSES:
-                self._addresses.clear()
-            found = self._addresses[topic] = topics.parse(topic)
-            return found
-
-    def _moment(self, work: _Work, tenant: str) -> _Moment:
-        found = work.moments.get(tenant)
-        if found is None:
-            clock = self._clocks.of(tenant)
-            now, factor = clock.now(), max(clock.factor, 1.0)
-            us = to_us(now)
-            times = Times(
-                us,
-                us + int(self._limits.future_s * factor * 1_000_000),
-                us - int(self._limits.late_s * factor * 1_000_000),
-            )
-            found = work.moments[tenant] = _Moment(now, times)
-        return found
-
-    def _read_one(self, connection: sa.Connection, work: _Work, number: int, message: Delivery) -> None:
-        address = self._address(message.topic)
-        tenant, name = (address.tenant, address.device) if address else ("", "")
-        moment = self._moment(work, tenant)
-        device = self._known.device(tenant, name) if address else None
-        if address is None or device is None:
-            work.strangers[number] = (tenant, name, moment.at, Refusal("topic", "unknown_device"))
-            return
-        work.heard[tenant, name] = moment
-        if address.kind == "telemetry":
-            told = read(message.body)
-            account = self._find(connection, work, device, told.boot_id)
-            work.batch.add(number, told, work.batch.delta(account, device.signals, moment.times))
-        elif address.kind == "state":
-            self._read_state(connection, work, number, message.body, device, moment)
-        elif not _is_object(message.body):
-            self._refuse_whole(connection, work, number, device, moment, Refusal("", "malformed"))
-
-    def _find(self, connection: sa.Connection, work: _Work, device: KnownDevice, boot_id: str) -> Account:
-        key = (device.tenant, device.name, boot_id)
-        account = work.touched.get(key)
-        if account is None:
-            account = work.touched[key] = self._book.find(connection, *key)
-        return account
-
-    def _refuse_whole(
-        self, connection: sa.Connection, work: _Work, number: int, device: KnownDevice, moment: _Moment, why: Refusal
-    ) -> None:
-        account = self._find(connection, work, device, "")
-        delta = work.batch.delta(account, device.signals, moment.times)
-        work.batch.add(number, Message(fault=(why.path, why.reason)), delta)
-
-    def _read_state(
-        self, connection: sa.Connection, work: _Work, number: int, body: bytes, device: KnownDevice, moment: _Moment
-    ) -> None:
-        try:
-            if len(body) > wire.MAX_BODY_BYTES:
-                raise BadState("")
-            state = wire.decode_state(body)
-            if state.v != wire.VERSION:
-                self._refuse_whole(connection, work, number, device, moment, Refusal("v", "schema_version"))
-                return
-            if state.boot_id is not None:
-                check_state(state)
-        except (msgspec.MsgspecError, RecursionError, ValueError) as problem:
-            path = problem.path if isinstance(problem, BadState) else ""
-            reason: wire.Reason = "too_large" if len(body) > wire.MAX_BODY_BYTES else "malformed"
-            self._refuse_whole(connection, work, number, device, moment, Refusal(path, reason))
-            return
-        work.online[device.tenant, device.name] = state.online
-        if state.boot_id is not None:
-            work.states.append((self._find(connection, work, device, state.boot_id), state))
-
-    def _commit(self, connection: sa.Connection, work: _Work, rows: list[Rows]) -> None:
+    def _commit(self, connection: sa.Connection, work: Work, rows: list[Rows]) -> None:
         changed: dict[tuple[str, str, str], Account] = {}
         crowded: set[tuple[str, str]] = set()
         for key, delta in work.batch.deltas.items():
@@ -288,7 +200,7 @@ class Intake:
         self._touch(connection, work)
         append_blocks(connection, [r.rows for r in rows], self._system.now(), history=False)
 
-    def _put_aside(self, work: _Work) -> list[Refused]:
+    def _put_aside(self, work: Work) -> list[Refused]:
         out: list[Refused] = []
         for number in sorted(work.batch.asides.keys() | work.strangers.keys()):
             message = work.block[number]
@@ -306,7 +218,7 @@ class Intake:
             )
         return out
 
-    def _touch(self, connection: sa.Connection, work: _Work) -> None:
+    def _touch(self, connection: sa.Connection, work: Work) -> None:
         """Note when devices were heard, at most once a second each unless something else changed."""
         now = self._system.monotonic()
         rows: list[dict[str, Any]] = []
@@ -322,7 +234,7 @@ class Intake:
             })  # fmt: skip
         _TOUCH.execute(connection, rows)
 
-    def _committed(self, work: _Work, rows: list[Rows]) -> None:
+    def _committed(self, work: Work, rows: list[Rows]) -> None:
         for key, delta in work.batch.deltas.items():
             self.taken_values += delta.stored
             if delta.account.sequenced and (len(delta.fresh) or delta.duplicate):
@@ -400,10 +312,3 @@ def _refused(
     size = len(message.body)
     body = message.body if size <= wire.MAX_BODY_BYTES else message.body[:KEPT_OF_TOO_LARGE]
     return Refused(tenant, device, boot_id, seq, at, refusals, message.topic, size, bytes(body))
-
-
-def _is_object(body: bytes) -> bool:
-    try:
-        return isinstance(msgspec.json.decode(body), dict)
-    except (msgspec.MsgspecError, RecursionError, ValueError):
-        return False
