@@ -137,7 +137,8 @@ def _driver(name: str, given: object, folder: Path, faults: list[Fault]) -> Driv
             faults.append(Fault(f"{where}.units.{signal}", unit, "must be a signal and its UCUM code"))
     options, found = drivers.check(str(kind), table, str(folder), where)
     faults += found
-    return DriverSettings(str(kind), options, {signal: str(unit) for signal, unit in units.items()})
+    stated = {} if found else drivers.load(str(kind)).plan(options).units
+    return DriverSettings(str(kind), options, {**stated, **{signal: str(unit) for signal, unit in units.items()}})
 
 
 def _table(value: object, where: str, faults: list[Fault]) -> dict[str, object]:

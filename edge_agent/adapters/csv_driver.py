@@ -16,7 +16,7 @@ from typing import IO, ClassVar, cast
 
 import msgspec
 
-from edge_agent.domain.driving import Batch, Cell, Fault, Option, Options, Reading
+from edge_agent.domain.driving import Batch, Cell, Fault, Option, Options, Plan, Reading
 
 ROWS_AT_ONCE = 500
 AT_THE_END_S = 1.0
@@ -78,6 +78,15 @@ class CsvDriver:
         if time not in driver._columns:
             return [Fault(f"{path}.time", time, f"is no column of the file; it has {', '.join(driver._columns)}")]
         return []
+
+    @classmethod
+    def plan(cls, options: Options) -> Plan:
+        """What would be read."""
+        driver = cls(options)
+        driver._open()
+        driver.close()
+        signals = ", ".join(name for name in driver._columns if name != driver._time)
+        return Plan([f"csv {driver._path}, at most {driver._rate:g} rows a second (0 = no limit): {signals}"])
 
     def poll(self, position: str, at: datetime, now: float, room: int) -> Batch:
         """Rows that are due by `rate`, if there is room for them."""

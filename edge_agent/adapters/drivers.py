@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from importlib.metadata import entry_points
 from typing import ClassVar, Protocol
 
-from edge_agent.domain.driving import Fault, Option, Options, read_options
+from edge_agent.domain.driving import Fault, Option, Options, Plan, read_options
 from edge_agent.service import Driver
 
 GROUP = "forewarn.drivers"
@@ -21,6 +21,10 @@ class DriverClass(Protocol):
 
     def check(self, options: Options, path: str) -> list[Fault]:
         """What is wrong with options that are complete, of the right type and known; touches no network."""
+        ...
+
+    def plan(self, options: Options) -> Plan:
+        """What a driver of faultless options would read; touches no network."""
         ...
 
 

@@ -8,7 +8,7 @@ from math import isfinite
 from pathlib import Path
 from typing import ClassVar
 
-from edge_agent.domain.driving import Batch, Cell, Fault, Option, Options, Reading
+from edge_agent.domain.driving import Batch, Cell, Fault, Option, Options, Plan, Reading
 
 _CPU_SENSORS = ("coretemp", "k10temp", "zenpower", "cpu_thermal", "cpu-thermal", "soc_thermal", "acpitz")
 _DISK_SENSORS = ("nvme", "drivetemp")
@@ -33,6 +33,11 @@ class HostDriver:
         """The watched folder must be there."""
         disk = options.text("disk")
         return [] if Path(disk).is_dir() else [Fault(f"{path}.disk", disk, "must be a folder")]
+
+    @classmethod
+    def plan(cls, options: Options) -> Plan:
+        """What would be read."""
+        return Plan([f"this computer, every {options.number('every'):g} s: load, memory, disk, network, sensors"])
 
     def poll(self, position: str, at: datetime, now: float, room: int) -> Batch:
         """One reading when its time has come; what was missed is not made up."""

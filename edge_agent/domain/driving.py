@@ -1,7 +1,8 @@
 """What a driver gives and what it takes: readings, batches, options and their faults."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from math import isfinite
 
 Cell = float | bool | str | None
 """A value as the source has it. None = no reading. A text is sent as it is: the platform quarantines it by its path."""
@@ -28,6 +29,34 @@ class Batch:
     position: str
     due: float
     problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a driver would read: a line each for people, and the units (UCUM) of signals that its own file states."""
+
+    lines: Sequence[str] = ()
+    units: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Scaling:
+    """What turns a raw number into a value: `raw * scale + offset`."""
+
+    scale: float = 1.0
+    offset: float = 0.0
+
+    def of(self, raw: Cell) -> Cell:
+        """The value; texts, truths and None stay. Raises ValueError for what is no finite number."""
+        if raw is None or isinstance(raw, bool | str):
+            return raw
+        value = float(raw) if self == UNSCALED else float(raw) * self.scale + self.offset
+        if not isfinite(value):
+            raise ValueError(f"{value} is no finite number")
+        return value
+
+
+UNSCALED = Scaling()
 
 
 @dataclass(frozen=True, slots=True)
