@@ -1,0 +1,70 @@
+"""The platform's key for commands (Ed25519): made at the first need, kept in a file that only its owner reads."""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+FILE = "command-key"
+SETTING = "FOREWARN_COMMAND_KEY"
+PREFIX = "ed25519:"
+
+
+class BadKey(ValueError):
+    """The key cannot be read; says where it was looked for, never what was found."""
+
+
+class CommandKey:
+    """Signs commands. `public` is what devices are given: `ed25519:` and base64."""
+
+    def __init__(self, private: bytes) -> None:
+        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+        self._key = Ed25519PrivateKey.from_private_bytes(private)
+        self.public = PREFIX + base64.b64encode(self._key.public_key().public_bytes_raw()).decode()
+
+    def __call__(self, message: bytes) -> bytes:
+        """The signature."""
+        return self._key.sign(message)
+
+
+def load(environ: Mapping[str, str], home: Path) -> CommandKey:
+    """The key of the settings (FOREWARN_COMMAND_KEY, or a file named by FOREWARN_COMMAND_KEY_FILE), else of the home
+    folder, where it is made if there is none. Raises BadKey.
+    """
+    given, where = environ.get(SETTING, ""), SETTING
+    named = environ.get(f"{SETTING}_FILE", "")
+    if not given:
+        path, where = (Path(named), f"{SETTING}_FILE") if named else (home / FILE, str(home / FILE))
+        if not named:
+            _make(path)
+        try:
+            given = path.read_text("ascii")
+        except (OSError, UnicodeDecodeError) as problem:
+            raise BadKey(f"{where}: the key cannot be read: {type(problem).__name__}") from problem
+    try:
+        private = base64.b64decode(given.strip(), validate=True)
+    except (binascii.Error, ValueError):
+        private = b""
+    if len(private) != 32:
+        raise BadKey(f"{where}: must hold 32 bytes as base64")
+    return CommandKey(private)
+
+
+def _make(path: Path) -> None:
+    """Write a fresh key where there is none; of two processes at once one wins, and both read the same."""
+    if path.exists():
+        return
+    path.parent.mkdir(parents=True, exist_ok=True)
+    made = path.with_name(f".{path.name}.{os.getpid()}")
+    with os.fdopen(os.open(made, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(base64.b64encode(os.urandom(32)).decode() + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(made, path)
+    except FileExistsError:
+        pass
+    finally:
+        made.unlink()
