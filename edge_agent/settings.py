@@ -7,14 +7,15 @@ from pathlib import Path
 
 from contracts.names import NAME_RULE, is_name
 from contracts.wire import WINDOW
-from edge_agent.adapters import drivers
+from edge_agent.adapters import commanded, drivers
+from edge_agent.adapters.commanded import CommandSettings
 from edge_agent.adapters.outbox import Limits
 from edge_agent.domain.driving import Fault, Options
 from edge_agent.service import BATCH, EdgeAgentError
 from plumbing.mqtt import BrokerAddress
 
 URL = "FOREWARN_MQTT_URL"
-_TOP = ("mqtt", "window", "batch", "outbox", "drivers")
+_TOP = ("mqtt", "window", "batch", "outbox", "drivers", "commands")
 _OUTBOX = ("path", "max_mb", "max_days")
 
 
@@ -47,6 +48,7 @@ class Settings:
     window: int
     batch: int
     drivers: Mapping[str, DriverSettings]
+    commands: CommandSettings = field(default_factory=CommandSettings)
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -88,13 +90,15 @@ def read(
     window = int(_number(table, "window", WINDOW, 1, 1_000_000, "", faults))
     batch = int(_number(table, "batch", BATCH, 1, 10_000, "", faults))
     given_drivers = _table(table.get("drivers", {}), "drivers", faults)
-    given_drivers |= {kind: table[kind] for kind in kinds if kind in table}
+    at_top = [kind for kind in kinds if kind in table and not (kind == "mqtt" and isinstance(table[kind], str))]
+    given_drivers |= {kind: table[kind] for kind in at_top}  # the text `mqtt` is the platform's broker
     if not given_drivers:
         faults.append(Fault("drivers", given_drivers, f"none is given; there are {', '.join(drivers.names())}"))
     made = {name: _driver(name, given, folder, faults) for name, given in given_drivers.items()}
+    commands = commanded.read_settings(_table(table.get("commands", {}), "commands", faults), environ, faults)
     if faults:
         raise BadSettings(where, faults)
-    return Settings(url, tenant, device, outbox, limits, window, batch, made)
+    return Settings(url, tenant, device, outbox, limits, window, batch, made, commands)
 
 
 def _account(table: Mapping[str, object], environ: Mapping[str, str], faults: list[Fault]) -> tuple[str, str, str]:

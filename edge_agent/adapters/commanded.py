@@ -1,27 +1,33 @@
 """The agent as the machine that its commands look at and change."""
 
+import base64
+import binascii
 import logging
 import secrets
 import shutil
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from contracts.commands import ENABLED_S
+from contracts.names import is_name
 from edge_agent.adapters import local_enable
 from edge_agent.adapters.command_journal import SqliteJournal
 from edge_agent.domain.actions import actions
 from edge_agent.domain.commands import NONCE_BYTES, Commands, Failed, Here, JournalUnwritable
-from edge_agent.domain.driving import Cell
+from edge_agent.domain.driving import Cell, Fault
 from edge_agent.domain.ed25519 import is_signature
-from edge_agent.domain.observed import Actuating, Observed, Sampled
+from edge_agent.domain.observed import Actuating, Observed, Sampled, Source
 from plumbing.boot_clock import BootClock
 
+KEY, PREFIX = "FOREWARN_PLATFORM_KEY", "ed25519:"
 STALE_S = 60.0
 """A switch whose reading is older counts as off, a lock-out's as on."""
 KEPT_LINES = 200
+LOGGED = ("edge_agent", "plumbing.mqtt")
 LINE = 300
 
 
@@ -36,6 +42,35 @@ class CommandSettings:
     """A switch at the machine that enables guarded commands for 15 minutes."""
     hold_signal: str = ""
     """A lock-out at the machine: while it is on, or cannot be read, no guarded command is taken."""
+
+
+def read_settings(given: Mapping[str, object], environ: Mapping[str, str], faults: list[Fault]) -> CommandSettings:
+    """The table `[commands]`; the platform's key may stand in FOREWARN_PLATFORM_KEY instead."""
+    for name in given.keys() - {"key", "guarded", "enable_signal", "hold_signal"}:
+        rule = "is not known here; known: key, guarded, enable_signal, hold_signal"
+        faults.append(Fault(f"commands.{name}", given[name], rule))
+    guarded = given.get("guarded", False)
+    if not isinstance(guarded, bool):
+        faults.append(Fault("commands.guarded", guarded, "must be true or false"))
+    signals = []
+    for name in ("enable_signal", "hold_signal"):
+        signal = given.get(name, "")
+        if not isinstance(signal, str) or (signal and not is_name(signal)):
+            faults.append(Fault(f"commands.{name}", signal, "must be the name of a signal"))
+        signals.append(str(signal))
+    text = environ.get(KEY) or given.get("key", "")
+    return CommandSettings(_key(text, faults) if text else None, guarded is True, *signals)
+
+
+def _key(text: object, faults: list[Fault]) -> bytes | None:
+    key = b""
+    if isinstance(text, str) and text.startswith(PREFIX):
+        with suppress(binascii.Error, ValueError):
+            key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    if len(key) != 32:
+        faults.append(Fault("commands.key", text, "must be ed25519: and 32 bytes as base64 (forewarn command key)"))
+        return None
+    return key
 
 
 class LastLines(logging.Handler):
@@ -57,16 +92,24 @@ class CommandedAgent:
     def __init__(
         self, settings: CommandSettings, sources: Mapping[str, Observed], journal: SqliteJournal, outbox: Path,
         clock: BootClock, monotonic: Callable[[], float], waiting: Callable[[], int], version: str,
-        restart: Callable[[], None],
+        opened: Callable[[str], Source],
     ) -> None:  # fmt: skip
         self._settings, self._sources, self._journal = settings, sources, journal
         self._outbox, self._clock, self._monotonic = outbox, clock, monotonic
-        self._waiting, self._version, self._restart = waiting, version, restart
+        self._waiting, self._version, self._opened = waiting, version, opened
         self._began = monotonic()
         self.lines = LastLines()
+        for name in LOGGED:
+            logging.getLogger(name).addHandler(self.lines)
         for source, seconds in journal.sampling().items():
             if source in sources:
                 sources[source].set_every(seconds)
+
+    def close(self) -> None:
+        """Let go of the journal and the log."""
+        for name in LOGGED:
+            logging.getLogger(name).removeHandler(self.lines)
+        self._journal.close()
 
     def commands(self, me: str, publish: Callable[[bytes], bool]) -> Commands:
         """The commands of this agent."""
@@ -165,8 +208,10 @@ class CommandedAgent:
         raise Failed(f"there is no output {output}; there are {', '.join(known) or 'none'}")
 
     def restart(self) -> None:
-        """Ask for it."""
-        self._restart()
+        """Close all sources and open them anew."""
+        for name, source in self._sources.items():
+            source.close()
+            source.source = self._opened(name)
 
 
 def _number(value: Cell) -> float | bool | None:

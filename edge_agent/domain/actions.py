@@ -35,7 +35,7 @@ SET_SAMPLING = CommandKind(
     "set_sampling", Risk.SAFE, "Seconds between the readings of a source",
     (Arg("source", ArgKind.NAME), Arg("seconds", ArgKind.NUMBER, 0.1, 86_400)),
 )  # fmt: skip
-RESTART = CommandKind("restart", Risk.GUARDED, "Restart the agent")
+RESTART = CommandKind("restart", Risk.GUARDED, "Close all sources and open them anew")
 ACTUATOR_TEST = CommandKind(
     "actuator_test", Risk.GUARDED, "Move an output for a moment",
     (Arg("output", ArgKind.NAME), Arg("seconds", ArgKind.NUMBER, 0.1, 10, default=1.0)),
@@ -70,7 +70,7 @@ class Machine(Protocol):
         ...
 
     def restart(self) -> None:
-        """Ask for a restart; the agent ends cleanly and begins anew after the answer went out."""
+        """Close all sources and open them anew."""
         ...
 
 
