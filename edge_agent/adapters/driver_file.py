@@ -129,6 +129,14 @@ class Section:
         self.fault(name, value, f"must be a list of whole numbers: {what}")
         return ()
 
+    def words(self, name: str, what: str) -> Mapping[str, float | bool]:
+        """Numbers or truths by the words that stand for them; none by default."""
+        value = self._get(name, what, {})
+        if isinstance(value, dict) and all(isinstance(item, int | float) for item in value.values()):
+            return {str(word): item for word, item in value.items()}
+        self.fault(name, value, f"must be words, each with a number or a truth: {what}")
+        return {}
+
     def seconds(self, name: str, what: str, default: float | None = None) -> float:
         """A time between readings, from a twentieth of a second to a day."""
         return self.number(name, f"seconds, {what}", default, SHORTEST_S, LONGEST_S)

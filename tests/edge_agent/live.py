@@ -1,6 +1,5 @@
 """Plays the agent to a live driver, in real time."""
 
-import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -8,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from edge_agent.adapters import drivers
-from edge_agent.domain.driving import Cell, Fault, Reading
+from edge_agent.domain.driving import Cell, Fault, Options, Reading
 from edge_agent.service import Driver
 from plumbing.system_clock import SystemClock
 
@@ -18,7 +17,7 @@ def made(kind: str, folder: Path, content: object) -> Driver:
     return drivers.load(kind)(checked(kind, folder, content)[0])
 
 
-def checked(kind: str, folder: Path, content: object) -> tuple[drivers.Options, list[Fault]]:
+def checked(kind: str, folder: Path, content: object) -> tuple[Options, list[Fault]]:
     """The options and the faults of a driver with that content of its file."""
     (folder / f"{kind}.yaml").write_text(content if isinstance(content, str) else yaml.safe_dump(content))
     return drivers.check(kind, {"file": f"{kind}.yaml"}, str(folder), kind)
@@ -63,8 +62,3 @@ class Agent:
     def values(self, signal: str) -> list[Cell]:
         """All values of a signal."""
         return [r.values[signal] for r in self.readings if signal in r.values]
-
-
-def threads_of(prefix: str) -> list[str]:
-    """Names of living threads that begin so."""
-    return [t.name for t in threading.enumerate() if t.name.startswith(prefix)]

@@ -37,6 +37,8 @@ class LoopThread:
 
     def end(self) -> None:
         """End the loop and its thread."""
+        if self.loop.is_closed():
+            return
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join(10)
         self.loop.close()
