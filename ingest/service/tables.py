@@ -125,3 +125,15 @@ certificates = sa.Table(
     sa.Column("revoked_at", UtcTime, nullable=True),
     sa.Index("ingest_certificates_by_device", "tenant", "device"),
 )
+foreign = sa.Table(
+    "ingest_foreign",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("protocol", sa.String(32), nullable=False),
+    sa.Column("behind", sa.String(64), nullable=False),  # device whose connection speaks for it; "" = its own
+    sa.Column("name", sa.String(200), nullable=False),  # name there; of a Sparkplug node: group/node
+    sa.Column("token", sa.String(64), nullable=True, unique=True),  # SHA-256 of the user name that needs no secret
+    sa.Column("signals", sa.Text, nullable=False),  # JSON {name there: signal}
+    sa.Column("made_at", UtcTime, nullable=False),
+)

@@ -9,7 +9,8 @@ from ingest.domain.foreign.names import signal_of
     ("foreign", "table", "signal"),
     [
         ("temp", None, "temp"), ("Motor/Temp", None, "Motor.Temp"), ("Bearing 1", None, "Bearing_1"),
-        ("/°C/x", None, "C.x"), ("--x", None, "x"), ("°", None, "°"), ("", None, "(no name)"), ("x" * 65, None, "x" * 65),
+        ("/°C/x", None, "C.x"), ("--x", None, "x"), ("°", None, "°"), ("", None, "(no name)"),
+        ("x" * 65, None, "x" * 65),
         ("Motor/Temp", {"Motor/Temp": "temp"}, "temp"), ("Motor/Temp", {"Motor/Temp": ""}, ""),
         ("Other", {"Motor/Temp": "temp"}, "Other"), ("Other", {"Motor/Temp": "temp", "*": ""}, ""),
         ("Motor/Temp", {"Motor/Temp": "temp", "*": ""}, "temp"),
