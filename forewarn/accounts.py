@@ -1,22 +1,45 @@
-"""Keeps Mosquitto's `passwd` and `acl` in step with the registry, while ingest runs on a real broker."""
+"""Keeps Mosquitto's files in step with the registry, while ingest runs on a real broker; counts whom it refused."""
 
 import logging
+import socket
 import threading
 from collections.abc import Mapping
+from datetime import timedelta
 from pathlib import Path
+from urllib.parse import quote, urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest.adapters.mosquitto_files import write_mosquitto_files
-from ingest.domain.rights import INGEST
+from ingest.adapters.mosquitto_files import Listeners, mosquitto_config, write_mosquitto_files, write_once
+from ingest.adapters.mosquitto_log import MosquittoLog
+from ingest.adapters.pki_folder import PkiFolder
+from ingest.domain.rights import INGEST, WATCH
 from ingest.service.book import mark
 from ingest.service.registry import REGISTRY, set_service_account
-from plumbing.mqtt import BrokerAddress
+from ingest.service.tally import Tally
+from plumbing.mqtt import DEFAULT_PORT, BrokerAddress
+from plumbing.pki import PkiFault
 from plumbing.runtime import Shared
 
 FOLDER = "FOREWARN_BROKER_DIR"
+NAMES = "FOREWARN_BROKER_NAMES"
+PKI = "FOREWARN_PKI_DIR"
+KEY = "FOREWARN_CA_KEY"
 LOOK_S = 0.5
+RENEW_EVERY = timedelta(hours=1)
 log = logging.getLogger(__name__)
+
+
+def pki_of(environ: Mapping[str, str], home: Path) -> PkiFolder:
+    """The folder of certificates that the settings name."""
+    return PkiFolder(Path(environ.get(PKI) or home / "pki"), environ.get(KEY, ""))
+
+
+def broker_names(environ: Mapping[str, str], *others: str) -> list[str]:
+    """Under which names and addresses devices know the broker; the first is the one to tell them."""
+    given = [name.strip() for name in environ.get(NAMES, "").split(",")]
+    found = [*given, *others, "localhost", "127.0.0.1", "::1", socket.gethostname()]
+    return list(dict.fromkeys(name for name in found if name and name not in ("0.0.0.0", "::")))
 
 
 class AccountFiles:
@@ -27,23 +50,42 @@ class AccountFiles:
     def __init__(self, shared: Shared, environ: Mapping[str, str]) -> None:
         self._shared = shared
         self._folder = Path(environ.get(FOLDER) or shared.home / "broker")
-        self._address = BrokerAddress.of(environ["FOREWARN_MQTT_URL"])
+        self._url = environ["FOREWARN_MQTT_URL"]
+        self._address = BrokerAddress.of(self._url)
+        self._pki = pki_of(environ, shared.home)
+        self._names = broker_names(environ, self._address.host)
         self._written = -1
+        self._renewed = shared.system.now() - RENEW_EVERY
         self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="broker accounts", daemon=True)
+        self._tally = Tally(shared.database, shared.system)
+        self._log: MosquittoLog | None = None
 
     def start(self) -> None:
         """Write the files before anything connects. The account of ingest itself has the secret of its URL."""
         if self._address.user == INGEST:
             set_service_account(self._shared.database, INGEST, self._address.secret)
+        secret = set_service_account(self._shared.database, WATCH)
         self._look()
+        ours = self._address.host in ("localhost", "127.0.0.1", "::1")
+        plain = DEFAULT_PORT if self._address.tls else self._address.port
+        listeners = Listeners(plain, "127.0.0.1" if ours or self._address.tls else "")
+        write_once(self._folder / "mosquitto.conf", mosquitto_config(self._folder, listeners))
         self._thread.start()
+        self._tally.start()
+        parts = urlsplit(self._url)
+        host = parts.netloc.rpartition("@")[2]
+        self._log = MosquittoLog(f"{parts.scheme}://{WATCH}:{quote(secret)}@{host}", self._tally.add)
+        self._log.start()
 
     def stop(self) -> None:
         """End."""
         self._stopping.set()
         self._thread.join()
+        if self._log is not None:
+            self._log.stop()
+        self._tally.stop()
 
     def healthy(self) -> str:
         """Empty when the files are up to date."""
@@ -54,13 +96,16 @@ class AccountFiles:
             try:
                 self._look()
                 self._trouble = ""
-            except (OSError, SQLAlchemyError) as failure:
+            except (OSError, SQLAlchemyError, PkiFault) as failure:
+                if self._trouble == "":
+                    log.warning("the broker's accounts cannot be written: %s", failure)
                 self._trouble = f"the broker's accounts cannot be written: {failure}"
-                log.warning("%s", self._trouble)
 
     def _look(self) -> None:
         with self._shared.database.read() as connection:
             version = mark(connection, REGISTRY)
-        if version != self._written:
+        now = self._shared.system.now()
+        if version != self._written or now - self._renewed >= RENEW_EVERY:
+            self._pki.broker_files(self._shared.database, self._names, now, self._folder)
             write_mosquitto_files(self._shared.database, self._folder)
-            self._written = version
+            self._written, self._renewed = version, now

@@ -8,10 +8,13 @@ subscriber does not acknowledge is not sent again.
 """
 
 import asyncio
+import hashlib
 import logging
+import ssl
 import struct
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from amqtt.adapters import BufferReader, StreamReaderAdapter, StreamWriterAdapter
@@ -32,6 +35,9 @@ MAX_RETAINED = 20_000
 MAX_RETAINED_BYTES = 32 * 1024 * 1024
 CONNECT_TIMEOUT_S = 10.0
 TAKE_OVER_TIMEOUT_S = 5.0
+CLOSE_TIMEOUT_S = 2.0
+TLS = "tls"
+"""Name of the second listener."""
 
 log = logging.getLogger(__name__)
 
@@ -44,6 +50,16 @@ class Rules:
     may_publish: Callable[[str, str], bool]
     may_receive: Callable[[str, str], bool]
     on_refused: Callable[[str, str], None]
+    certified: Callable[[str, str], bool] = lambda _user, _fingerprint: False
+
+
+@dataclass(frozen=True)
+class TlsListener:
+    """Where to listen with TLS, besides the plain listener."""
+
+    host: str
+    port: int
+    context: ssl.SSLContext
 
 
 class _Reader(StreamReaderAdapter):
@@ -194,18 +210,38 @@ class _Handler(BrokerProtocolHandler):
 class RuledBroker(Broker):
     """The broker; runs in one event loop."""
 
-    def __init__(self, host: str, port: int, rules: Rules) -> None:
-        listener = ListenerConfig(bind=f"{host}:{port}", max_connections=-1)
-        super().__init__(BrokerConfig(listeners={"default": listener}, plugins={}))
-        self._rules = rules
+    def __init__(self, host: str, port: int, rules: Rules, tls: TlsListener | None = None) -> None:
+        listeners = {"default": ListenerConfig(bind=f"{host}:{port}", max_connections=-1)}
+        if tls is not None:
+            listeners[TLS] = ListenerConfig(bind=f"{tls.host}:{tls.port}", max_connections=-1)
+        super().__init__(BrokerConfig(listeners=listeners, plugins={}))
+        self._rules, self._tls = rules, tls
         self._running: dict[str, tuple[asyncio.Task[Any], asyncio.WriteTransport]] = {}
         self._retained_bytes = 0
 
     @property
     def port(self) -> int:
         """The port that it listens on."""
-        server: Any = self._servers["default"].instance
+        return self._port_of("default")
+
+    @property
+    def tls_port(self) -> int:
+        """The port that it listens on with TLS; 0 where it does not."""
+        return self._port_of(TLS) if self._tls is not None else 0
+
+    def _port_of(self, listener: str) -> int:
+        server: Any = self._servers[listener].instance
         return int(server.sockets[0].getsockname()[1])
+
+    async def _create_server_instance(
+        self, listener_name: str, listener_type: Any, address: str | None, port: int, ssl_context: Any
+    ) -> Any:
+        if listener_name != TLS or self._tls is None:
+            return await super()._create_server_instance(listener_name, listener_type, address, port, ssl_context)
+        return await asyncio.start_server(
+            partial(self.stream_connected, listener_name=TLS), address, port, reuse_address=True,
+            ssl=self._tls.context, ssl_handshake_timeout=CONNECT_TIMEOUT_S, ssl_shutdown_timeout=CLOSE_TIMEOUT_S,
+        )  # fmt: skip
 
     async def stream_connected(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, listener_name: str
@@ -213,8 +249,14 @@ class RuledBroker(Broker):
         """One connection from its first byte to its end."""
         peer = writer.get_extra_info("peername")
         try:
-            connect = await asyncio.wait_for(self._first_packet(reader), CONNECT_TIMEOUT_S)
-            if not await asyncio.to_thread(self._rules.authenticate, connect.user, connect.secret):
+            shown = _certificate(writer)
+            connect = await asyncio.wait_for(self._first_packet(reader, shown[0] if shown else None), CONNECT_TIMEOUT_S)
+            if shown is not None:
+                if not await asyncio.to_thread(self._rules.certified, *shown):
+                    self._rules.on_refused(connect.user, "")
+                    raise Refused(REFUSED_ACCOUNT, f"{connect.user!r}: its certificate is unknown here or revoked")
+            elif not await asyncio.to_thread(self._rules.authenticate, connect.user, connect.secret or ""):
+                self._rules.on_refused(connect.user, "")
                 raise Refused(REFUSED_ACCOUNT, f"{connect.user!r}: unknown, revoked, or the secret is wrong")
         except Refused as refusal:
             log.warning("refused from %s: %s", peer, refusal.words)
@@ -240,7 +282,7 @@ class RuledBroker(Broker):
                 del self._running[user]
                 await self._delete_session(user)
 
-    async def _first_packet(self, reader: asyncio.StreamReader) -> Connect:
+    async def _first_packet(self, reader: asyncio.StreamReader, identity: str | None) -> Connect:
         if await reader.readexactly(1) != b"\x10":
             raise Refused(None, "something that does not begin with CONNECT")
         size = shift = 0
@@ -254,7 +296,7 @@ class RuledBroker(Broker):
                 raise Refused(None, "a CONNECT of impossible length")
         if size > MAX_CONNECT_BYTES:
             raise Refused(None, "a CONNECT that is too long")
-        return rewritten(await reader.readexactly(size))
+        return rewritten(await reader.readexactly(size), identity)
 
     async def disconnect(self, user: str) -> None:
         """End the user's connection, if there is one, and wait until its will is out."""
@@ -331,3 +373,15 @@ class RuledBroker(Broker):
         for topic, kept in list(self._retained_messages.items()):
             if self._matches(topic, a_filter):
                 handler.send(topic.encode(), bytes(kept.data), min(qos, 1), True)
+
+
+def _certificate(writer: asyncio.StreamWriter) -> tuple[str, str] | None:
+    """Name and fingerprint of the verified certificate that the client showed. Raises Refused for one without name."""
+    session = writer.get_extra_info("ssl_object")
+    found = session.getpeercert(binary_form=True) if session is not None else None
+    if not found:
+        return None
+    names = [value for part in session.getpeercert()["subject"] for key, value in part if key == "commonName"]
+    if len(names) != 1 or not names[0] or "\0" in names[0]:
+        raise Refused(REFUSED_ACCOUNT, f"a certificate with {len(names)} common names, one is asked for")
+    return names[0], hashlib.sha256(found).hexdigest()

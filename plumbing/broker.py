@@ -3,15 +3,28 @@
 import asyncio
 import logging
 import socket
+import ssl
 import threading
 from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from plumbing.tls import BrokerTls, broker_context, renew
 
 if TYPE_CHECKING:
     from plumbing.amqtt_broker import RuledBroker
 
 START_TIMEOUT_S = 20.0
 STOP_TIMEOUT_S = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class TlsPort:
+    """Where to listen with TLS; port 0 takes any free one."""
+
+    host: str
+    port: int
+    files: BrokerTls
 
 
 class BrokerNotStarted(Exception):
@@ -37,7 +50,12 @@ class EmbeddedBroker:
         (user name, topic filter) -> whether a subscription is taken; a forbidden one is answered with 0x80.
         Runs on the broker's loop.
     on_refused
-        Told of each forbidden publish, with user name and topic. Runs on the broker's loop.
+        Told of each forbidden publish, with user name and topic, and of each refused sign-in, with topic "". Runs on
+        the broker's loop.
+    tls
+        A second listener, with TLS; its clients may show a certificate instead of a secret.
+    certified
+        (the certificate's common name, its SHA-256) -> whether it is let in. Runs in a worker thread.
     """
 
     def __init__(
@@ -49,23 +67,26 @@ class EmbeddedBroker:
         may_publish: Callable[[str, str], bool],
         may_receive: Callable[[str, str], bool],
         on_refused: Callable[[str, str], None],
+        tls: TlsPort | None = None,
+        certified: Callable[[str, str], bool] = lambda _user, _fingerprint: False,
     ) -> None:
         self._host, self.port = host, port
-        self._rules = (authenticate, may_publish, may_receive, on_refused)
+        self._tls, self.tls_port = tls, tls.port if tls else 0
+        self._context: ssl.SSLContext | None = None
+        self._rules = (authenticate, may_publish, may_receive, on_refused, certified)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._broker: RuledBroker | None = None
 
     def start(self) -> None:
-        """Listen. Raises BrokerNotStarted when the port is taken or the address is not ours."""
-        try:
-            family = socket.AF_INET6 if ":" in self._host else socket.AF_INET
-            with socket.socket(family) as probe:
-                probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-                probe.bind((self._host, self.port))
-        except OSError as problem:
-            words = f"the broker cannot listen on {self._host}:{self.port}: {problem.strerror or problem}"
-            raise BrokerNotStarted(words) from problem
+        """Listen. Raises BrokerNotStarted: a port is taken, an address is not ours, a certificate cannot be read."""
+        _try(self._host, self.port)
+        if self._tls is not None:
+            _try(self._tls.host, self._tls.port)
+            try:
+                self._context = broker_context(self._tls.files)
+            except OSError as problem:
+                raise BrokerNotStarted(f"the broker's certificates cannot be used: {problem}") from problem
         # amqtt speaks of every packet; what matters is said in plumbing.amqtt_broker's words
         for name in ("amqtt", "transitions"):
             logging.getLogger(name).setLevel(logging.CRITICAL)
@@ -81,14 +102,22 @@ class EmbeddedBroker:
     async def _listen(self) -> None:
         from amqtt.errors import BrokerError
 
-        from plumbing.amqtt_broker import RuledBroker, Rules
+        from plumbing.amqtt_broker import RuledBroker, Rules, TlsListener
 
-        broker = RuledBroker(self._host, self.port, Rules(*self._rules))
+        tls = None
+        if self._tls is not None and self._context is not None:
+            tls = TlsListener(self._tls.host, self._tls.port, self._context)
+        broker = RuledBroker(self._host, self.port, Rules(*self._rules), tls)
         try:
             await broker.start()
         except BrokerError as problem:
             raise BrokerNotStarted(f"the broker cannot listen on {self._host}:{self.port}: {problem}") from problem
-        self._broker, self.port = broker, broker.port
+        self._broker, self.port, self.tls_port = broker, broker.port, broker.tls_port
+
+    def renew_certificates(self) -> None:
+        """Read the broker's certificate and the list of revoked ones again. Raises OSError."""
+        if self._tls is not None and self._context is not None:
+            renew(self._context, self._tls.files)
 
     def disconnect(self, user: str) -> None:
         """End the connection of an account, when it was revoked. Any thread but the broker's may call."""
@@ -114,3 +143,13 @@ class EmbeddedBroker:
         self._thread.join(STOP_TIMEOUT_S)
         if not self._thread.is_alive():
             loop.close()
+
+
+def _try(host: str, port: int) -> None:
+    """Whether one can listen there. Raises BrokerNotStarted."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as problem:
+        raise BrokerNotStarted(f"the broker cannot listen on {host}:{port}: {problem.strerror or problem}") from problem

@@ -6,19 +6,22 @@ reconnect the same packet identifier may name another message.
 """
 
 import logging
+import ssl
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
 from plumbing.system_clock import SystemClock
+from plumbing.tls import TlsFiles, client_context
 
 if TYPE_CHECKING:
     from plumbing.paho_client import BulkClient
 
 DEFAULT_PORT = 1883
+DEFAULT_TLS_PORT = 8883
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 5.0
@@ -55,19 +58,27 @@ class BrokerAddress:
     host: str
     port: int
     user: str
-    secret: str
+    secret: str = field(repr=False)
+    tls: bool = False
 
     @classmethod
     def of(cls, url: str) -> "BrokerAddress":
-        """From `mqtt://tenant%2Fdevice:secret@host:port`. Raises ValueError in words, without the secret."""
-        parts = urlsplit(url)
-        if parts.scheme != "mqtt" or not parts.hostname:
-            raise ValueError("an MQTT URL is mqtt://tenant%2Fdevice:secret@host:port")
+        """From `mqtt://tenant%2Fdevice:secret@host:port` (`mqtts` = TLS). Raises ValueError, without the secret."""
+        try:
+            parts = urlsplit(url)
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in ("mqtt", "mqtts") or not parts.hostname:
+            raise ValueError("an MQTT URL is mqtt://tenant%2Fdevice:secret@host:port, or mqtts: for TLS")
         try:
             port = parts.port
         except ValueError as problem:
             raise ValueError("the port of an MQTT URL is a number from 1 to 65535") from problem
-        return cls(parts.hostname, port or DEFAULT_PORT, unquote(parts.username or ""), unquote(parts.password or ""))
+        tls = parts.scheme == "mqtts"
+        default = DEFAULT_TLS_PORT if tls else DEFAULT_PORT
+        return cls(
+            parts.hostname, port or default, unquote(parts.username or ""), unquote(parts.password or ""), tls
+        )  # fmt: skip
 
 
 class MqttLink:
@@ -93,6 +104,8 @@ class MqttLink:
     on_refused
         Told in words when the broker refuses the connection, or when another program with the same account throws
         this one out. Runs on the link's threads.
+    tls
+        Files for a `mqtts:` URL, read at each connect; ours alone are trusted where a CA is named, else the system's.
 
     Attributes
     ----------
@@ -114,8 +127,10 @@ class MqttLink:
         manual_ack: bool = False,
         clean: bool = True,
         on_refused: Callable[[str], None] | None = None,
+        tls: TlsFiles | None = None,
     ) -> None:
         self._address = BrokerAddress.of(url)
+        self._tls = tls or TlsFiles()
         self._client_id = client_id
         self._subscribe = list(subscribe)
         self._on_connect, self._on_message, self._on_refused = on_connect, on_message, on_refused
@@ -191,7 +206,12 @@ class MqttLink:
         client = self._fresh_client(ended)
         where = f"{self._address.host}:{self._address.port}"
         try:
+            if self._address.tls:
+                client.tls_set_context(client_context(self._tls))
             client.connect(self._address.host, self._address.port, keepalive=KEEPALIVE_S)
+        except ssl.SSLError as problem:
+            self._refused(f"no TLS with the broker at {where}: {problem.reason or problem}")
+            return
         except OSError as problem:
             # where nobody listens, the connection before ended with the broker: nobody threw us out
             self._thrown_out.clear()

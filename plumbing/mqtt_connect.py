@@ -1,7 +1,7 @@
 """The first packet of an MQTT 3.1.1 connection, made over for the embedded broker: client id = user name, clean."""
 
 import struct
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 MQTT_3_1_1 = 4
 REFUSED_VERSION, REFUSED_ACCOUNT = 1, 5
@@ -17,10 +17,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Connect:
-    """A CONNECT whose client id is the user name and whose session is clean."""
+    """A CONNECT whose client id is the user name and whose session is clean.
+
+    `secret` is None where a certificate said who it is.
+    """
 
     user: str
-    secret: str
+    secret: str | None = field(repr=False)
     packet: bytes
 
 
@@ -46,8 +49,8 @@ def length(n: int) -> bytes:
             return bytes(out)
 
 
-def rewritten(body: bytes) -> Connect:
-    """The CONNECT as amqtt shall see it. Raises Refused."""
+def rewritten(body: bytes, identity: str | None = None) -> Connect:
+    """The CONNECT as amqtt shall see it; `identity`, the name in a verified certificate, wins. Raises Refused."""
     protocol, at = take_text(body, 0)
     if len(body) < at + 4 or protocol not in (b"MQTT", b"MQIsdp"):
         raise Refused(None, "something that is no MQTT")
@@ -62,6 +65,9 @@ def rewritten(body: bytes) -> Connect:
     if flags & 0x04:
         for _ in range(2):
             _, at = take_text(body, at)
+    if identity is not None:
+        made = head + text(identity.encode()) + rest
+        return Connect(identity, None, b"\x10" + length(len(made)) + made)
     if not flags & 0x80 or not flags & 0x40:
         raise Refused(REFUSED_ACCOUNT, "a client without user name and secret: anonymous clients are not let in")
     user, at = take_text(body, at)

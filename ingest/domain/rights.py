@@ -5,12 +5,18 @@ from contracts.topics import DOWN, ROOT, UP
 
 INGEST = "ingest"
 LOCAL = "local"
-SERVICES = (INGEST, LOCAL)
-"""`ingest` reads all devices and answers them; `local` administers: everything below the root."""
+WATCH = "watch"
+SERVICES = (INGEST, LOCAL, WATCH)
+"""`ingest` reads all devices and answers them; `local` administers: everything below the root; `watch` reads
+Mosquitto's log, to count whom it refused."""
+BROKER_LOG = "$SYS/broker/log/N"
+"""Where Mosquitto publishes its notices."""
 
 
 def may_publish(username: str, topic: str) -> bool:
     """Whether an account may publish on a topic. The owner of `username` has signed in already."""
+    if username == WATCH:
+        return False
     if username == LOCAL:
         return topic.startswith(f"{ROOT}/")
     parts = topic.split("/")
@@ -23,6 +29,8 @@ def may_publish(username: str, topic: str) -> bool:
 
 def may_receive(username: str, filter_: str) -> bool:
     """Whether an account may subscribe to a filter: only what it could never be refused in part."""
+    if username == WATCH:
+        return filter_ == BROKER_LOG
     if username == LOCAL:
         return filter_.startswith(f"{ROOT}/")
     parts = filter_.split("/")
@@ -47,11 +55,28 @@ def acl(other_names: dict[str, str]) -> str:
     lines += [f"topic read {topics.topic('+', '+', kind)}" for kind in UP]
     lines += [f"topic write {topics.topic('+', '+', kind)}" for kind in DOWN]
     lines += ["", f"user {LOCAL}", f"topic readwrite {ROOT}/#"]
+    lines += ["", f"user {WATCH}", f"topic read {BROKER_LOG}"]
     for username, account in sorted(other_names.items()):
-        lines += ["", f"user {username}"]
-        lines += [f"topic write {ROOT}/{account}/{kind}" for kind in UP]
-        lines += [f"topic read {ROOT}/{account}/{kind}" for kind in DOWN]
+        lines += _own(username, account)
     lines.append("")
     lines += [f"pattern write {ROOT}/%u/{kind}" for kind in UP]
     lines += [f"pattern read {ROOT}/%u/{kind}" for kind in DOWN]
     return "\n".join(lines) + "\n"
+
+
+def acl_of_certificates(names: dict[str, str]) -> str:
+    """Mosquitto's access list where a certificate is asked for: a block for each device that may come, none else.
+
+    There the broker looks no account up: whoever shows a certificate of ours is let in. So a service's name has no
+    rights there, and the name of a device that is suspended, revoked or unknown has none either. `names` maps user
+    names to `tenant/device`.
+    """
+    lines = ["# devices by certificate"]
+    for username, account in sorted(names.items()):
+        lines += _own(username, account)
+    return "\n".join(lines) + "\n"
+
+
+def _own(username: str, account: str) -> list[str]:
+    up = [f"topic write {ROOT}/{account}/{kind}" for kind in UP]
+    return ["", f"user {username}", *up, *(f"topic read {ROOT}/{account}/{kind}" for kind in DOWN)]

@@ -2,6 +2,7 @@
 
 import hashlib
 import threading
+from collections.abc import Callable
 
 import sqlalchemy as sa
 
@@ -10,7 +11,7 @@ from ingest.domain.passwords import matches
 from ingest.domain.rights import SERVICES, account_of
 from ingest.service.book import mark
 from ingest.service.registry import REGISTRY, SHUT_OUT
-from ingest.service.tables import devices, service_accounts
+from ingest.service.tables import certificates, devices, service_accounts
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock
 
@@ -19,15 +20,22 @@ LOOK_UNKNOWN_S = 0.2
 
 
 class Access:
-    """Thread-safe. A new device is let in at once, a revoked one is refused within LOOK_EVERY_S."""
+    """Thread-safe. A new device is let in at once, a revoked one is refused within LOOK_EVERY_S.
 
-    def __init__(self, database: Database, system: SystemClock) -> None:
-        self._database, self._system = database, system
+    `company` tells whether certificates that the product did not issue may be good (TLS has verified them).
+    """
+
+    def __init__(self, database: Database, system: SystemClock, company: Callable[[], bool] = lambda: False) -> None:
+        self._database, self._system, self._company = database, system, company
         self._lock = threading.Lock()
         self._looked = -LOOK_EVERY_S
         self._version = -1
         self._passwords: dict[str, str] = {}
         self._told: dict[str, str] = {}
+        self._good: dict[str, str] = {}
+        self._revoked: frozenset[str] = frozenset()
+        self._told_revoked: frozenset[str] = frozenset()
+        self._owner: dict[str, str] = {}
         self._accounts: dict[str, str] = {}
         self._proven: dict[str, bytes] = {}
 
@@ -49,6 +57,15 @@ class Access:
         self._proven[username] = mark
         return True
 
+    def certified(self, username: str, fingerprint: str) -> bool:
+        """Whether a certificate that TLS has verified, in this name, lets its owner in: a device, never a service."""
+        self._refresh(LOOK_UNKNOWN_S)
+        if username in SERVICES or username not in self._passwords:
+            return False
+        if fingerprint in self._good:
+            return self._good[fingerprint] == username
+        return fingerprint not in self._revoked and self._company()
+
     def known(self, username: str) -> bool:
         """Whether the account exists and is not revoked."""
         self._refresh(LOOK_EVERY_S)
@@ -65,10 +82,12 @@ class Access:
         return username in self._accounts and rights.may_receive(self._accounts[username], filter_)
 
     def refresh(self) -> set[str]:
-        """Look at the registry now; accounts that are gone, or have another secret, since the last call of this."""
+        """Look at the registry now; accounts that lost access, a secret or a certificate since the last call."""
         self._refresh(0.0)
         before, self._told = self._told, self._passwords
-        return {name for name, kept in before.items() if self._told.get(name) != kept}
+        shown, self._told_revoked = self._told_revoked, self._revoked
+        without = {self._owner[each] for each in self._told_revoked - shown}
+        return without | {name for name, kept in before.items() if self._told.get(name) != kept}
 
     def _refresh(self, after_s: float) -> None:
         if self._system.monotonic() - self._looked < after_s:
@@ -96,5 +115,16 @@ class Access:
         for name, password in connection.execute(sa.select(service_accounts.c.name, service_accounts.c.password)):
             if name in SERVICES:
                 passwords[name], accounts[name] = password, name
+        good: dict[str, str] = {}
+        owner: dict[str, str] = {}
+        revoked: set[str] = set()
+        columns = (certificates.c.fingerprint, certificates.c.username, certificates.c.revoked_at)
+        for fingerprint, username, revoked_at in connection.execute(sa.select(*columns)):
+            owner[fingerprint] = username
+            if revoked_at is None:
+                good[fingerprint] = username
+            else:
+                revoked.add(fingerprint)
         self._passwords, self._accounts = passwords, accounts
+        self._good, self._owner, self._revoked = good, owner, frozenset(revoked)
         self._proven = {u: m for u, m in self._proven.items() if u in passwords}

@@ -1,5 +1,6 @@
 """What a device was last refused, and what to do about it: for the page on which a machine is connected."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -50,29 +51,38 @@ class LastRefusal:
 
 def count_refused_publish(database: Database, username: str, topic: str, now: datetime) -> None:
     """Count a publish that the broker dropped; topic "" is a sign-in that it refused. `now` is wall time."""
-    username, topic = clean_path(username)[:_LONGEST_NAME], clean_path(topic)[:_LONGEST_TOPIC]
+    count_refused(database, {(username, topic): 1}, now)
+
+
+def count_refused(database: Database, counts: Mapping[tuple[str, str], int], now: datetime) -> None:
+    """Count many at once: how often, by user name and topic."""
     with database.write() as connection:
-        if _count(connection, username, topic, now):
-            return
-        known = sa.select(sa.func.count()).select_from(refused_publishes)
-        if int(connection.execute(known.where(refused_publishes.c.username == username)).scalar() or 0) >= MAX_TOPICS:
-            topic = OTHERS
-        if int(connection.execute(known).scalar() or 0) >= MAX_ACCOUNTS:
-            username, topic = OTHERS, OTHERS
-        if not _count(connection, username, topic, now):
-            tenant = username.split("/")[0] if "/" in username else EVERYONE
-            connection.execute(
-                refused_publishes.insert().values(
-                    tenant=tenant[:64], username=username, topic=topic, count=1, last_at=now
-                )
+        for (username, topic), times in counts.items():
+            _count_one(connection, clean_path(username)[:_LONGEST_NAME], clean_path(topic)[:_LONGEST_TOPIC], times, now)
+
+
+def _count_one(connection: sa.Connection, username: str, topic: str, times: int, now: datetime) -> None:
+    if _count(connection, username, topic, times, now):
+        return
+    known = sa.select(sa.func.count()).select_from(refused_publishes)
+    if int(connection.execute(known.where(refused_publishes.c.username == username)).scalar() or 0) >= MAX_TOPICS:
+        topic = OTHERS
+    if int(connection.execute(known).scalar() or 0) >= MAX_ACCOUNTS:
+        username, topic = OTHERS, OTHERS
+    if not _count(connection, username, topic, times, now):
+        tenant = username.split("/")[0] if "/" in username else EVERYONE
+        connection.execute(
+            refused_publishes.insert().values(
+                tenant=tenant[:64], username=username, topic=topic, count=times, last_at=now
             )
+        )  # fmt: skip
 
 
-def _count(connection: sa.Connection, username: str, topic: str, now: datetime) -> bool:
+def _count(connection: sa.Connection, username: str, topic: str, times: int, now: datetime) -> bool:
     done = connection.execute(
         refused_publishes.update()
         .where(refused_publishes.c.username == username, refused_publishes.c.topic == topic)
-        .values(count=refused_publishes.c.count + 1, last_at=now)
+        .values(count=refused_publishes.c.count + times, last_at=now)
     )
     return done.rowcount > 0
 

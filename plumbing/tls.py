@@ -1,0 +1,59 @@
+"""TLS for MQTT: 1.2 or newer, on either side."""
+
+import ssl
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class TlsFiles:
+    """Files (PEM) of a client. Empty = none: the system's authorities, no certificate of its own."""
+
+    ca: str = ""
+    certificate: str = ""
+    key: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BrokerTls:
+    """Files (PEM) of a broker: its certificate and key, who signs its clients' certificates, what was revoked."""
+
+    certificate: Path
+    key: Path
+    clients: Path
+    revoked: Path
+
+
+def client_context(files: TlsFiles) -> ssl.SSLContext:
+    """Verify the broker and its name; show a certificate where there is one. Raises OSError (ssl.SSLError is one)."""
+    made = ssl.create_default_context(cafile=files.ca or None)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    if files.certificate:
+        made.load_cert_chain(files.certificate, files.key or None, password=_no_password)
+    return made
+
+
+def broker_context(files: BrokerTls) -> ssl.SSLContext:
+    """Ask for a client's certificate, and verify it where there is one. Raises OSError."""
+    made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    made.minimum_version = ssl.TLSVersion.TLSv1_2
+    made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    made.verify_mode = ssl.CERT_OPTIONAL
+    made.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
+    # a resumed session would skip the look at the list of revoked certificates
+    made.num_tickets = 0
+    made.options |= ssl.OP_NO_TICKET
+    made.load_verify_locations(files.clients)
+    renew(made, files)
+    return made
+
+
+def renew(context: ssl.SSLContext, files: BrokerTls) -> None:
+    """Read the broker's certificate and the list of revoked ones again; connections from now on meet them."""
+    context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    context.load_verify_locations(files.revoked)
+
+
+def _no_password() -> str:
+    """An encrypted key must not make a service wait at a terminal."""
+    raise ssl.SSLError("the private key is encrypted: give it in plain, in a file of mode 0600")
