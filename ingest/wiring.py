@@ -17,7 +17,8 @@ from ingest.service.intake import Intake
 from ingest.service.quarantine import Quarantine
 from ingest.service.reading import Limits
 from ingest.settings import Settings
-from plumbing.mqtt import Incoming, MqttLink
+from plumbing.mqtt_reader import MqttReader
+from plumbing.mqtt_stream import Incoming
 from plumbing.runtime import Shared
 from plumbing.ucum import UcumUnits
 
@@ -37,14 +38,12 @@ class IngestService:
     def __init__(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._monotonic = settings, shared.system.monotonic
         self._inbox = Inbox(settings.queue_bytes, shared.system.monotonic)
-        self._link = MqttLink(
+        self._link = MqttReader(
             settings.mqtt_url,
             INGEST,
             subscribe=[topics.topic("+", "+", kind) for kind in topics.UP],
-            on_connect=lambda: None,
-            on_message=self._inbox.put,
-            manual_ack=True,
-            clean=False,
+            on_messages=self._inbox.put_all,
+            room=self._inbox.room,
         )
         self.intake = Intake(
             database=shared.database,
@@ -63,8 +62,8 @@ class IngestService:
 
     def start(self) -> None:
         """Connect and begin to take; returns at once."""
-        # the network thread lets go of the interpreter at each of its many small reads; with the usual 5 ms until it
-        # gets it back from a busy writer, it would read a few dozen messages a second
+        # the reading thread lets go of the interpreter at each of its reads; with the usual 5 ms until it gets it back
+        # from a busy writer, it would read a few dozen times a second
         sys.setswitchinterval(min(sys.getswitchinterval(), SWITCH_S))
         self.intake.claim()
         self._link.start()
@@ -107,6 +106,7 @@ class IngestService:
                 if block and not self.take(block):
                     return
                 self.intake.answer()
+                self._link.acknowledge(())
             except Superseded as taken_over:
                 self._trouble = str(taken_over)
                 logger.error("%s: this one stops", taken_over)

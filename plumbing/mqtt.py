@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from plumbing.mqtt_stream import Incoming as Incoming
 from plumbing.system_clock import SystemClock
 from plumbing.tls import TlsFiles, client_context
 
@@ -38,17 +39,6 @@ _WORDS = {
     "Not authorized": "the broker does not let this account in: unknown, revoked, or the secret is wrong",
 }
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Incoming:
-    """A message that arrived on connection number `epoch`; `mid` is its packet identifier there."""
-
-    epoch: int
-    mid: int
-    topic: str
-    body: bytes
-    retained: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,12 +12,12 @@ OVERHEAD = 200
 
 
 class Inbox:
-    """A queue of messages. `put` blocks while it is full, so nothing more is read from the broker's socket."""
+    """A queue of messages. While it is full there is no `room`, so nothing more is read from the broker's socket."""
 
     def __init__(self, max_bytes: int, monotonic: Callable[[], float]) -> None:
         self._max_bytes, self._monotonic = max_bytes, monotonic
-        self._waiting: deque[Incoming] = deque()
-        self._bytes = 0
+        self._waiting: deque[tuple[list[Incoming], int]] = deque()
+        self._messages = self._bytes = 0
         self._changed = threading.Condition()
         self._closed = False
         self._ended = threading.Event()
@@ -27,18 +27,30 @@ class Inbox:
     @property
     def waiting(self) -> tuple[int, int]:
         """Messages and bytes that wait."""
-        return len(self._waiting), self._bytes
+        return self._messages, self._bytes
+
+    def room(self, within_s: float) -> bool:
+        """Whether more may be put in; waits for it."""
+        if self._bytes <= self._max_bytes or self._closed:
+            return True
+        with self._changed:
+            self.blocked += 1
+            return self._changed.wait_for(lambda: self._bytes <= self._max_bytes or self._closed, within_s)
 
     def put(self, message: Incoming) -> None:
-        """Called by the network thread."""
+        """Put one in, as soon as there is room."""
+        while not self.room(1.0):
+            pass
+        self.put_all([message])
+
+    def put_all(self, messages: list[Incoming]) -> None:
+        """Put in what arrived together, at once."""
+        size = sum([len(m.body) for m in messages]) + OVERHEAD * len(messages)
         with self._changed:
-            if self._bytes > self._max_bytes and not self._closed:
-                self.blocked += 1
-                while self._bytes > self._max_bytes and not self._closed:
-                    self._changed.wait(1.0)
             first = not self._waiting
-            self._waiting.append(message)
-            self._bytes += len(message.body) + OVERHEAD
+            self._waiting.append((messages, size))
+            self._bytes += size
+            self._messages += len(messages)
             if first:
                 self._changed.notify_all()
 
@@ -58,10 +70,11 @@ class Inbox:
         taken = 0
         with self._changed:
             while self._waiting and taken < max_bytes:
-                message = self._waiting.popleft()
-                taken += len(message.body) + OVERHEAD
-                out.append(message)
+                messages, size = self._waiting.popleft()
+                taken += size
+                out += messages
             self._bytes -= taken
+            self._messages -= len(out)
             if out:
                 self._changed.notify_all()
         return out
