@@ -3,6 +3,9 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from contracts.command_kinds import CommandKind
+from contracts.diagnosis import Diagnosis
+
 
 class Role(StrEnum):
     """What a signal tells about."""
@@ -211,6 +214,9 @@ class AssetModel:
     decision: Decision = field(default_factory=Decision)
     lifetime_unit: str = "h"
     """In what people count remaining life: `h`, or `cycles` (1 cycle = 1 hour of the tenant's clock)."""
+    commands: dict[str, CommandKind] = field(default_factory=dict)
+    """What may be asked of its devices."""
+    diagnosis: Diagnosis = field(default_factory=Diagnosis)
 
     def mode(self, name: str) -> FailureMode | None:
         """The failure mode of that name."""

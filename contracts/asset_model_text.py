@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
+from contracts import asset_model_checks
 from contracts.asset_model import (
     AssetModel,
     Component,
@@ -142,7 +143,7 @@ class _Reader:
     def model(self, top: Any) -> AssetModel | None:
         top = self.mapping(
             top, "", {"name", "version", "title", "currency", "signals", "running_when", "regimes", "components",
-                      "detection", "prognosis", "decision", "lifetime_unit"},
+                      "detection", "prognosis", "decision", "lifetime_unit", "commands", "diagnosis"},
         )  # fmt: skip
         if not top:
             return None
@@ -165,6 +166,9 @@ class _Reader:
         for i, regime in enumerate(regimes):
             if regime not in signals or signals[regime].role is not Role.CONDITION:
                 self.fault(f"regimes[{i}]", f"{regime!r} must be a signal of role condition")
+        commands = asset_model_checks.commands(self, top.get("commands", {}))
+        modes = [mode.name for component in components.values() for mode in component.modes]
+        diagnosis = asset_model_checks.diagnosis(self, top.get("diagnosis", {}), signals, modes, commands)
         unit = top.get("lifetime_unit", "h")
         if unit not in ("h", "cycles"):
             self.fault("lifetime_unit", f"{unit!r} must be h or cycles")
@@ -181,6 +185,8 @@ class _Reader:
             prognosis=self.settings(Prognosis, top.get("prognosis", {}), "prognosis"),
             decision=self.settings(Decision, top.get("decision", {}), "decision"),
             lifetime_unit=str(unit),
+            commands=commands,
+            diagnosis=diagnosis,
         )
 
     def settings(self, kind: type[_Settings], value: Any, path: str) -> _Settings:

@@ -1,6 +1,7 @@
 """What services tell each other through the log. Tagged unions (msgpack); fields are only added."""
 
 from datetime import datetime
+from typing import Any
 
 import msgspec
 
@@ -9,7 +10,8 @@ FINDINGS = "findings"
 BLOCKS = "blocks"
 DEVICE_COMMANDS = "device_commands"
 NOTICES = "notices"
-TOPICS = (BLOCKS, PREDICTIONS, FINDINGS, DEVICE_COMMANDS, NOTICES)
+COMMAND_RESULTS = "command_results"
+TOPICS = (BLOCKS, PREDICTIONS, FINDINGS, DEVICE_COMMANDS, NOTICES, COMMAND_RESULTS)
 
 RESULTS = ("true", "false", "prevented", "missed", "unknown")
 
@@ -137,9 +139,65 @@ class NoticeChanged(msgspec.Struct, frozen=True, tag="notice_changed"):
     at: datetime
 
 
+class CommandWanted(msgspec.Struct, frozen=True, tag="command_wanted"):
+    """A command that a rule wants a device to do: `read` ones only. The same id again is the same command."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    name: str
+    args: dict[str, Any]
+    lifetime_s: float
+    """Wall seconds."""
+    case_id: str
+    why: str
+
+
+class HoldSet(msgspec.Struct, frozen=True, tag="hold_set"):
+    """Something stands against guarded commands: `visit`, `permit` or `lockout`; `until` None = until released."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    kind: str
+    note: str
+    since: datetime
+    until: datetime | None = None
+
+
+class HoldReleased(msgspec.Struct, frozen=True, tag="hold_released"):
+    """It stands no more."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    at: datetime
+
+
+class CommandEnded(msgspec.Struct, frozen=True, tag="command_ended"):
+    """How a command ended: `done`, `failed`, `refused`, `expired`, `no_answer`, `cancelled`."""
+
+    v: int
+    id: str
+    tenant: str
+    device: str
+    name: str
+    state: str
+    reason: str
+    text: str
+    data: dict[str, Any]
+    at: datetime
+
+
 FromAnomaly = Prediction | Alarm
 FromWork = Finding | Shelve | Unshelve
+ForDevices = CommandWanted | HoldSet | HoldReleased
 
 encode = msgspec.msgpack.Encoder().encode
 decode_from_anomaly = msgspec.msgpack.Decoder(FromAnomaly).decode
 decode_from_work = msgspec.msgpack.Decoder(FromWork).decode
+decode_for_devices = msgspec.msgpack.Decoder(ForDevices).decode
+decode_command_ended = msgspec.msgpack.Decoder(CommandEnded).decode

@@ -4,8 +4,14 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
-from ingest.service.tables import metadata
+from ingest.service import command_tables, tables
 from plumbing.sql import Database
+
+
+metadata = sa.MetaData()
+for part in (tables, command_tables):
+    for table in part.metadata.tables.values():
+        table.to_metadata(metadata)
 
 
 def test_the_revisions_make_the_tables_of_the_code(database: Database) -> None:

@@ -14,7 +14,7 @@ from plumbing.sql import Database
 
 TABLES: dict[str, tuple[str, ...]] = {
     "plumbing": ("plumbing.log", "plumbing.audit", "plumbing.tenants"),
-    "ingest": ("ingest.service.tables",),
+    "ingest": ("ingest.service.tables", "ingest.service.command_tables"),
     "anomaly": ("anomaly.service.tables",),
     "work_orders": ("work_orders.service.tables",),
     "api": ("api.tables",),
