@@ -7,6 +7,7 @@ from plumbing.broker import EmbeddedBroker
 from plumbing.mqtt import MqttLink
 from tests.edge_agent.at_the_broker import open_broker
 from tests.edge_agent.modbus_server import ModbusServer
+from tests.edge_agent.opcua_server import OpcuaServer
 
 SECRET = "correct-horse-battery"
 
@@ -112,4 +113,38 @@ class MqttWorld:
         self._bad = bad
 
 
-WORLDS: dict[str, type[World]] = {world.kind: world for world in (ModbusWorld, MqttWorld)}
+class OpcuaWorld:
+    """A server that asks for a password, on an encrypted channel."""
+
+    kind: ClassVar[str] = "opcua"
+    has_password: ClassVar[bool] = True
+
+    def __init__(self, folder: Path) -> None:
+        self._server = OpcuaServer(folder, "agent", SECRET, ("Basic256Sha256_SignAndEncrypt",))
+        self._server.certify("agent")
+        self._server.certify("server")
+        self.start, self.stop, self.end = self._server.start, self._server.stop, self._server.end
+        self._bad = False
+
+    def content(self) -> dict[str, Any]:
+        security = {
+            "policy": "Basic256Sha256", "mode": "sign_and_encrypt", "certificate": "agent.der", "key": "agent.pem",
+            "server_certificate": "server.der",
+        }  # fmt: skip
+        return {
+            "connection": {
+                "url": self._server.url, "user": "agent", "password": SECRET, "timeout": 2.0, "security": security
+            },
+            "every": 0.1,
+            "signals": {"x": {"node": "ns=2;s=x"}, "y": {"node": "ns=2;s=y"}},
+        }  # fmt: skip
+
+    def say(self, x: float) -> None:
+        self._server.set("x", x)
+        self._server.set("y", x, bad=self._bad)
+
+    def spoil(self, bad: bool) -> None:
+        self._bad = bad
+
+
+WORLDS: dict[str, type[World]] = {world.kind: world for world in (ModbusWorld, MqttWorld, OpcuaWorld)}
