@@ -16,6 +16,7 @@ from anomaly.domain.baseline import Baseline, Training, distance, fit, path_nois
 from anomaly.domain.following import Followed, Follower, Why
 from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.regimes import UNKNOWN
+from anomaly.domain.trail import Record
 
 CHUNK = 2048
 GROWTH = 4.0
@@ -89,10 +90,8 @@ class State:
     fits: int = 0
     frozen: bool = False
     """True inside an alarm: the mean does not adapt."""
-    learn_symptoms: list[Array] = field(default_factory=list)
-    learn_features: list[Array] = field(default_factory=list)
-    learn_levels: list[Array] = field(default_factory=list)
-    learn_segment: list[int] = field(default_factory=list)
+    record: Record = field(default_factory=Record)
+    """Healthy rows: symptoms, features, regime levels, segment, side by side."""
     learn_hours: float = 0.0
     """Running hours of the healthy record."""
     window_z: Array = field(default_factory=lambda: np.zeros((0, 0)))
@@ -138,12 +137,12 @@ class WindowDetector:
                 self._remember(rows, slice(at, to), np.ones(to - at, dtype=bool))
                 yield self._unscored(rows, at, to)
             else:
-                singly = s.relearn or (self._adapts() and judge is None)
+                singly = s.relearn or (self.adapts and judge is None)
                 to = at + 1 if singly else min(at + CHUNK, self._until_refit(rows, at))
                 yield self._score(rows, at, to, judge)
                 done = self._grown()
             if done:
-                self._fit()
+                self.fit()
             at = to
 
     def score(self, t_us: int, values: Array) -> float | None:
@@ -170,8 +169,7 @@ class WindowDetector:
             s.relearn_rows, s.relearn_hours = [], 0.0
             self._forget_record()
         else:
-            s.learn_symptoms, s.learn_features, s.learn_levels = [], [], []
-            s.learn_segment, s.learn_hours = [], 0.0
+            s.record, s.learn_hours = Record(), 0.0
 
     def hours_left(self) -> float:
         """Running hours of learning that are still needed; 0 = none."""
@@ -184,14 +182,7 @@ class WindowDetector:
 
     def training(self) -> Training:
         """The healthy record so far."""
-        s = self.state
-        n, k, p = len(s.learn_segment), len(self.layout.symptoms), len(self.layout.conditions)
-        return Training(
-            np.array(s.learn_symptoms).reshape(n, k),
-            np.array(s.learn_features).reshape(n, 3 * p),
-            np.array(s.learn_levels).reshape(n, len(self.layout.regimes)),
-            np.array(s.learn_segment, dtype=np.int64),
-        )
+        return training_of(self.layout, self.state.record)
 
     def take(self, baseline: Baseline) -> None:
         """Use a baseline; the end of the healthy record fills the window."""
@@ -206,8 +197,7 @@ class WindowDetector:
             self._forget_record()
 
     def _forget_record(self) -> None:
-        s = self.state
-        s.learn_symptoms, s.learn_features, s.learn_levels, s.learn_segment = [], [], [], []
+        self.state.record = Record()
 
     def _learn(self, rows: Followed, at: int) -> tuple[int, bool]:
         """Take rows into the record until it is long enough; (where it stopped, whether it is)."""
@@ -215,45 +205,48 @@ class WindowDetector:
         for i in range(at, len(rows.t_us)):
             if rows.why[i] == Why.SCORED:
                 self._remember(rows, slice(i, i + 1), np.ones(1, dtype=bool))
-                if len(s.learn_segment) >= settings.learning_samples and s.learn_hours >= settings.learning_hours:
+                if len(s.record) >= settings.learning_samples and s.learn_hours >= settings.learning_hours:
                     return i + 1, True
         return len(rows.t_us), False
 
     def _remember(self, rows: Followed, which: slice, healthy: NDArray[np.bool_]) -> None:
-        s = self.state
-        for i in range(which.start, which.stop):
-            if rows.why[i] == Why.SCORED and healthy[i - which.start]:
-                s.learn_symptoms.append(rows.symptoms[i])
-                s.learn_features.append(rows.features[i])
-                s.learn_levels.append(rows.levels[i])
-                s.learn_segment.append(int(rows.segment[i]))
-                s.learn_hours += float(rows.step_hours[i])
+        s, table = self.state, record_rows(rows, which)
+        for i in np.flatnonzero((rows.why[which] == Why.SCORED) & healthy).tolist():
+            s.record.append(table[i])
+            s.learn_hours += float(rows.step_hours[which.start + i])
 
-    def _growing(self) -> bool:
+    @property
+    def growing(self) -> bool:
+        """Whether healthy rows go into the record for a better baseline."""
         s = self.state
-        return bool(s.learn_segment) and not self.layout.settings.fleet
+        return len(s.record) > 0 and not self.layout.settings.fleet
 
     def _until_refit(self, rows: Followed, at: int) -> int:
         """The record must be looked at exactly where it has grown enough, however the rows are cut."""
-        if not self._growing():
+        if not self.growing:
             return len(rows.t_us)
         have = self.state.learn_hours
         ahead = have + np.cumsum(np.where(rows.why[at:] == Why.SCORED, rows.step_hours[at:], 0.0))
-        reached = np.flatnonzero(ahead >= self._goal() - ROUNDING_HOURS)
+        reached = np.flatnonzero(ahead >= self.goal_hours - ROUNDING_HOURS)
         return at + int(reached[0]) + 1 if len(reached) else len(rows.t_us)
 
-    def _goal(self) -> float:
+    @property
+    def goal_hours(self) -> float:
+        """Running hours of the record at which the baseline is fitted next."""
         settings = self.layout.settings
         return min(settings.baseline_hours, max(settings.learning_hours, 1e-3) * GROWTH**self.state.fits)
 
     def _grown(self) -> bool:
-        return self._growing() and self.state.learn_hours >= self._goal()
+        return self.growing and self.state.learn_hours >= self.goal_hours
 
-    def _adapts(self) -> bool:
+    @property
+    def adapts(self) -> bool:
+        """Whether its mean follows the machine, row by row."""
         settings = self.layout.settings
         return settings.adapt_hours > 0 or settings.adapt_samples > 0
 
-    def _fit(self) -> None:
+    def fit(self) -> None:
+        """Fit the baseline to the healthy record."""
         training = self.training()
         base = fit(training, self.layout)
         z = healthy_residuals(base, training)
@@ -290,7 +283,7 @@ class WindowDetector:
         means = np.full((n, k), np.nan)
         means[good] = window_means(window, segment, settings.window_samples)[held:]
         moves = np.zeros((n, k))
-        if self._adapts():
+        if self.adapts:
             share, quiet = self._share(rows.step_hours[at:to]), settings.adapt_below * settings.threshold
             done = adapt(means, base, self.measure, rows.t_us[at:to], share, quiet, s.frozen, judge)
             score, parts, moves = done.score, done.parts, done.before
@@ -309,7 +302,7 @@ class WindowDetector:
             window[len(window) - min(keep, len(window)) :],
             segment[-keep:] if keep else segment[:0],
         )
-        if self._growing():
+        if self.growing:
             self._remember(rows, slice(at, to), ~(score > settings.threshold))
         return Scores(
             rows.t_us[at:to], score, parts, means, z, symptoms, expected, base.plain(symptoms, regime), why,
@@ -340,6 +333,20 @@ class WindowDetector:
             spread = np.nan_to_num(1.4826 * np.nanmedian(np.abs(seen - middle), axis=0), nan=1.0)
         s.baseline = s.baseline.shifted(s.relearn, middle, spread)
         s.relearn, s.relearn_rows, s.relearn_hours = [], [], 0.0
+
+
+def record_rows(rows: Followed, which: slice) -> Array:
+    """Rows as a record holds them."""
+    return np.column_stack([rows.symptoms[which], rows.features[which], rows.levels[which], rows.segment[which]])
+
+
+def training_of(layout: Layout, record: Record) -> Training:
+    """The parts of a healthy record."""
+    k, p, c = len(layout.symptoms), 3 * len(layout.conditions), len(layout.regimes)
+    rows = record.rows.reshape(len(record), k + p + c + 1)
+    return Training(
+        rows[:, :k].copy(), rows[:, k : k + p].copy(), rows[:, k + p : k + p + c].copy(), rows[:, -1].astype(np.int64)
+    )
 
 
 def moved(base: Baseline, by: Array) -> Baseline:

@@ -17,7 +17,7 @@ PATIENCE = 2
 
 def healthy_rows(detector: WindowDetector) -> Training:
     """The rows of a machine that count into the pool: the first `learning_samples`."""
-    rows = np.zeros(len(detector.state.learn_segment), dtype=bool)
+    rows = np.zeros(len(detector.state.record), dtype=bool)
     rows[: detector.layout.settings.learning_samples] = True
     return detector.training().take(rows)
 
@@ -25,14 +25,14 @@ def healthy_rows(detector: WindowDetector) -> Training:
 def ready(detector: WindowDetector) -> bool:
     """Whether the machine has seen its own healthy rows."""
     s, settings = detector.state, detector.layout.settings
-    return len(s.learn_segment) >= settings.learning_samples and s.learn_hours >= settings.learning_hours
+    return len(s.record) >= settings.learning_samples and s.learn_hours >= settings.learning_hours
 
 
 def settled(detector: WindowDetector, fleet: list[WindowDetector]) -> bool:
     """Whether the pool may be closed for this machine: all others are ready too, or it has waited long enough."""
     if not ready(detector):
         return False
-    if len(detector.state.learn_segment) >= PATIENCE * detector.layout.settings.learning_samples:
+    if len(detector.state.record) >= PATIENCE * detector.layout.settings.learning_samples:
         return True
     return all(ready(other) or other.state.baseline is not None for other in fleet)
 

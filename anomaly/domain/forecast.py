@@ -65,11 +65,11 @@ def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, m
     """The forecast for a machine in alarm; None = the mode's signals cannot be read."""
     m, base, layout = watch.memory, watch.detector.baseline, watch.layout
     assert base is not None
-    z = np.array(m.path.z).reshape(-1, len(layout.symptoms))
-    expected = np.array([e for _, e, _ in m.recent]).mean(0)
-    value = _mean([v for v, _, _ in m.recent])
+    z = m.path.z(len(layout.symptoms))
+    expected = m.recent.rows[:, 1].mean(0)
+    value = _mean(m.recent.rows[:, 0])
     course = course_of(diagnosis.mode, watch.model, layout, base, z, means, expected)
-    hours, steps = np.array(m.path.hours), watch.window_steps
+    hours, steps = m.path.hours, watch.window_steps
     passage = passage_of(course, hours, watch.model, steps) if course is not None else None
     share = course.share(level_now(course, steps)) if course is not None else 0.0
     _, parts = watch.detector.measure(means.reshape(1, -1), base)
@@ -125,8 +125,7 @@ def _quality(watch: "Watch", means: Array, course: Course | None) -> str:
     return "; ".join(words) or "good"
 
 
-def _mean(rows: list[Array]) -> Array:
-    seen = np.array(rows)
+def _mean(seen: Array) -> Array:
     ok = np.isfinite(seen)
     counts = ok.sum(0)
     out: Array = np.where(counts > 0, np.where(ok, seen, 0.0).sum(0) / np.maximum(counts, 1), np.nan)

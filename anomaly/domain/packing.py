@@ -12,10 +12,11 @@ from anomaly.domain.detector import State
 from anomaly.domain.following import Follower
 from anomaly.domain.ordering import Ordering
 from anomaly.domain.regimes import Regimes
+from anomaly.domain.trail import Record, Trail
 from anomaly.domain.watch import Memory, Path
 
 CLASSES: dict[str, type[Any]] = {
-    c.__name__: c for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering)
+    c.__name__: c for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record)
 }
 ARRAY, STACK, CLASS, TUPLE = "a", "s", "c", "t"
 
@@ -28,6 +29,8 @@ def pack(x: Any) -> Any:
         return x
     if isinstance(x, np.ndarray):
         return [ARRAY, x.dtype.str, list(x.shape), np.ascontiguousarray(x).tobytes()]
+    if isinstance(x, Trail | Record):
+        x = x.trimmed()
     if is_dataclass(x):
         return [CLASS, type(x).__name__, {f.name: pack(getattr(x, f.name)) for f in fields(x)}]
     if isinstance(x, dict):

@@ -95,9 +95,9 @@ def _note(watch: Watch, state: str, left: float) -> str:
 
 def _deviations(watch: Watch) -> tuple[Deviation, ...]:
     m, base = watch.memory, watch.detector.baseline
-    if base is None or not m.recent:
+    if base is None or not len(m.recent):
         return ()
-    value, expected, plain = (_mean(np.array([row[i] for row in m.recent])) for i in range(3))
+    value, expected, plain = (_mean(m.recent.rows[:, i]) for i in range(3))
     out = []
     for j, name in enumerate(watch.layout.symptoms):
         if not base.usable[j]:

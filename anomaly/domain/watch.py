@@ -1,5 +1,6 @@
 """The watch over one machine: detector, alarm, path and forecasts; one state, whatever the rows are cut into."""
 
+import math
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -13,6 +14,7 @@ from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
 from anomaly.domain.forecast import Forecast, forecast_of, shares
 from anomaly.domain.health import course_of, health_of, level_now
 from anomaly.domain.layout import Array, Layout, layout_of
+from anomaly.domain.trail import Trail
 from contracts.asset_model import AssetModel
 
 WEEK_HOURS = 168.0
@@ -47,22 +49,40 @@ class Point:
 class Path:
     """Steps of the degradation path: means of the residuals over `every_hours` of running."""
 
-    hours: list[float] = field(default_factory=list)
-    z: list[Array] = field(default_factory=list)
-    open_rows: list[Array] = field(default_factory=list)
+    steps: Trail
+    """Running hours and then the means (k,) of each step."""
+    last_hours: float = -math.inf
+    """Running hours of the newest step."""
+    open_sum: Array = field(default_factory=lambda: np.zeros(0))
+    open_count: Array = field(default_factory=lambda: np.zeros(0))
+    """Of the rows since then, per signal."""
 
-    def add(self, hours: float, z: Array, every: float, keep: int) -> None:
+    @property
+    def hours(self) -> Array:
+        """Running hours of the steps (n,)."""
+        return self.steps.rows[:, 0] if len(self.steps) else np.zeros(0)
+
+    def z(self, k: int) -> Array:
+        """The steps (n, k)."""
+        return self.steps.rows[:, 1:] if len(self.steps) else np.zeros((0, k))
+
+    def add(self, hours: float, z: Array, every: float) -> None:
         """Take one row at so many running hours."""
-        self.open_rows.append(z)
-        if self.hours and hours - self.hours[-1] < EARLY * every:
-            return
-        self.hours.append(hours)
-        rows = np.array(self.open_rows)
-        ok = np.isfinite(rows)
-        counts = ok.sum(0)
-        self.z.append(np.where(counts > 0, np.where(ok, rows, 0.0).sum(0) / np.maximum(counts, 1), np.nan))
-        self.open_rows = []
-        del self.hours[:-keep], self.z[:-keep]
+        ok = np.isfinite(z)
+        if not len(self.open_sum):
+            self.open_sum, self.open_count = np.zeros(len(z)), np.zeros(len(z))
+        self.open_sum = self.open_sum + np.where(ok, z, 0.0)
+        self.open_count = self.open_count + ok
+        if hours - self.last_hours >= EARLY * every:
+            self.close(hours)
+
+    def close(self, hours: float) -> None:
+        """End a step: the mean of the open rows."""
+        count = self.open_count
+        mean = np.where(count > 0, self.open_sum / np.maximum(count, 1), np.nan)
+        self.steps.append(np.concatenate([[hours], mean]))
+        self.last_hours = hours
+        self.open_sum, self.open_count = np.zeros(len(mean)), np.zeros(len(mean))
 
 
 @dataclass
@@ -70,10 +90,10 @@ class Memory:
     """All that a watch remembers; the detector's state is inside."""
 
     detector: State
+    path: Path
+    recent: Trail
+    """Newest scored rows (3, k): value, expected, plain deviation."""
     alarm: AlarmMachine = field(default_factory=AlarmMachine)
-    path: Path = field(default_factory=Path)
-    recent: list[tuple[Array, Array, Array]] = field(default_factory=list)
-    """Newest scored rows: value, expected, plain deviation."""
     first_us: int = -1
     newest_us: int = -1
     duty: float = 1.0
@@ -101,13 +121,16 @@ class Watch:
         self.layout = layout or layout_of(model)
         self.point_hours = model.prognosis.every_hours
         """How often a point for charts is made."""
-        self.memory = memory or Memory(State(Follower.of(self.layout)))
+        self.memory = memory or Memory(State(Follower.of(self.layout)), *self._blank())
         self.detector: WindowDetector = detector_of(self.layout, self.memory.detector)
 
     @property
     def path_steps(self) -> int:
         """Number of steps of the path that are kept."""
         return max(10, round(self.model.prognosis.history_hours / self.model.prognosis.every_hours))
+
+    def _blank(self) -> tuple[Path, Trail]:
+        return Path(Trail(self.path_steps)), Trail(self.layout.settings.window_samples)
 
     def feed(self, t_us: NDArray[np.int64], values: Array) -> tuple[Scores, list[Event]]:
         """Take rows in time order (columns as `layout.signals`); what happened, in order."""
@@ -131,9 +154,8 @@ class Watch:
         step = m.detector.learn_hours / max(1, n - 1)
         for i in range(n):
             if np.isfinite(expected[i]).any():
-                m.recent.append((training.symptoms[i], expected[i], plain[i]))
-                m.path.add(now - (n - 1 - i) * step, z[i], self.model.prognosis.every_hours, self.path_steps)
-        del m.recent[: -self.layout.settings.window_samples]
+                m.recent.append(np.stack([training.symptoms[i], expected[i], plain[i]]))
+                m.path.add(now - (n - 1 - i) * step, z[i], self.model.prognosis.every_hours)
 
     def shelve(self, start_us: int, until_us: int, why: str) -> None:
         """Somebody works on the machine."""
@@ -152,7 +174,8 @@ class Watch:
         raised_us = m.alarm.raised_us
         score, parts = m.score or 0.0, self._shares(m.means)
         old = m.component
-        m.path, m.recent, m.last_forecast_us, m.forecasts = Path(), [], -1, 0
+        m.path, m.recent = self._blank()
+        m.last_forecast_us, m.forecasts = -1, 0
         m.component = m.rival = ""
         m.rival_count, m.score, m.why = 0, None, Why.LEARNING
         change = m.alarm.restart(at_us)
@@ -176,28 +199,46 @@ class Watch:
             m.score = score
             if score is None:
                 continue
-            m.means = scores.means[i]
             raised_us = m.alarm.raised_us
             change = m.alarm.step(t, score, settings)
-            if m.last_point_us < 0 or t - m.last_point_us >= EARLY * self.point_hours * HOUR_US:
-                health = self.health()
-                if health is not None:
-                    m.last_point_us = t
-                    events.append(Point(t, health, score))
-            if change is Change.RAISED:
-                raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
-                ranked = self._diagnose(scores.means[i])
-                m.component = ranked[0].mode.component if ranked else ""
-                m.rival, m.rival_count = "", 0
-            if change is not None and raised_us is not None:
-                events.append(AlarmChanged(change, t, raised_us, score, m.component, self._shares(scores.means[i])))
-            if m.alarm.raised and not m.alarm.shelved(t) and self._due(t):
-                m.last_forecast_us = t
-                made = self._forecast(t, score, scores.means[i])
-                if made is not None:
-                    m.forecasts += 1
-                    events.append(made)
+            events += self.tell(t, score, scores.means[i], change, raised_us, self.point_hours)
         return events
+
+    def tell(
+        self, t: int, score: float, means: Array, change: Change | None, raised_us: int | None, point_hours: float
+    ) -> list[Event]:
+        """What a score brings, once the alarm machine has heard it: `change`, from an alarm that stood since
+        `raised_us`."""
+        m = self.memory
+        events: list[Event] = []
+        m.means = means
+        if m.last_point_us < 0 or t - m.last_point_us >= EARLY * point_hours * HOUR_US:
+            health = self.health()
+            if health is not None:
+                m.last_point_us = t
+                events.append(Point(t, health, score))
+        if change is Change.RAISED:
+            raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
+            ranked = self._diagnose(means)
+            m.component = ranked[0].mode.component if ranked else ""
+            m.rival, m.rival_count = "", 0
+        if change is not None and raised_us is not None:
+            events.append(AlarmChanged(change, t, raised_us, score, m.component, self._shares(means)))
+        if self.forecast_due(t):
+            m.last_forecast_us = t
+            made = self._forecast(t, score, means)
+            if made is not None:
+                m.forecasts += 1
+                events.append(made)
+        return events
+
+    def forecast_due(self, t: int) -> bool:
+        """Whether an alarm stands, unshelved, and has had no forecast for a while."""
+        m = self.memory
+        if not m.alarm.raised or m.alarm.shelved(t):
+            return False
+        last = m.last_forecast_us
+        return last < 0 or t - last >= EARLY * self.model.prognosis.every_hours * HOUR_US
 
     def _note_time(self, t: int, why: int) -> None:
         m = self.memory
@@ -212,15 +253,8 @@ class Watch:
 
     def _note_row(self, scores: Scores, i: int) -> None:
         m = self.memory
-        m.recent.append((scores.value[i], scores.expected[i], scores.plain[i]))
-        del m.recent[: -self.layout.settings.window_samples]
-        m.path.add(
-            float(scores.running_hours[i]), scores.residual[i], self.model.prognosis.every_hours, self.path_steps
-        )
-
-    def _due(self, t: int) -> bool:
-        last = self.memory.last_forecast_us
-        return last < 0 or t - last >= EARLY * self.model.prognosis.every_hours * HOUR_US
+        m.recent.append(np.stack([scores.value[i], scores.expected[i], scores.plain[i]]))
+        m.path.add(float(scores.running_hours[i]), scores.residual[i], self.model.prognosis.every_hours)
 
     def _diagnose(self, means: Array) -> list[Diagnosis]:
         base = self.detector.baseline
@@ -264,11 +298,11 @@ class Watch:
     def health(self) -> float | None:
         """Health now, 0 to 100: the worst of all failure modes; None = not known yet."""
         m, base = self.memory, self.detector.baseline
-        if base is None or not m.recent or len(m.means) == 0:
+        if base is None or not len(m.recent) or len(m.means) == 0:
             return None
         worst = 0.0
-        z = np.array(m.path.z[-self.window_steps :]).reshape(-1, len(self.layout.symptoms))
-        expected = np.array([e for _, e, _ in m.recent]).mean(0)
+        z = m.path.z(len(self.layout.symptoms))[-self.window_steps :]
+        expected = m.recent.rows[:, 1].mean(0)
         for component in self.model.components.values():
             for mode in component.modes:
                 course = course_of(mode, self.model, self.layout, base, z, m.means, expected)

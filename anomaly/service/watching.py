@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from anomaly.domain.detector import State, detector_of, joined
+from anomaly.domain.detector import State, detector_of
 from anomaly.domain.following import HOUR_US, Follower
 from anomaly.domain.forecast import Forecast
 from anomaly.domain.machines import Arrival, Machines, Outcome
@@ -54,7 +54,7 @@ class Watching:
                 continue
             memory, order, told = unpack(one.memory)
             key = (one.tenant, one.device)
-            self._of(one.tenant, model).watches[one.device] = Watch(model, memory)
+            self._of(one.tenant, model).put(one.device, Watch(model, memory))
             self._model_of[key], self._orders[key] = one.model, order
             if told is not None:
                 self._told[key] = told
@@ -64,9 +64,10 @@ class Watching:
         out = []
         for key in sorted(self._dirty):
             tenant, device = key
-            watch = self._watch(key)
-            if watch is None:
+            machines = self._machines_of(key)
+            if machines is None or device not in machines:
                 continue
+            watch = machines.look_at(device)
             memory = pack([watch.memory, self._orders.get(key, Ordering()), self._told.get(key)])
             out.append(Saved(tenant, device, self._model_of[key], memory, msgspec.to_builtins(picture_of(watch))))
         self._dirty.clear()
@@ -122,7 +123,7 @@ class Watching:
             case Finding():
                 if record.replaced:
                     events = watch.replaced(record.component, us(record.at))
-                    outcome = Outcome(record.device, joined([], len(watch.layout.symptoms)), events)
+                    outcome = Outcome(record.device, events)
                     self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
                     self._told.pop((record.tenant, record.device), None)
 
@@ -137,9 +138,12 @@ class Watching:
         return self._machines.setdefault((tenant, model.name), Machines(model))
 
     def _watch(self, key: Key) -> Watch | None:
+        machines = self._machines_of(key)
+        return machines.watch(key[1]) if machines is not None and key[1] in machines else None
+
+    def _machines_of(self, key: Key) -> Machines | None:
         name = self._model_of.get(key)
-        machines = self._machines.get((key[0], name)) if name else None
-        return machines.watches.get(key[1]) if machines else None
+        return self._machines.get((key[0], name)) if name else None
 
     def _known_model(self, tenant: str, rows: DeviceRows) -> AssetModel | None:
         model = self._models(rows.model)
@@ -175,8 +179,8 @@ class Watching:
         out = []
         numbered = zip(rows.seq, zip(rows.t_us, rows.values, strict=True), strict=True)
         ready, late = order.take(rows.boot_id, rows.signals, numbered, now)
-        watch = self._watch(key)
-        newest = watch.memory.newest_us if watch else -1
+        machines = self._machines_of(key)
+        newest = machines.newest_us(rows.device) if machines is not None else -1
         in_time = [s for s in ready if s[0] > newest]
         late += [s for s in ready if s[0] <= newest]
         if late:
@@ -203,21 +207,19 @@ class Watching:
         results.late.append(LateRows(key[0], key[1], first, last, len(late), peak))
 
     def _feed(self, tenant: str, model: AssetModel, arrivals: list[Arrival], history: bool) -> list[Outcome]:
-        machines = self._of(tenant, model)
-        for arrival in arrivals:
-            every = model.prognosis.every_hours
-            machines.watch(arrival.device).point_hours = max(every, HISTORY_POINT_HOURS) if history else every
-            self._dirty.add((tenant, arrival.device))
-        return machines.feed(arrivals)
+        every = model.prognosis.every_hours
+        self._dirty.update((tenant, arrival.device) for arrival in arrivals)
+        return self._of(tenant, model).feed(arrivals, max(every, HISTORY_POINT_HOURS) if history else every)
 
     def _say(
         self, tenant: str, model: AssetModel, outcomes: list[Outcome], results: Results, history: bool, newest: bool
     ) -> None:
-        now = self._clocks.of(tenant).now()
+        now, machines = self._clocks.of(tenant).now(), self._of(tenant, model)
         for outcome in outcomes:
-            watch = self._of(tenant, model).watch(outcome.device)
-            holds = newest and not history and watch.memory.alarm.raised
-            present = watch.memory.newest_us - round(model.prognosis.every_hours * HOUR_US)
+            if not outcome.events:
+                continue
+            holds = newest and not history and machines.alarm_raised(outcome.device)
+            present = machines.newest_us(outcome.device) - round(model.prognosis.every_hours * HOUR_US)
             for event in outcome.events:
                 match event:
                     case Point():

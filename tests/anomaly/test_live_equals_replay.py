@@ -48,12 +48,12 @@ def test_pieces_and_restarts_change_nothing(name: str) -> None:
     a = np.concatenate([s.score for s in whole])
     b = np.concatenate([s.score for s in pieces])
     np.testing.assert_allclose(a, b, rtol=0, atol=1e-9 * max(1.0, float(np.nanmax(np.abs(a)))))
-    assert [_exact(e) for e in all_events] == [_exact(e) for e in events]
+    assert [exact(e) for e in all_events] == [exact(e) for e in events]
     assert any(isinstance(e, Forecast) for e in events)
     assert any(isinstance(e, AlarmChanged) for e in events)
 
 
-def _exact(event: Event) -> object:
+def exact(event: Event) -> object:
     """An event with its figures to nine places."""
     return _rounded(msgspec.to_builtins(event))
 

@@ -1,0 +1,221 @@
+"""What machines of one layout remember from row to row, side by side: machine i is slot i of every array.
+
+`load` puts a watch into a slot, `store` writes the slot back into the watch; between the two the slot is the truth.
+Machines with fewer regimes than others leave the rest of theirs empty.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.domain.alarm import Phase
+from anomaly.domain.baseline import Baseline
+from anomaly.domain.layout import Layout
+from anomaly.domain.watch import Watch
+
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+NO_LEVEL = -9
+"""A combination of regime levels that no machine has."""
+FIRST_SLOTS = 8
+
+
+class Slots:
+    """Arrays of N slots. k symptoms, c conditions, m = k + c signals, p = 3c features, r regime conditions, R regimes,
+    L levels, W rows of a window."""
+
+    def __init__(self, layout: Layout) -> None:
+        self.layout = layout
+        self.k, self.c, self.r = len(layout.symptoms), len(layout.conditions), len(layout.regimes)
+        self.window = layout.settings.window_samples
+        self.watches: list[Watch | None] = []
+        self._free: list[int] = []
+        self._most = (1, 1)
+        self._allocate(0)
+
+    def _allocate(self, n: int) -> None:
+        k, c, r, w = self.k, self.c, self.r, self.window
+        regimes, levels = self._most
+        m, p = k + c, 3 * c
+        ints = np.int64
+        # the follower
+        self.last_us, self.emitted_us = np.full(n, -1, ints), np.full(n, -1, ints)
+        self.running, self.since_us = np.zeros(n, bool), np.zeros(n, ints)
+        self.hours, self.segment = np.zeros(n), np.zeros(n, ints)
+        self.conditions, self.fast, self.slow = (np.full((n, c), np.nan) for _ in range(3))
+        self.sums, self.counts = np.zeros((n, m)), np.zeros((n, m))
+        self.followed_why = np.zeros(n, np.int8)
+        # the baseline
+        self.learned = np.zeros(n, bool)
+        self.x_mean, self.x_scale = np.zeros((n, p)), np.full((n, p), np.inf)
+        self.slopes, self.centre = np.zeros((n, regimes, p, k)), np.zeros((n, regimes, k))
+        self.scale, self.usable, self.offset = np.ones((n, regimes, k)), np.zeros((n, k), bool), np.zeros((n, k))
+        self.plain_centre, self.plain_scale = np.zeros((n, regimes, k)), np.ones((n, regimes, k))
+        self.low, self.high = np.full((n, r, levels), np.inf), np.full((n, r, levels), -np.inf)
+        self.combinations = np.full((n, regimes, r), NO_LEVEL, ints)
+        self.present, self.inverse = np.zeros((n, k), bool), np.zeros((n, k, k))
+        # the healthy record
+        self.recording, self.learn_hours, self.goal_hours = np.zeros(n, bool), np.zeros(n), np.full(n, np.inf)
+        # the window: rings, written at `place`; `held` rows of the newest segment end there
+        self.place, self.held = np.zeros(n, ints), np.zeros(n, ints)
+        self.ring_z, self.ring_ok = np.zeros((w, n, k)), np.zeros((w, n, k), bool)
+        self.ring_segment, self.ring_seen = np.zeros((w, n), ints), np.zeros((w, n, 3, k))
+        self.in_window, self.ok_count = np.zeros(n, ints), np.zeros((n, k))
+        self.in_recent = np.zeros(n, ints)
+        # the rest of a watch's memory
+        self.first_us, self.newest_us, self.duty = np.full(n, -1, ints), np.full(n, -1, ints), np.ones(n)
+        self.score, self.why, self.means = np.full(n, np.nan), np.zeros(n, np.int8), np.full((n, k), np.nan)
+        self.judged, self.attention = np.zeros(n, bool), np.zeros(n, bool)
+        self.point_us, self.path_hours = np.full(n, -1, ints), np.full(n, -np.inf)
+        self.open_sum, self.open_count = np.zeros((n, k)), np.zeros((n, k))
+
+    def _resize(self, n: int, most: tuple[int, int]) -> None:
+        """Room for n slots with so many regimes and levels; what is there stays."""
+        before = {name: value for name, value in vars(self).items() if isinstance(value, np.ndarray)}
+        self._most = most
+        self._allocate(n)
+        for name, old in before.items():
+            new = getattr(self, name)
+            new[tuple(slice(0, size) for size in old.shape)] = old
+
+    def load(self, watch: Watch) -> int:
+        """Take a watch in; its slot."""
+        base = watch.detector.baseline
+        regimes, levels = self._most
+        if base is not None:
+            regimes = max(regimes, base.regimes.count)
+            levels = max([levels, *(len(low) for low in base.regimes.low)])
+        if not self._free:
+            have = len(self.watches)
+            self._free = list(range(have, max(FIRST_SLOTS, 2 * have)))[::-1]
+            self.watches += [None] * len(self._free)
+        if len(self.last_us) < len(self.watches) or (regimes, levels) != self._most:
+            self._resize(len(self.watches), (regimes, levels))
+        i = self._free.pop()
+        self.watches[i] = watch
+        self._load_follower(i, watch)
+        self.load_window(i, watch)
+        self._load_memory(i, watch)
+        self.load_baseline(i, watch)
+        return i
+
+    def drop(self, i: int) -> Watch:
+        """Write a slot back into its watch and give it up."""
+        watch = self.watches[i]
+        assert watch is not None
+        self.store(i)
+        self.watches[i] = None
+        self._free.append(i)
+        return watch
+
+    def load_baseline(self, i: int, watch: Watch) -> None:
+        """What the slot is compared with, and how far its healthy record is."""
+        state, base = watch.memory.detector, watch.detector.baseline
+        self.learned[i] = base is not None
+        self.recording[i] = base is None or watch.detector.growing
+        self.learn_hours[i] = state.learn_hours
+        self.goal_hours[i] = watch.detector.goal_hours
+        if base is None:
+            return
+        if base.regimes.count > self._most[0] or any(len(low) > self._most[1] for low in base.regimes.low):
+            levels = max(self._most[1], *(len(low) for low in base.regimes.low))
+            self._resize(len(self.watches), (max(self._most[0], base.regimes.count), levels))
+        count = base.regimes.count
+        self.x_mean[i], self.x_scale[i] = base.x_mean, base.x_scale
+        self.slopes[i, :count], self.centre[i, :count], self.scale[i, :count] = base.slopes, base.centre, base.scale
+        self.usable[i], self.offset[i] = base.usable, base.offset
+        self.plain_centre[i, :count], self.plain_scale[i, :count] = base.plain_centre, base.plain_scale
+        self.low[i], self.high[i], self.combinations[i] = np.inf, -np.inf, NO_LEVEL
+        for j, (low, high) in enumerate(zip(base.regimes.low, base.regimes.high, strict=True)):
+            self.low[i, j, : len(low)], self.high[i, j, : len(high)] = low, high
+        self.combinations[i, : len(base.regimes.combinations)] = base.regimes.combinations
+        self.expect(i, base, base.usable)
+
+    def expect(self, i: int, base: Baseline, present: Bools) -> None:
+        """Set the distance's matrix for the signals that are there: the inverse of their covariance over the limit."""
+        self.present[i] = present
+        self.inverse[i] = 0.0
+        if present.any():
+            factor = base.usable.sum() / present.sum() / base.limit
+            self.inverse[i][np.ix_(present, present)] = (
+                np.linalg.inv(base.covariance[np.ix_(present, present)]) * factor
+            )
+
+    def _load_follower(self, i: int, watch: Watch) -> None:
+        f = watch.memory.detector.follower
+        self.last_us[i], self.emitted_us[i] = f.last_us, f.emitted_us
+        self.running[i], self.since_us[i] = f.running, f.running_since_us
+        self.hours[i], self.segment[i], self.followed_why[i] = f.running_hours, f.segment, f.why
+        self.conditions[i], self.fast[i], self.slow[i] = f.conditions, f.fast, f.slow
+        self.sums[i], self.counts[i] = f.sums, f.counts
+
+    def load_window(self, i: int, watch: Watch) -> None:
+        """The newest residuals and rows."""
+        state, recent = watch.memory.detector, watch.memory.recent.rows
+        z, segment = state.window_z, state.window_segment
+        n, seen = len(z), len(recent)
+        self.place[i] = 0
+        self.ring_z[:, i], self.ring_ok[:, i], self.ring_segment[:, i], self.ring_seen[:, i] = 0.0, False, 0, 0.0
+        if n:
+            self.ring_ok[-n:, i] = np.isfinite(z)
+            self.ring_z[-n:, i] = np.where(np.isfinite(z), z, 0.0)
+            self.ring_segment[-n:, i] = segment
+        if seen:
+            self.ring_seen[-seen:, i] = recent
+        others = np.flatnonzero(segment != segment[-1]) if n else np.zeros(0, dtype=np.int64)
+        self.in_window[i], self.in_recent[i] = n, seen
+        self.held[i] = n - (int(others[-1]) + 1 if len(others) else 0)
+        self.ok_count[i] = self.ring_ok[:, i].sum(0)
+
+    def _load_memory(self, i: int, watch: Watch) -> None:
+        m = watch.memory
+        self.first_us[i], self.newest_us[i], self.duty[i] = m.first_us, m.newest_us, m.duty
+        self.score[i], self.why[i] = np.nan if m.score is None else m.score, m.why
+        self.judged[i] = len(m.means) > 0
+        if len(m.means):
+            self.means[i] = m.means
+        self.path_hours[i] = m.path.last_hours
+        none = len(m.path.open_sum) == 0
+        self.open_sum[i], self.open_count[i] = (0.0, 0.0) if none else (m.path.open_sum, m.path.open_count)
+        self.heed(i, watch)
+
+    def heed(self, i: int, watch: Watch) -> None:
+        """Whether the alarm machine must hear every score of the slot, and when its newest point was."""
+        alarm = watch.memory.alarm
+        self.attention[i] = alarm.phase is not Phase.QUIET or alarm.shelved_until_us is not None
+        self.point_us[i] = watch.memory.last_point_us
+
+    def store(self, i: int) -> Watch:
+        """Write a slot back into its watch, which stays in it."""
+        watch = self.watches[i]
+        assert watch is not None
+        m, state = watch.memory, watch.memory.detector
+        f = state.follower
+        f.last_us, f.emitted_us = int(self.last_us[i]), int(self.emitted_us[i])
+        f.running, f.running_since_us = bool(self.running[i]), int(self.since_us[i])
+        f.running_hours, f.segment, f.why = float(self.hours[i]), int(self.segment[i]), int(self.followed_why[i])
+        f.conditions, f.fast, f.slow = self.conditions[i].tolist(), self.fast[i].tolist(), self.slow[i].tolist()
+        f.sums, f.counts = self.sums[i].tolist(), self.counts[i].astype(int).tolist()
+        order = (self.place[i] + np.arange(self.window)) % self.window
+        newest = order[self.window - min(int(self.in_window[i]), self.window - 1) :]
+        ok = self.ring_ok[newest, i]
+        state.window_z = np.where(ok, self.ring_z[newest, i], np.nan)
+        state.window_segment = self.ring_segment[newest, i]
+        state.learn_hours, state.frozen = float(self.learn_hours[i]), m.alarm.raised
+        seen = order[self.window - int(self.in_recent[i]) :]
+        if len(seen):
+            m.recent.replace(self.ring_seen[seen, i])
+        m.first_us, m.newest_us, m.duty = int(self.first_us[i]), int(self.newest_us[i]), float(self.duty[i])
+        score = float(self.score[i])
+        m.score, m.why = None if score != score else score, int(self.why[i])
+        if self.judged[i]:
+            m.means = self.means[i].copy()
+        m.path.open_sum, m.path.open_count = self.open_sum[i].copy(), self.open_count[i].copy()
+        m.last_point_us = int(self.point_us[i])
+        return watch
+
+
+def all_of(slots: Ints) -> Ints | slice:
+    """The slots as a slice where they are the first n in order, which needs no copies."""
+    if len(slots) and slots[0] == 0 and slots[-1] == len(slots) - 1 and (np.diff(slots) == 1).all():
+        return slice(0, len(slots))
+    return slots

@@ -1,0 +1,184 @@
+"""The live path of machines of one layout: a tick brings one row of each of many, scored together.
+
+What happens seldom (an alarm changes, a forecast or a point is due, a baseline is to be fitted) is done machine by
+machine by its `Watch`, so that a tick and a long record come to the same.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from anomaly.domain import ticking
+from anomaly.domain.following import EARLY, HOUR_US, Why
+from anomaly.domain.layout import Array, Layout
+from anomaly.domain.slots import Ints, Slots, all_of
+from anomaly.domain.ticking import Emitted, Scored
+from anomaly.domain.watch import Event, Watch
+from contracts.asset_model import AssetModel
+
+
+@dataclass(frozen=True)
+class Advanced:
+    """What became of a tick's rows before anybody judged it: machines with a baseline, machines that learn."""
+
+    scored: Scored | None
+    learning: Emitted | None
+
+
+class Stack:
+    """Machines of one model side by side. A machine that is in the stack must be asked for by `watch` or `take_out`."""
+
+    def __init__(self, model: AssetModel, layout: Layout) -> None:
+        self.model, self.slots = model, Slots(layout)
+        self.slot_of: dict[str, int] = {}
+
+    def fits_in(self, watch: Watch) -> bool:
+        """Whether a machine can be followed here: not one whose mean adapts, whose part was replaced, or that waits
+        for its fleet's pool."""
+        detector = watch.detector
+        if detector.adapts or detector.state.relearn:
+            return False
+        return detector.baseline is not None or not self.slots.layout.settings.fleet
+
+    def put_in(self, device: str, watch: Watch) -> int:
+        """Take a machine in; its slot."""
+        slot = self.slot_of.get(device)
+        if slot is None:
+            slot = self.slot_of[device] = self.slots.load(watch)
+        return slot
+
+    def take_out(self, device: str) -> None:
+        """Give a machine back to its watch, if it is here."""
+        slot = self.slot_of.pop(device, None)
+        if slot is not None:
+            self.slots.drop(slot)
+
+    def look_at(self, device: str) -> None:
+        """Bring a machine's watch up to date, to be read; it stays here."""
+        slot = self.slot_of.get(device)
+        if slot is not None:
+            self.slots.store(slot)
+
+    def advance(self, slots: Ints, t_us: Ints, values: Array) -> Advanced:
+        """Follow and score one row of each machine (columns as `layout.signals`)."""
+        s = self.slots
+        rows = ticking.follow(s, slots, t_us, values)
+        learned = s.learned[all_of(rows.slots)]
+        if learned.all():
+            return Advanced(ticking.score(s, rows) if len(rows.slots) else None, None)
+        if not learned.any():
+            return Advanced(None, rows)
+        return Advanced(ticking.score(s, _some(rows, learned)), _some(rows, ~learned))
+
+    def tick(self, slots: Ints, t_us: Ints, values: Array, point_hours: float) -> dict[int, list[Event]]:
+        """Take one row of each machine; what happened, by slot."""
+        done, events = self.advance(slots, t_us, values), {}
+        if done.scored is not None:
+            self._keep(done.scored)
+            events = self._judge(done.scored, point_hours)
+            self._grow(done.scored)
+        if done.learning is not None:
+            self._learn(done.learning)
+        return events
+
+    def _keep(self, rows: Scored) -> None:
+        """Write down time, score and path."""
+        s, at = self.slots, all_of(rows.slots)
+        ticking.note_times(s, rows.slots, rows.t_us, rows.why)
+        s.score[at] = np.where(rows.why == Why.SCORED, rows.score, np.nan)
+        good = (rows.why == Why.SCORED) | (rows.why == Why.FILLING) | (rows.why == Why.NO_SIGNAL)
+        judged = rows.why == Why.SCORED
+        mine = slice(None) if judged.all() else judged
+        where = all_of(rows.slots[mine])
+        s.means[where], s.judged[where] = rows.means[mine], True
+        mine = slice(None) if good.all() else good
+        slots, z = rows.slots[mine], rows.residual[mine]
+        where, ok = all_of(slots), z == z
+        s.open_sum[where] += np.where(ok, z, 0.0)
+        s.open_count[where] += ok
+        every = EARLY * self.model.prognosis.every_hours
+        for i in slots[s.hours[where] - s.path_hours[where] >= every].tolist():
+            self._close_step(i)
+
+    def _close_step(self, i: int) -> None:
+        s, watch = self.slots, self.slots.watches[i]
+        assert watch is not None
+        path = watch.memory.path
+        path.open_sum, path.open_count = s.open_sum[i], s.open_count[i]
+        path.close(float(s.hours[i]))
+        s.open_sum[i] = s.open_count[i] = 0.0
+        s.path_hours[i] = path.last_hours
+
+    def _judge(self, rows: Scored, point_hours: float) -> dict[int, list[Event]]:
+        s, at, settings = self.slots, all_of(rows.slots), self.slots.layout.settings
+        events: dict[int, list[Event]] = {}
+        attention, scored = s.attention[at], rows.why == Why.SCORED
+        for i in rows.slots[attention & (rows.why == Why.FILLING)].tolist():
+            watch = s.watches[i]
+            assert watch is not None
+            watch.memory.alarm.interrupted()
+            s.heed(i, watch)
+        newest = s.point_us[at]
+        due = scored & ((newest < 0) | (rows.t_us - newest >= EARLY * point_hours * HOUR_US))
+        heard = scored & (attention | (rows.score > settings.threshold))
+        for place in np.flatnonzero(due | heard).tolist():
+            i = int(rows.slots[place])
+            watch = s.watches[i]
+            assert watch is not None
+            t, score, alarm = int(rows.t_us[place]), float(rows.score[place]), watch.memory.alarm
+            before = alarm.raised_us
+            change = alarm.step(t, score, settings) if heard[place] else None
+            if due[place] or change is not None or watch.forecast_due(t):
+                s.store(i)
+                happened = watch.tell(t, score, rows.means[place].copy(), change, before, point_hours)
+                if happened:
+                    events[i] = happened
+            s.heed(i, watch)
+        return events
+
+    def _grow(self, rows: Scored) -> None:
+        """Healthy rows of machines whose record still grows; a new baseline where it has grown enough."""
+        s, at = self.slots, all_of(rows.slots)
+        healthy = s.recording[at] & (rows.followed_why == Why.SCORED) & ~(rows.score > s.layout.settings.threshold)
+        if healthy.any():
+            self._record(rows, np.flatnonzero(healthy))
+        for i in rows.slots[s.recording[at] & (s.learn_hours[at] >= s.goal_hours[at])].tolist():
+            self._fit(i)
+
+    def _learn(self, rows: Emitted) -> None:
+        """Rows of machines without a baseline; the first one where there are enough."""
+        s, settings = self.slots, self.slots.layout.settings
+        why = np.where(rows.why == Why.SCORED, np.int8(Why.LEARNING), rows.why)
+        ticking.note_times(s, rows.slots, rows.t_us, why)
+        s.score[all_of(rows.slots)] = np.nan
+        healthy = np.flatnonzero(rows.why == Why.SCORED)
+        self._record(rows, healthy)
+        slots = rows.slots[healthy]
+        for i in slots[s.learn_hours[slots] >= settings.learning_hours].tolist():
+            watch = s.watches[i]
+            if watch is not None and len(watch.memory.detector.record) >= settings.learning_samples:
+                self._fit(i)
+
+    def _record(self, rows: Emitted | Scored, which: Ints) -> None:
+        s, slots = self.slots, rows.slots[which]
+        levels = rows.features[:, list(s.layout.regimes)]
+        segment = s.segment[rows.slots][:, None]
+        table = np.concatenate([rows.symptoms, rows.features, levels, segment], axis=1)[which]
+        s.learn_hours[all_of(slots)] += rows.step_hours[which]
+        for i, row in zip(slots.tolist(), table, strict=True):
+            watch = s.watches[i]
+            assert watch is not None
+            watch.memory.detector.record.append(row)
+
+    def _fit(self, i: int) -> None:
+        watch = self.slots.store(i)
+        watch.detector.fit()
+        self.slots.load_baseline(i, watch)
+        self.slots.load_window(i, watch)
+
+
+def _some(rows: Emitted, which: np.ndarray) -> Emitted:
+    return Emitted(
+        rows.slots[which], rows.t_us[which], rows.symptoms[which], rows.features[which], rows.why[which],
+        rows.step_hours[which],
+    )  # fmt: skip
