@@ -68,7 +68,14 @@ def _arg(read: Reader, name: str, value: Any, path: str) -> Arg:
     if not isinstance(choices, list) or not all(isinstance(c, str) for c in choices):
         read.fault(f"{path}.choices", "must be a list of texts")
         choices = []
-    made = Arg(name, ArgKind(kind), low, high, tuple(choices), of.get("default"))
+    made = Arg(
+        name,
+        ArgKind(kind),
+        low,
+        high,
+        tuple(choices),
+        tuple(given) if isinstance(given := of.get("default"), list) else given,
+    )
     if made.default is not None:
         try:
             check_args(CommandKind(name, Risk.READ, args=(made,)), {})

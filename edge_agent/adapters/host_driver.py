@@ -53,6 +53,14 @@ class HostDriver:
         cells: dict[str, Cell] = dict(values)
         return Batch([Reading(at.isoformat().replace("+00:00", "Z"), cells)], "", self._due)
 
+    def sample(self, now: float) -> dict[str, float]:
+        """What there is to read at this moment."""
+        return {name: value for name, value in self._values(now).items() if isfinite(value)}
+
+    def set_every(self, seconds: float) -> None:
+        """Read so often from the next reading on."""
+        self._every = seconds
+
     def close(self) -> None:
         """Nothing is open."""
 

@@ -87,7 +87,7 @@ def actions(machine: Machine, seconds: Callable[[], float]) -> dict[str, Action]
         found = dict(machine.condition())
         ages = {name: age for name, (_, age) in machine.newest().items()}
         found["oldest_reading_s"] = round(max(ages.values()), 1) if ages else None
-        found["well"] = not any(found.get("problem", {}).values())
+        found["faults"] = sum(map(bool, found.get("problem", {}).values()))
         return found
         yield Pause(0)
 
