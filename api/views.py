@@ -236,6 +236,8 @@ class Notice:
     phone: str = ""
     gone: str = ""
     """Why it was withdrawn or corrected."""
+    given_up: bool = False
+    """Nobody answered in time: it went to a dispatcher as `no reply`. It can still be answered while it is open."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -343,7 +345,7 @@ class Card:
     outcome: str
     sentences: Sequence[str]
     links: Sequence[tuple[str, str]] = ()
-    """(words, address on this site)."""
+    """(words, address on this site); for the office."""
     bills: Sequence[Money] = ()
     chart: Chart | None = None
 

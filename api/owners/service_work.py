@@ -280,7 +280,7 @@ def notice_of(found: NoticeDetail) -> Notice:
         said, row.waiting, slots=[Slot(str(s.n), s.words, s.start, s.end, s.if_then_words) for s in choices],
         only_one_left=row.waiting and found.left == 1, stoppable=row.state in ("queued", "held"),
         booked=found.visit_words, left=found.left_words, company=found.company, phone=found.phone,
-        gone=found.reason if row.state in ("withdrawn", "corrected") else "",
+        gone=found.reason if row.state in ("withdrawn", "corrected") else "", given_up=row.no_reply_at is not None,
     )  # fmt: skip
 
 

@@ -17,6 +17,25 @@ from work_orders.queries.figures import story_bill
 WARM = "bearing_temperature"
 BEFORE_HEAT, AFTER_HEAT = timedelta(days=5), timedelta(days=2)
 BUCKETS = 400
+SERVED = {
+    "running": (
+        "Served: the bearing that wears",
+        "The technician looks for himself; what he finds is the label of the forecast.",
+    ),
+    "prevented": (
+        "Served: the bearing that was replaced in time",
+        "The technician found it worn, and replaced it: prevented.",
+    ),
+    "failed": (
+        "Served: the bearing that nobody replaced in time",
+        "No visit was agreed in time, and it failed. No reply is never taken as a yes.",
+    ),
+    "found_nothing": (
+        "Served: the bearing that was looked at",
+        "The technician found nothing wrong. That counts against the forecast.",
+    ),
+}
+"""Title and last sentence of the served pump's story by its outcome."""
 
 
 class Book:
@@ -54,12 +73,14 @@ class Book:
 
     def _served(self, fleet: Fleet) -> Card:
         asset = fleet.stories["served"]
+        outcome = self._outcome("served")
+        title, end = SERVED[outcome]
         return Card(
-            "served", "Served: the bearing that was replaced in time", asset, self._outcome("served"),
+            "served", title, asset, outcome,
             (
-                "The bearing of this pump wears. When a visit became cheaper than waiting, Forewarn opened a job and"
-                " told the customer, who chooses a half day.",
-                "The technician looks for himself; what he finds is the label of the forecast.",
+                "The bearing of this pump wears. When a visit becomes cheaper than waiting, Forewarn opens a job and"
+                " tells the customer, who chooses a half day.",
+                end,
             ),
             self._links(asset), self._bills(asset),
         )  # fmt: skip
@@ -91,7 +112,7 @@ class Book:
     def _links(self, asset: str) -> list[tuple[str, str]]:
         with self._shared.database.read() as connection:
             newest = cases(connection, TENANT, asset_id=asset, limit=1).items
-        return [("Case (for the office)", f"/cases/{row.id}") for row in newest]
+        return [("Case", f"/cases/{row.id}") for row in newest]
 
     def _bills(self, asset: str) -> list[Money]:
         with self._shared.database.read() as connection:

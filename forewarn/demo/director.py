@@ -26,6 +26,11 @@ WORKING = ("in_progress", "on_hold")
 log = logging.getLogger(__name__)
 
 
+def is_awaited(notice: dict[str, Any]) -> bool:
+    """Whether the clock waits for the answer to a notice: it was sent, can be answered, and was not given up."""
+    return bool(notice["open"] and notice["sent_at"] and not notice["given_up"])
+
+
 class Director:
     """A thread that looks at the orders through the HTTP API four times a second."""
 
@@ -111,7 +116,7 @@ class Director:
         """Slow while a notice waits for an answer or a job for its technician, each for at most 15 minutes."""
         if self._clock.factor == 0.0:
             return
-        waiting = {n["id"] for n in self._office.items("/api/v1/notices") if n["open"] and n["sent_at"]}
+        waiting = {n["id"] for n in self._office.items("/api/v1/notices") if is_awaited(n)}
         waiting |= {o["id"] for o in orders if self._is_due(o, now)}
         for gone in self._waited.keys() - waiting:
             del self._waited[gone]

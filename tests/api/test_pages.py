@@ -85,6 +85,20 @@ def test_stories_show_both_bills_and_cannot_break_out_of_their_data(demo: Compan
     assert "<script>alert" not in page
 
 
+@pytest.mark.parametrize("role", ["customer", "technician", "dispatcher"])
+def test_whoever_sees_a_story_reaches_its_machine(demo: Company, role: str) -> None:
+    client = demo.browser(role)
+    page = client.get("/demo").text
+    if role == "dispatcher":
+        assert client.get("/assets/p2").status_code == 200
+        assert 'href="/assets/p2"' in page
+        return
+    assert 'href="/assets/p2"' not in page
+    answer = client.post("/demo/as/dispatcher", data={"next": "/assets/p2"})
+    assert answer.status_code == 200
+    assert str(answer.url).endswith("/assets/p2")
+
+
 def test_every_form_carries_the_token_of_the_session(company: Company) -> None:
     ids = company.full()
     client = company.browser("admin")

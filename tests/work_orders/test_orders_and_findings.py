@@ -199,6 +199,20 @@ def test_a_breakdown_before_the_visit_makes_the_order_corrective(world: World) -
     assert world.only(t.cases).outcome == "failed"
 
 
+def test_a_breakdown_corrects_a_notice_that_still_offers_half_days(world: World) -> None:
+    world.offered()
+    service.report_breakdown(world.shared, world.tenant, "p1", "bearing_wear", CUSTOMER)
+    notice = world.only(t.notices)
+    assert notice.state == "corrected"
+    assert "broke down" in notice.reason
+    order = world.only(t.orders)
+    service.assign_technician(world.shared, world.tenant, order.id, "tom", DISPATCHER, agreed_by="phone", dispatch=True)
+    do(world, order.id, "start", "finish")
+    service.record_finding(world.shared, world.tenant, order.id, "true", TECHNICIAN)
+    do(world, order.id, "close")
+    assert world.only(t.cases).outcome == "failed"
+
+
 def test_a_customer_reports_only_his_own_machines(world: World) -> None:
     with pytest.raises(NotFound):
         service.report_breakdown(world.shared, world.tenant, "p1", "bearing_wear", STRANGER)

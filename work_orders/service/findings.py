@@ -14,6 +14,7 @@ from work_orders.service import tables as t
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.installed_base import devices_of
 from work_orders.service.moves import move_case, move_order, open_order_of
+from work_orders.service.offers import take_back
 from work_orders.service.orders import seen_order
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
@@ -128,6 +129,8 @@ def report_breakdown(
             work.update(t.cases, {"id": case.id}, broke_down_at=when, outcome="failed", failure_mode=mode.name)
             if order is not None:
                 work.update(t.orders, {"id": order.id}, type="corrective", priority="urgent", changed_at=work.now)
+                if order.visit_start is None:
+                    take_back(work, case.id, "it broke down; the dispatcher calls to agree on the repair")
                 return str(case.id)
             result = "true" if case.decided_at is not None else "missed"
         else:
