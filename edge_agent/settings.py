@@ -11,11 +11,11 @@ from edge_agent.adapters import commanded, drivers
 from edge_agent.adapters.commanded import CommandSettings
 from edge_agent.adapters.outbox import Limits
 from edge_agent.domain.driving import Fault, Options
-from edge_agent.service import BATCH, EdgeAgentError
+from edge_agent.service import BACKLOG_RATE, BATCH, EdgeAgentError
 from plumbing.mqtt import BrokerAddress
 
 URL = "FOREWARN_MQTT_URL"
-_TOP = ("mqtt", "window", "batch", "outbox", "drivers", "commands")
+_TOP = ("mqtt", "window", "batch", "backlog_rate", "outbox", "drivers", "commands")
 _OUTBOX = ("path", "max_mb", "max_days")
 
 
@@ -49,6 +49,8 @@ class Settings:
     batch: int
     drivers: Mapping[str, DriverSettings]
     commands: CommandSettings = field(default_factory=CommandSettings)
+    backlog_rate: float = BACKLOG_RATE
+    """Samples of a backlog a second, behind new ones; 0 = as fast as they are settled."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -61,6 +63,9 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     time = "time"
     rate = 10
     ```
+
+    At the top may stand besides: `window` (most unsettled samples in flight), `batch` (most samples in a message) and
+    `backlog_rate` (samples a second of what waited through an outage, behind new ones; 0 = as fast as settled).
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -89,6 +94,7 @@ def read(
     )
     window = int(_number(table, "window", WINDOW, 1, 1_000_000, "", faults))
     batch = int(_number(table, "batch", BATCH, 1, 10_000, "", faults))
+    backlog_rate = _number(table, "backlog_rate", BACKLOG_RATE, 0, 1_000_000, "", faults)
     given_drivers = _table(table.get("drivers", {}), "drivers", faults)
     at_top = [kind for kind in kinds if kind in table and not (kind == "mqtt" and isinstance(table[kind], str))]
     given_drivers |= {kind: table[kind] for kind in at_top}  # the text `mqtt` is the platform's broker
@@ -98,7 +104,7 @@ def read(
     commands = commanded.read_settings(_table(table.get("commands", {}), "commands", faults), environ, faults)
     if faults:
         raise BadSettings(where, faults)
-    return Settings(url, tenant, device, outbox, limits, window, batch, made, commands)
+    return Settings(url, tenant, device, outbox, limits, window, batch, made, commands, backlog_rate)
 
 
 def _account(table: Mapping[str, object], environ: Mapping[str, str], faults: list[Fault]) -> tuple[str, str, str]:

@@ -59,7 +59,7 @@ class AgentService:
     def start(self) -> None:
         """Open the outbox and begin. Raises OutboxInUse or OutboxBroken (EdgeAgentError)."""
         settings = self._settings
-        self._outbox = SqliteOutbox(settings.outbox, settings.limits, self._clock.monotonic)
+        self._outbox = SqliteOutbox(settings.outbox, settings.limits, self._clock.monotonic, self._clock.now)
         made = {name: Observed(self._opened(name)) for name in settings.drivers}
         self.agent = Agent(
             made,
@@ -70,6 +70,8 @@ class AgentService:
             settings.batch,
             f"forewarn {version('forewarn')}",
             {name: driver.units for name, driver in settings.drivers.items() if driver.units},
+            settings.backlog_rate,
+            live_first=not all(drivers.can_wait(driver.kind) for driver in settings.drivers.values()),
         )
         self._take_commands(made, self._outbox)
         self._stopping.clear()

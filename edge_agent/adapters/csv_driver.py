@@ -42,6 +42,8 @@ class _Place(msgspec.Struct):
 class CsvDriver:
     """One file. Values that are no numbers are given as texts, for the platform to refuse by name."""
 
+    CAN_WAIT: ClassVar[bool] = True
+    """A file stays until it is read: its rows go out in order, never the newest first."""
     OPTIONS: ClassVar[tuple[Option, ...]] = (
         Option("path", str, "the file: .csv, .csv.xz or .csv.gz"),
         Option("time", str, "the column with the time", "time"),

@@ -42,6 +42,11 @@ def load(kind: str) -> DriverClass:
     return made
 
 
+def can_wait(kind: str) -> bool:
+    """Whether what a driver reads stays where it is until it is read: nothing of it is newer than the rest."""
+    return bool(getattr(load(kind), "CAN_WAIT", False))
+
+
 def check(kind: str, given: Mapping[str, object], folder: str, path: str) -> tuple[Options, list[Fault]]:
     """The driver's options, and everything that is wrong with them."""
     if kind not in names():

@@ -4,57 +4,44 @@ A number that was sent must never be given again, so each append is on the disk 
 it goes out; samples, the driver's place and the last times are one transaction. The file is locked by whoever has it
 open. Age is running time of the agent, not of the wall clock: a clock that jumps, or a machine that was switched off,
 ages nothing.
+
+A file that is not what was written is set aside and a new one begins, with a new boot_id and with every sample that
+can still be read (`salvage`; renewal.py, carving.py).
 """
 
+import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
 import msgspec
 
 from contracts.wire import MAX_SENT_BYTES, Dropped
+from edge_agent.adapters import outbox_file, renewal
+from edge_agent.adapters.carving import checksum
+from edge_agent.adapters.outbox_file import Book, OutboxBroken, OutboxInUse, read_book, told, transaction
+from edge_agent.adapters.renewal import BY_AGE, BY_SIZE, NOT_HELD, ROW_BYTES
+from edge_agent.adapters.reserve import Reserve
 from edge_agent.domain.driving import Reading
-from edge_agent.domain.ranges import Range
+from edge_agent.domain.farewell import STORED_BEFORE, Farewell
+from edge_agent.domain.ranges import Range, Ranges
 from edge_agent.domain.times import RECENT, Separator
-from edge_agent.service import EdgeAgentError, OutboxUnwritable
+from edge_agent.service import OutboxDamaged, OutboxUnwritable
 
 ENVELOPE_BYTES = 1_000
 """Room that a message needs besides its samples and units."""
 MAX_SAMPLE_BYTES = MAX_SENT_BYTES - ENVELOPE_BYTES
-BY_AGE, BY_SIZE, NOT_HELD = "age", "size", "not_held"
-"""Why a range was given up: too old, no room, or asked for although it was settled and removed."""
-ROW_BYTES = 24
-"""What a row needs besides its body, roughly."""
-_LOCK_WAIT_S = 2.0
-_SCHEMA = """
-create table if not exists samples(
-    seq integer primary key, aged integer not null, body blob not null, units blob
-);
-create table if not exists dropped(first integer primary key, last integer not null, reason text not null);
-create table if not exists times(slot integer primary key, number integer not null, us integer not null);
-create table if not exists positions(driver text primary key, position text not null);
-create table if not exists facts(name text primary key, value) without rowid;
-"""
+OLDEST_AT_ONCE = 10_000
+"""Most samples that one append gives up for their age."""
+SLACK = 64
+"""One part in so many of the outbox is freed when it is full, so that not every append has to."""
 _encode = msgspec.json.encode
-
-
-class OutboxInUse(EdgeAgentError):
-    """Another process has this outbox open."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"another process uses the outbox {path}")
-        self.path = path
-
-
-class OutboxBroken(EdgeAgentError):
-    """The file cannot be opened, or is no outbox."""
-
-    def __init__(self, path: Path, detail: str) -> None:
-        super().__init__(f"the outbox {path} cannot be used: {detail}. Move it away to begin a new one")
-        self.path, self.detail = path, detail
+log = logging.getLogger(__name__)
+__all__ = ["Appended", "Limits", "OutboxBroken", "OutboxInUse", "Row", "SqliteOutbox"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +80,8 @@ class SqliteOutbox:
         When samples are given up.
     monotonic
         Gives seconds; only differences count.
+    wall
+        Gives the time for the name of a damaged file; None = it has none.
 
     Raises
     ------
@@ -102,64 +91,135 @@ class SqliteOutbox:
         It cannot be opened, or is another kind of file.
     """
 
-    def __init__(self, path: Path, limits: Limits, monotonic: Callable[[], float]) -> None:
-        self._path, self._limits, self._monotonic = path, limits, monotonic
+    def __init__(
+        self, path: Path, limits: Limits, monotonic: Callable[[], float], wall: Callable[[], datetime] | None = None
+    ) -> None:
+        self._path, self._limits, self._monotonic, self._wall = path, limits, monotonic, wall
+        self._book = Book("")
+        self._db = sqlite3.connect(":memory:")  # until the file is open
+        self._reserve = Reserve(path, limits.max_bytes)
+        if renewal.ready(path).exists():
+            renewal.replace(path, renewal.name_aside(path, self._now()))
         try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._db = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.Error) as failure:
+            self._open()
+        except OutboxDamaged as damage:
+            self.salvage(str(damage))
+        except OutboxUnwritable as failure:
             raise OutboxBroken(path, str(failure)) from failure
+
+    def _open(self) -> None:
+        path = self._path
         try:
-            # exclusive before the first read: then no second process gets in, and none is missed after a kill
-            for pragma in ("locking_mode=EXCLUSIVE", "journal_mode=WAL", "synchronous=FULL", "cache_size=-2000"):
-                self._db.execute(f"PRAGMA {pragma}")
-            self._db.execute("PRAGMA journal_size_limit=4000000")
-            with self._transaction():
-                for statement in _SCHEMA.split(";"):
-                    self._db.execute(statement)
-                self._db.execute("insert or ignore into facts values ('boot_id', ?)", (secrets.token_hex(8),))
-            self._load()
-        except (sqlite3.Error, OutboxUnwritable) as failure:
+            if path.exists() and path.stat().st_size == 0:
+                raise OutboxDamaged(f"the outbox {path} is damaged: it is empty")
+            fresh = not path.exists() or str(path) == ":memory:"
+        except OSError as failure:
+            raise OutboxBroken(path, str(failure)) from failure
+        with told(path, "opened"):
+            self._db = outbox_file.connect(path)
+        try:
+            self._load(fresh)
+        except BaseException:
             self._db.close()
-            if "locked" in str(failure):
-                raise OutboxInUse(path) from failure
-            raise OutboxBroken(path, str(failure)) from failure
+            raise
+        self._reserve.keep()
 
-    def _load(self) -> None:
-        facts = dict(self._db.execute("select name, value from facts"))
-        self.boot_id = str(facts["boot_id"])
-        self._last = int(facts.get("last", 0))
-        self._ran_before = float(facts.get("ran", 0.0))
-        self._opened_at = self._monotonic()
-        times = self._db.execute("select number, us from times order by number").fetchall()
-        self._times = Separator((us for _, us in times), times[-1][0] if times else 0)
-        self._positions = dict(self._db.execute("select driver, position from positions"))
-        self._dropped: list[Dropped] = list(self._db.execute("select first, last, reason from dropped order by first"))
-        self._first, self._bytes, self._count = self._db.execute(
-            f"select min(seq), coalesce(sum(length(body) + coalesce(length(units), 0) + {ROW_BYTES}), 0), count(*)"
-            " from samples"
-        ).fetchone()
-
-    @contextmanager
-    def _transaction(self) -> Iterator[None]:
+    def _load(self, fresh: bool) -> None:
+        db = self._db
+        with told(self._path, "read"):
+            there = outbox_file.tables(db)
+            if there and "samples" not in there:
+                raise OutboxBroken(self._path, "it is a database of another kind")
+            old = "facts" in there
+            if not fresh and not old and "book" not in there:
+                raise OutboxDamaged(f"the outbox {self._path} is damaged: its tables are gone")
+        book = None
+        if fresh or old:
+            with transaction(db, self._path):
+                for statement in outbox_file.SCHEMA.split(";") if fresh else ():
+                    db.execute(statement)
+                book = outbox_file.upgrade(db) or Book(secrets.token_hex(8))
+                self._write(book)
+        with told(self._path, "read"):
+            kept = [db.execute(f"select body from {table} where id = 1").fetchone() for table in ("book", "spare")]
+            books = [read_book(row[0]) if row else None for row in kept]
+            if None in books or kept[0] != kept[1]:
+                raise OutboxDamaged(f"the outbox {self._path} is damaged: its two books differ")
+            self._book = books[0] or Book("")
+            times = db.execute("select number, us from times order by number").fetchall()
+            self._dropped: list[Dropped] = list(db.execute("select first, last, reason from dropped order by first"))
+            self._find_first()
+            newest = db.execute("select max(seq) from samples").fetchone()[0]
         try:
-            self._db.execute("begin immediate")
-            yield
-            self._db.execute("commit")
-        except sqlite3.Error as failure:
-            if self._db.in_transaction:
-                self._db.execute("rollback")
-            raise OutboxUnwritable(f"the outbox {self._path} cannot be written: {failure}") from failure
+            self._times = Separator((us for _, us in times), times[-1][0] if times else 0)
+            if (newest or 0) > self._book.last or (self._first or 1) < 1:
+                raise ValueError("numbers that were never given")
+            list(Ranges((a, b) for a, b, _ in self._dropped))
+        except (TypeError, ValueError) as problem:
+            raise OutboxDamaged(f"the outbox {self._path} is damaged: {problem}") from problem
+        self._opened_at = self._monotonic()
+        self._unanswered = self._book.known is not None
+        self._known = self._book.last if self._book.known is None else self._book.known
+        self._ran_before = self._book.ran
+        self._confirmed = False
+
+    def _now(self) -> datetime | None:
+        return self._wall() if self._wall else None
+
+    def _find_first(self) -> None:
+        found = self._db.execute("select seq, aged from samples order by seq limit 1").fetchone()
+        first, aged = found or (None, 0)
+        self._first: int | None = first
+        self._oldest: int = aged
+
+    def _write(self, book: Book) -> None:
+        """The book, in both places, inside the caller's transaction."""
+        kept = book.encoded()
+        for table in ("book", "spare"):
+            self._db.execute(f"replace into {table} values (1, ?)", (kept,))
+
+    def _next(self, **change: object) -> Book:
+        return msgspec.structs.replace(self._book, commits=self._book.commits + 1, ran=self._ran(), **change)
+
+    @property
+    def boot_id(self) -> str:
+        """Name of this outbox."""
+        return self._book.boot_id
+
+    @property
+    def known(self) -> int:
+        """The newest number that can have been sent before: what the platform may know."""
+        return self._known
+
+    @property
+    def confirmed(self) -> bool:
+        """Whether the platform knows no more than this outbox, as far as `confirm` was told."""
+        return self._confirmed
+
+    @property
+    def farewells(self) -> list[Farewell]:
+        """What remains to be said of outboxes that this one replaced."""
+        return self._book.farewells
+
+    @property
+    def health(self) -> dict[str, object]:
+        """What the last damage cost; empty where there never was one."""
+        lost = self._book.lost
+        if lost is None:
+            return {}
+        told: dict[str, object] = msgspec.to_builtins(lost)
+        return told
 
     @property
     def extent(self) -> Range:
         """Oldest and newest number; first = last + 1 when nothing waits."""
-        return (self._last + 1 if self._first is None else self._first, self._last)
+        last = self._book.last
+        return (last + 1 if self._first is None else self._first, last)
 
     @property
     def waiting(self) -> int:
         """Number of samples in the outbox."""
-        return int(self._count)
+        return self._book.count
 
     @property
     def dropped(self) -> list[Dropped]:
@@ -168,11 +228,11 @@ class SqliteOutbox:
 
     def position(self, driver: str) -> str:
         """Where a driver stands in its source; "" = at the beginning."""
-        return str(self._positions.get(driver, ""))
+        return self._book.positions.get(driver, "")
 
     def room(self) -> int:
         """Bytes for a source that can wait: it leaves half of the outbox to those that cannot."""
-        return max(0, self._limits.max_bytes // 2 - int(self._bytes))
+        return max(0, self._limits.max_bytes // 2 - self._book.size)
 
     def append(
         self, driver: str, readings: Sequence[Reading], position: str, units: Mapping[str, str] | None = None
@@ -189,89 +249,132 @@ class SqliteOutbox:
                 continue
             t = times.apart(reading.t)
             bodies.append(body if t is reading.t else _encode({"t": t, "values": reading.values}))
-        refused = len(readings) - len(bodies)
-        ran = self._ran()
-        first = self._last + 1
+        old = self._book
+        aged = int(self._ran())
+        first = old.last + 1
+        more = sum(map(len, bodies)) + len(bodies) * (ROW_BYTES + len(encoded_units or b""))
+        book = self._next(
+            last=old.last + len(bodies), count=old.count + len(bodies), size=old.size + more,
+            known=None if self._confirmed else self._known, positions=old.positions | {driver: position},
+        )  # fmt: skip
         try:
-            with self._transaction():
+            with self._writing():
                 self._db.executemany(
-                    "insert into samples values (?, ?, ?, ?)",
-                    ((seq, int(ran), body, encoded_units) for seq, body in enumerate(bodies, first)),
-                )
-                self._db.execute("replace into positions values (?, ?)", (driver, position))
-                self._db.executemany(
-                    "replace into facts values (?, ?)",
-                    (("last", first + len(bodies) - 1), ("ran", ran)),
+                    "insert into samples values (?, ?, ?, ?, ?)",
+                    (
+                        (seq, aged, body, encoded_units, checksum(seq, aged, body, encoded_units))
+                        for seq, body in enumerate(bodies, first)
+                    ),
                 )
                 new = times.recent[-(times.total - given) :] if times.total > given else []
                 numbered = enumerate(new, times.total - len(new) + 1)
                 self._db.executemany("replace into times values (?, ?, ?)", ((n % RECENT, n, us) for n, us in numbered))
-        except OutboxUnwritable:
+                self._write(book)
+        except BaseException:
             self._times = Separator(before, given)
             raise
-        self._positions[driver] = position
-        if bodies:
-            self._last = first + len(bodies) - 1
-            self._first = first if self._first is None else self._first
-            self._count += len(bodies)
-            self._bytes += sum(map(len, bodies)) + len(bodies) * (ROW_BYTES + len(encoded_units or b""))
-        return Appended(refused, self._give_up(ran))
+        self._book = book
+        if bodies and self._first is None:
+            self._first, self._oldest = first, aged
+        return Appended(len(readings) - len(bodies), self._give_up())
 
     def read(self, first: int, limit: int, until: int | None = None) -> list[Row]:
         """The next rows from number `first` on (to `until`), lowest first."""
-        found = self._db.execute(
-            "select seq, body, units from samples where seq between ? and ? order by seq limit ?",
-            (first, self._last if until is None else until, limit),
-        )
-        return [Row(*row) for row in found]
+        with told(self._path, "read"):
+            found = self._db.execute(
+                "select seq, aged, body, units, crc from samples where seq between ? and ? order by seq limit ?",
+                (first, self._book.last if until is None else until, limit),
+            ).fetchall()
+        rows = []
+        for seq, aged, body, units, crc in found:
+            if not _is_sound(seq, aged, body, units, crc) or seq < first:
+                raise OutboxDamaged(f"the outbox {self._path} is damaged: sample {first} or one behind it was changed")
+            rows.append(Row(seq, body, units))
+            first = seq + 1
+        return rows
 
     def settle(self, through: int, settled: Sequence[Range]) -> None:
         """Forget what is settled, and what was given up and is passed."""
-        with self._transaction():
-            gone = self._delete([(0, through), *settled])
-            if self._dropped and self._dropped[0][1] <= through:
+        passed = bool(self._dropped) and self._dropped[0][1] <= through
+        if not passed and not self._holds([(0, through), *settled]):
+            return
+        with self._writing():
+            book = self._without([(0, through), *settled], through=max(through, self._book.through))
+            if passed:
                 self._db.execute("delete from dropped where last <= ?", (through,))
-        self._forget(gone)
+            self._write(book)
+        self._book = book
         self._dropped = [d for d in self._dropped if d[1] > through]
+        self._find_first()
 
     def give_up_missing(self, asked: Sequence[Range]) -> bool:
         """Note what of the asked numbers is not held and was not given up yet; True when there is some."""
-        first, last = self.extent
-        if self._count == last - first + 1:  # without holes
-            missing = [(a, min(b, first - 1)) for a, b in asked if a < first]
-        else:
-            missing = [hole for a, b in asked for hole in self._holes(a, min(b, last))]
-        known = [(a, b) for a, b, _ in self._dropped]
-        new = [(a, b) for a, b in missing if not any(x <= a and b <= y for x, y in known)]
+        there = Ranges((a, b) for a, b, _ in self._dropped)
+        with told(self._path, "read"):
+            for a, b in asked:
+                for held in self._held(a, b):
+                    there.add(*held)
+        new = [part for a, b in asked for part in there.outside(a, b)]
         if new:
-            with self._transaction():
-                self._keep_dropped([*self._dropped, *((a, b, NOT_HELD) for a, b in new)])
+            with self._writing():
+                dropped = self._keep_dropped([(a, b, NOT_HELD) for a, b in new])
+            self._dropped = dropped
         return bool(new)
 
-    def begin_anew(self) -> None:
-        """Take a new boot_id and number what waits from 1 on: this file is an old copy of an outbox that went on."""
-        with self._transaction():
-            rows = self._db.execute("select seq from samples order by seq").fetchall()
-            for number, (seq,) in enumerate(rows, 1):  # never upwards: no number is taken twice on the way
-                self._db.execute("update samples set seq = ? where seq = ?", (number, seq))
-            self._db.execute("delete from dropped")
-            self._db.executemany(
-                "replace into facts values (?, ?)", (("boot_id", secrets.token_hex(8)), ("last", len(rows)))
-            )
-        self._load_numbers()
+    def confirm(self) -> None:
+        """The platform was asked and knows no more than this outbox: what is appended may be sent."""
+        if self._book.last > self._known and self._book.known is not None:
+            book = self._next(known=None)
+            with self._writing():
+                self._write(book)
+            self._book = book
+        self._confirmed = True
 
-    def _holes(self, a: int, b: int) -> list[Range]:
-        holes = []
-        for (seq,) in self._db.execute("select seq from samples where seq between ? and ? order by seq", (a, b)):
-            if a < seq:
-                holes.append((a, seq - 1))
-            a = seq + 1
-        return [*holes, (a, b)] if a <= b else holes
+    def begin_anew(self, through: int, settled: Sequence[Range]) -> None:
+        """Take a new boot_id and number what waits from 1 on: this file is an old copy of an outbox that went on.
 
-    def _load_numbers(self) -> None:
-        facts = dict(self._db.execute("select name, value from facts where name in ('boot_id', 'last')"))
-        self.boot_id, self._last, self._dropped = str(facts["boot_id"]), int(facts["last"]), []
-        self._first = 1 if self._last else None
+        What the platform says to have settled is forgotten, as far as this outbox can have sent it.
+        """
+        done = [(a, min(b, self._known)) for a, b in [(0, through), *settled]]
+        old = msgspec.structs.replace(
+            self._book, known=self._known, ran=self._ran(), through=max(self._book.through, done[0][1])
+        )
+        done_ranges = Ranges(done)
+        with told(self._path, "read"):
+            rows = self._db.execute("select seq, aged, body, units from samples order by seq")
+            waits = (row for row in rows if row[0] not in done_ranges)
+            renewal.renumbered(self._path, old, waits, self._numbered_times())
+        self._swap(None)
+
+    def salvage(self, why: str) -> None:
+        """Set the damaged file aside and go on with a new one, which has every sample that can be read."""
+        self._db.close()
+        path, aside = self._path, renewal.name_aside(self._path, self._now())
+        outbox_file.refuse_other_kinds(path)
+        lost = renewal.salvaged(path, aside, why, self._book.boot_id)
+        log.error(
+            "%s. It was set aside as %s; %d samples were got out of it, %d are known to be gone",
+            why, aside.name, lost.salvaged, lost.unreadable,
+        )  # fmt: skip
+        self._swap(aside)
+
+    def answered(self, old: Farewell, settled: Sequence[Range]) -> None:
+        """The platform said what it has of an outbox that this one replaced: here `settled` under new numbers."""
+        others = [replace(f, answered=True) if f == old else f for f in self._book.farewells]
+        with self._writing():
+            held = [part for a, b in settled for part in self._held(a, b)]
+            book = self._without(settled, farewells=others)
+            dropped = self._keep_dropped([(a, b, STORED_BEFORE) for a, b in held])
+            self._write(book)
+        self._book, self._dropped = book, dropped
+        self._find_first()
+
+    def forget_farewell(self, old: Farewell) -> None:
+        """The platform has heard all of an outbox that this one replaced."""
+        book = self._next(farewells=[f for f in self._book.farewells if f != old])
+        with self._writing():
+            self._write(book)
+        self._book = book
 
     def close(self) -> None:
         """Close the file; it can be opened by another process then."""
@@ -280,48 +383,88 @@ class SqliteOutbox:
     def _ran(self) -> float:
         return self._ran_before + self._monotonic() - self._opened_at
 
-    def _give_up(self, ran: float) -> bool:
+    def _swap(self, aside: Path | None) -> None:
+        self._db.close()
+        renewal.replace(self._path, aside)
+        self._open()
+
+    def _numbered_times(self) -> list[tuple[int, int]]:
+        recent = self._times.recent
+        return list(enumerate(recent, self._times.total - len(recent) + 1))
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        """A transaction; where the disk is full, what is kept in reserve is freed for the next one."""
+        try:
+            with transaction(self._db, self._path):
+                yield
+        except OutboxUnwritable:
+            self._reserve.free()
+            raise
+        self._reserve.keep()
+
+    def _give_up(self) -> bool:
         """Drop the oldest samples that are beyond the limits."""
         cut: list[tuple[int, str]] = []
-        if self._first is not None:
-            (old,) = self._db.execute(
-                "select max(seq) from samples where seq in (select seq from samples order by seq limit 1000)"
-                " and aged < ?", (ran - self._limits.max_age_s,)
-            ).fetchone()  # fmt: skip
-            if old is not None:
-                cut.append((old, BY_AGE))
-        excess = self._bytes - self._limits.max_bytes
-        if excess > 0:
-            for seq, size in self._db.execute("select seq, length(body) + coalesce(length(units), 0) from samples"):
-                excess -= size + ROW_BYTES
-                if excess <= 0:
-                    cut.append((seq, BY_SIZE))
-                    break
+        too_old = self._ran() - self._limits.max_age_s
+        with told(self._path, "read"):
+            if self._first is not None and self._oldest < too_old:
+                (old,) = self._db.execute(
+                    "select max(seq) from (select seq, aged from samples order by seq limit ?) where aged < ?",
+                    (OLDEST_AT_ONCE, too_old),
+                ).fetchone()
+                if old is not None:
+                    cut.append((old, BY_AGE))
+            excess = self._book.size - self._limits.max_bytes
+            if excess > 0:
+                excess += self._limits.max_bytes // SLACK
+                for seq, size in self._db.execute("select seq, length(body) + coalesce(length(units), 0) from samples"):
+                    excess -= size + ROW_BYTES
+                    if excess <= 0:
+                        cut.append((seq, BY_SIZE))
+                        break
         if not cut:
             return False
         until, reason = max(cut)
-        gone = [seq for (seq,) in self._db.execute("select seq from samples where seq <= ? order by seq", (until,))]
-        with self._transaction():
-            freed = self._delete([(0, until)])
-            self._keep_dropped([*self._dropped, *((a, b, reason) for a, b in _runs(gone))])
-        self._forget(freed)
+        with self._writing():
+            gone = self._held(0, until)
+            book = self._without([(0, until)])
+            dropped = self._keep_dropped([(a, b, reason) for a, b in gone])
+            self._write(book)
+        self._book, self._dropped = book, dropped
+        self._find_first()
         return True
 
-    def _keep_dropped(self, ranges: Sequence[Dropped]) -> None:
-        """Write the given-up ranges, neighbours of one reason joined."""
+    def _held(self, a: int, b: int) -> list[Range]:
+        """What of a..b is held."""
+        out: list[Range] = []
+        for (seq,) in self._db.execute("select seq from samples where seq between ? and ? order by seq", (a, b)):
+            if out and out[-1][1] == seq - 1:
+                out[-1] = (out[-1][0], seq)
+            else:
+                out.append((seq, seq))
+        return out
+
+    def _holds(self, ranges: Sequence[Range]) -> bool:
+        with told(self._path, "read"):
+            found = "select 1 from samples where seq between ? and ? limit 1"
+            return any(self._db.execute(found, range_).fetchone() for range_ in ranges)
+
+    def _keep_dropped(self, more: Sequence[Dropped]) -> list[Dropped]:
+        """Write the given-up ranges, neighbours of one reason joined, inside the caller's transaction."""
         joined: list[Dropped] = []
-        for a, b, reason in sorted(ranges):
+        for a, b, reason in sorted([*self._dropped, *more]):
             if joined and joined[-1][2] == reason and joined[-1][1] >= a - 1:
                 joined[-1] = (joined[-1][0], max(b, joined[-1][1]), reason)
             else:
                 joined.append((a, b, reason))
         self._db.execute("delete from dropped")
         self._db.executemany("replace into dropped values (?, ?, ?)", joined)
-        self._dropped = joined
+        return joined
 
-    def _delete(self, ranges: Sequence[Range]) -> tuple[int, int]:
-        """Delete inside the caller's transaction; number of rows and bytes that were freed."""
-        count = size = 0
+    def _without(self, ranges: Sequence[Range], **change: object) -> Book:
+        """Delete samples inside the caller's transaction; the book as it is then."""
+        count, size = self._book.count, self._book.size
         for a, b in ranges:
             rows, freed = self._db.execute(
                 f"select count(*), coalesce(sum(length(body) + coalesce(length(units), 0) + {ROW_BYTES}), 0)"
@@ -329,22 +472,12 @@ class SqliteOutbox:
             ).fetchone()  # fmt: skip
             if rows:
                 self._db.execute("delete from samples where seq between ? and ?", (a, b))
-                count, size = count + rows, size + freed
-        return count, size
-
-    def _forget(self, gone: tuple[int, int]) -> None:
-        if gone[0]:
-            self._count -= gone[0]
-            self._bytes -= gone[1]
-            (self._first,) = self._db.execute("select min(seq) from samples").fetchone()
+                count, size = count - rows, size - freed
+        return self._next(count=max(0, count), size=max(0, size), **change)
 
 
-def _runs(numbers: Sequence[int]) -> list[Range]:
-    """Ascending numbers as ranges."""
-    out: list[Range] = []
-    for n in numbers:
-        if out and out[-1][1] == n - 1:
-            out[-1] = (out[-1][0], n)
-        else:
-            out.append((n, n))
-    return out
+def _is_sound(seq: object, aged: object, body: object, units: object, crc: object) -> bool:
+    """Whether a row is what was written."""
+    if not isinstance(seq, int) or not isinstance(aged, int) or not isinstance(body, bytes):
+        return False
+    return isinstance(units, bytes | None) and checksum(seq, aged, body, units) == crc

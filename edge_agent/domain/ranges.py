@@ -66,6 +66,11 @@ class Ranges:
         i = bisect_right(self._firsts, n)
         return self._firsts[i] - 1 if i < len(self._firsts) else None
 
+    def inside(self, a: int, b: int) -> list[Range]:
+        """The parts of a..b that are in."""
+        i, j = bisect_left(self._lasts, a), bisect_right(self._firsts, b)
+        return [(max(x, a), min(y, b)) for x, y in zip(self._firsts[i:j], self._lasts[i:j], strict=True)]
+
     def outside(self, a: int, b: int) -> list[Range]:
         """The parts of a..b that are not in."""
         out = []

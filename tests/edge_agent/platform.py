@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from contracts import wire
 from edge_agent.adapters.outbox import Limits, SqliteOutbox
@@ -15,6 +16,7 @@ from edge_agent.service import Agent
 
 START = datetime(2026, 11, 22, tzinfo=UTC)
 TICK_S = 0.25
+SHARED_MEMORY = Path("/dev/shm")
 
 
 def ranges_of(numbers: set[int]) -> list[tuple[int, int]]:
@@ -47,6 +49,7 @@ class Platform:
 
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
+        self.mute = False
 
     def take(self, kind: str, body: bytes) -> bytes | None:
         """The `stored` message that a message leads to."""
@@ -74,7 +77,9 @@ class Platform:
         known = account.settled.keys() | account.given_up
         return self.stored(state.boot_id, {n for n in range(state.first, state.last + 1) if n not in known})
 
-    def stored(self, boot_id: str, ask: set[int]) -> bytes:
+    def stored(self, boot_id: str, ask: set[int]) -> bytes | None:
+        if self.mute:
+            return None
         account = self.accounts[boot_id]
         through = account.through()
         above = ranges_of({n for n in account.settled if n > through})
@@ -116,26 +121,49 @@ class World:
     """One agent, one platform, a link between them, simulated time."""
 
     def __init__(
-        self, total: int, rate: float, window: int, seed: int, limits: Limits | None = None, waits: bool = True
+        self,
+        total: int,
+        rate: float,
+        window: int,
+        seed: int,
+        limits: Limits | None = None,
+        waits: bool = True,
+        live_first: bool = False,
+        backlog_rate: float = 0.0,
+        path: Path | None = None,
     ) -> None:
         self.now, self.dice, self.fate = 0.0, random.Random(seed), Fate()
         self.window, self.total, self.rate, self.waits = window, total, rate, waits
+        self.live_first, self.backlog_rate = live_first, backlog_rate
         self.platform, self.platform_up = Platform(), True
-        self.outbox = SqliteOutbox(Path(":memory:"), limits or Limits(), lambda: self.now)
+        if path is None:
+            self.folder = TemporaryDirectory(dir=SHARED_MEMORY if SHARED_MEMORY.is_dir() else None)
+            path = Path(self.folder.name) / "outbox.sqlite"
+        self.path, self.limits = path, limits or Limits()
+        self.outbox = self.open()
         self.up: list[tuple[float, str, bytes]] = []
         self.down: list[tuple[float, int, bytes]] = []
         self.epoch, self.connections, self.answered = 0, 0, False
-        self.sent: Counter[int] = Counter()
+        self.sent: Counter[tuple[str, int]] = Counter()
+        self.in_flight: set[tuple[str, int]] = set()
+        """What the present process sent."""
         self.states = 0
         self.restart()
 
+    def open(self) -> SqliteOutbox:
+        return SqliteOutbox(self.path, self.limits, lambda: self.now)
+
     def restart(self) -> None:
         """A new process on the same outbox."""
+        self.outbox.close()
+        self.outbox = self.open()
         self.agent = Agent(
             {"d": Counting(self.total, self.rate, self.waits)}, self.outbox, self._publish,
             lambda: START + timedelta(seconds=self.now), self.window, batch=10,
+            live_first=self.live_first, backlog_rate=self.backlog_rate,
         )  # fmt: skip
         self.epoch = 0
+        self.in_flight.clear()
 
     def _publish(self, kind: str, body: bytes, retain: bool) -> bool:
         assert self.epoch
@@ -143,7 +171,9 @@ class World:
             assert self.answered, "telemetry before the answer to the state of this connection"
             message = wire.decode_telemetry(body)
             assert message.seq is not None
-            self.sent.update(range(message.seq, message.seq + len(message.samples)))
+            numbers = [(str(message.boot_id), message.seq + i) for i in range(len(message.samples))]
+            self.sent.update(numbers)
+            self.in_flight.update(numbers)
         else:
             self.states += 1
         self.up += [(when, kind, body) for when in self._fates()]
@@ -178,7 +208,8 @@ class World:
         self.answered = self.answered or bool(heard)
         self.agent.step(self.epoch, heard, self.now)
         account = self.platform.accounts.get(self.outbox.boot_id, Account())
-        assert len(self.sent.keys() - account.settled.keys() - account.given_up) <= self.window
+        here = {seq for boot_id, seq in self.in_flight if boot_id == self.outbox.boot_id}
+        assert len(here - account.settled.keys() - account.given_up) <= self.window
 
     def run(self, seconds: float) -> None:
         until = self.now + seconds

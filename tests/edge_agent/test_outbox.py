@@ -172,7 +172,7 @@ def test_an_old_copy_begins_anew_at_1_with_what_waits(tmp_path: Path) -> None:
     outbox.append("csv", [reading(i) for i in range(10)], "pos")
     outbox.settle(4, [(6, 6)])
     before = outbox.boot_id
-    outbox.begin_anew()
+    outbox.begin_anew(0, [])
     assert outbox.boot_id != before
     assert (numbers(outbox), outbox.extent, outbox.dropped) == ([1, 2, 3, 4, 5], (1, 5), [])
     assert times(outbox)[0] == "2026-11-22T10:00:04Z"
