@@ -5,6 +5,7 @@ import threading
 
 from sqlalchemy.exc import DBAPIError
 
+from anomaly.adapters.fitting import FitWorker
 from anomaly.adapters.sql import SqlTables
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
@@ -22,10 +23,10 @@ class AnomalyService:
     name = "anomaly"
 
     def __init__(self, settings: Settings, shared: Shared) -> None:
-        self._settings = settings
+        self._settings, self._fits = settings, FitWorker()
         self.rounds = Rounds(
             SqlTables(shared.database, shared.system),
-            lambda: Watching(shared.models, shared.clocks, shared.store),
+            lambda: Watching(shared.models, shared.clocks, shared.store, self._fits),
             shared.system.monotonic,
             settings.save_seconds,
             settings.batch,
@@ -68,6 +69,8 @@ class AnomalyService:
             self.rounds.save()
         except DBAPIError as failure:
             logger.warning("no last snapshot: %s", failure.orig)
+        finally:
+            self._fits.close()
 
     def _fail(self, trouble: str) -> None:
         self._trouble = trouble

@@ -6,7 +6,7 @@ are averaged over the trailing window; their covariance is shrunk towards its di
 with an intensity by the number of independent windows).
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -120,6 +120,10 @@ class Baseline:
         return replace(self, offset=new_offset, scale=scale)
 
 
+Fitter = Callable[[Training, Layout], Baseline]
+"""`fit_with_noise`, here or in a process of its own."""
+
+
 def fit(training: Training, layout: Layout) -> Baseline:
     """Fit a baseline and calibrate it block by block."""
     base = fit_core(training, layout)
@@ -141,9 +145,22 @@ def fit(training: Training, layout: Layout) -> Baseline:
     return replace(base, limit=float(np.quantile(scores, QUANTILE)) if len(scores) else 1.0)
 
 
+def fit_with_noise(training: Training, layout: Layout) -> Baseline:
+    """Fit a baseline, calibrate it, and learn the noise of the degradation path."""
+    base = fit(training, layout)
+    step = max(1, round(layout.settings.window_samples / 6))
+    noise, index_noise = path_noise(healthy_residuals(base, training), step)
+    return with_noise(base, noise, index_noise)
+
+
+def with_noise(base: Baseline, noise: Array, index_noise: float) -> Baseline:
+    """The baseline with the path's noise."""
+    return replace(base, noise=noise, index_noise=index_noise)
+
+
 def raw_scores(base: Baseline, training: Training, layout: Layout) -> Array:
     """Uncalibrated scores of healthy rows, NaN where the window is not full."""
-    means = window_means(_residuals(base, training), training.segment, layout.settings.window_samples)
+    means = window_means(healthy_residuals(base, training), training.segment, layout.settings.window_samples)
     with np.errstate(invalid="ignore"):
         return distance(means, base)[0] * base.limit
 
@@ -193,7 +210,8 @@ def window_means(z: Array, segment: NDArray[np.int64], window: int) -> Array:
     return out
 
 
-def _residuals(base: Baseline, training: Training) -> Array:
+def healthy_residuals(base: Baseline, training: Training) -> Array:
+    """Residuals (n, k) of healthy rows."""
     regime = base.regimes.of(training.levels)
     return base.residual(training.symptoms, base.expected(training.features, regime), regime)
 
@@ -230,11 +248,11 @@ def fit_core(training: Training, layout: Layout) -> Baseline:
         regimes, x_mean, x_scale, slopes, centre, scale, usable, np.zeros(k), np.eye(k), 1.0,
         plain_centre, plain_scale, np.zeros((2, k)), np.zeros((2, k)), np.ones(k), 1.0, n,
     )  # fmt: skip
-    z = _residuals(base, training)
+    z = healthy_residuals(base, training)
     if settings.steady_windows > 0:
         steady = usable & ~wandering(z, training.segment, settings.steady_windows * settings.window_samples)
         base = replace(base, usable=steady if steady.any() else usable)
-        z = _residuals(base, training)
+        z = healthy_residuals(base, training)
     means = window_means(z, training.segment, settings.window_samples)
     plain = (training.symptoms - plain_centre[np.maximum(regime, 0)]) / plain_scale[np.maximum(regime, 0)]
     plain[regime == UNKNOWN] = np.nan
@@ -257,23 +275,29 @@ def _standard(x: Array) -> tuple[Array, Array]:
 def _regress(x: Array, y: Array, regime: NDArray[np.int64], count: int, robust: bool) -> tuple[Array, Array]:
     """Slopes (R, p) and levels (R,) of one symptom."""
     p = x.shape[1]
-    level = np.array([np.median(y[regime == r]) if (regime == r).any() else np.median(y) for r in range(count)])
-    pooled, slopes = np.zeros(p), np.zeros((count, p))
-    weight = np.ones(len(y))
+    groups = [np.flatnonzero(regime == r) for r in range(count)]
+    mine = [(x[g], y[g]) for g in groups]
+    level = np.array([np.median(yr if len(yr) else y) for _, yr in mine])
+    slopes, weight = np.zeros((count, p)), np.ones(len(y))
     for _ in range(ROUNDS):
-        groups = [regime == r for r in range(count)]
-        centred = [(x[g] - _mean(x[g], weight[g]), y[g] - _mean(y[g], weight[g]), weight[g]) for g in groups]
-        gram = sum(((cx * w[:, None]).T @ cx for cx, _, w in centred), np.zeros((p, p)))
-        moment = sum(((cx * w[:, None]).T @ cy for cx, cy, w in centred), np.zeros(p))
-        pooled = np.linalg.solve(gram + (RIDGE * weight.sum() + 1e-9) * np.eye(p), moment)
-        for r, (cx, cy, w) in enumerate(centred):
-            if len(cy):
-                own = (cx * w[:, None]).T @ cx + POOL_ROWS * np.eye(p)
-                slopes[r] = pooled + np.linalg.solve(own, (cx * w[:, None]).T @ (cy - cx @ pooled))
-                level[r] = float(_mean(y[groups[r]] - x[groups[r]] @ slopes[r], w))
-            else:
-                slopes[r] = pooled
-        left = y - level[regime] - (x * slopes[regime]).sum(1)
+        grams, moments = np.zeros((count, p, p)), np.zeros((count, p))
+        for r, (g, (xr, yr)) in enumerate(zip(groups, mine, strict=True)):
+            if len(g):
+                w = weight[g]
+                cx = xr - _mean(xr, w)
+                weighted = (cx * w[:, None]).T
+                grams[r], moments[r] = weighted @ cx, weighted @ (yr - _mean(yr, w))
+        ridge = (RIDGE * weight.sum() + 1e-9) * np.eye(p)
+        pooled = np.linalg.solve(grams.sum(0) + ridge, moments.sum(0))
+        left = np.empty(len(y))
+        for r, (g, (xr, yr)) in enumerate(zip(groups, mine, strict=True)):
+            slopes[r] = pooled
+            if len(g):
+                own = moments[r] - grams[r] @ pooled
+                slopes[r] = pooled + np.linalg.solve(grams[r] + POOL_ROWS * np.eye(p), own)
+                rest = yr - xr @ slopes[r]
+                level[r] = float(_mean(rest, weight[g]))
+                left[g] = rest - level[r]
         if not robust:
             break
         sigma = _sigma(left)

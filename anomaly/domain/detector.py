@@ -12,7 +12,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.adapting import Judge, Measure, adapt
-from anomaly.domain.baseline import Baseline, Training, distance, fit, path_noise, window_means
+from anomaly.domain.baseline import (
+    Baseline,
+    Fitter,
+    Training,
+    distance,
+    fit_with_noise,
+    healthy_residuals,
+    window_means,
+)
 from anomaly.domain.following import Followed, Follower, Why
 from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.regimes import UNKNOWN
@@ -105,8 +113,10 @@ class State:
 class WindowDetector:
     """Trailing means of residuals against a healthy baseline, judged by a measure."""
 
-    def __init__(self, layout: Layout, measure: Measure, state: State | None = None) -> None:
-        self.layout, self.measure = layout, measure
+    def __init__(
+        self, layout: Layout, measure: Measure, state: State | None = None, fitter: Fitter = fit_with_noise
+    ) -> None:
+        self.layout, self.measure, self._fitter = layout, measure, fitter
         self.state = state or State(Follower.of(layout))
 
     @property
@@ -247,12 +257,7 @@ class WindowDetector:
 
     def fit(self) -> None:
         """Fit the baseline to the healthy record."""
-        training = self.training()
-        base = fit(training, self.layout)
-        z = healthy_residuals(base, training)
-        step = max(1, round(self.layout.settings.window_samples / 6))
-        noise, index_noise = path_noise(z, step)
-        self.take(with_noise(base, noise, index_noise))
+        self.take(self._fitter(self.training(), self.layout))
 
     def _unscored(self, rows: Followed, at: int, to: int) -> Scores:
         n, k = to - at, len(self.layout.symptoms)
@@ -354,17 +359,6 @@ def moved(base: Baseline, by: Array) -> Baseline:
     return replace(base, offset=base.offset + by)
 
 
-def with_noise(base: Baseline, noise: Array, index_noise: float) -> Baseline:
-    """The baseline with the path's noise."""
-    return replace(base, noise=noise, index_noise=index_noise)
-
-
-def healthy_residuals(base: Baseline, training: Training) -> Array:
-    """Residuals (n, k) of healthy rows."""
-    regime = base.regimes.of(training.levels)
-    return base.residual(training.symptoms, base.expected(training.features, regime), regime)
-
-
 def joined(pieces: list[Scores], k: int, fitted: bool = False) -> Scores:
     """Scores of rows that came in pieces."""
     if len(pieces) == 1:
@@ -391,6 +385,6 @@ def joined(pieces: list[Scores], k: int, fitted: bool = False) -> Scores:
 DETECTORS: dict[str, Measure] = {"mahalanobis": distance, "fleet-index": index}
 
 
-def detector_of(layout: Layout, state: State | None = None) -> WindowDetector:
+def detector_of(layout: Layout, state: State | None = None, fitter: Fitter = fit_with_noise) -> WindowDetector:
     """The detector that the layout's settings ask for."""
-    return WindowDetector(layout, DETECTORS["fleet-index" if layout.settings.fleet else "mahalanobis"], state)
+    return WindowDetector(layout, DETECTORS["fleet-index" if layout.settings.fleet else "mahalanobis"], state, fitter)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from anomaly.domain.baseline import Fitter, fit_with_noise
 from anomaly.domain.fleet import pooled, settled
 from anomaly.domain.layout import Array, layout_of
 from anomaly.domain.stack import Stack
-from anomaly.domain.watch import Event, Watch
+from anomaly.domain.watch import Event, Memory, Watch
 from contracts.asset_model import AssetModel
 
 ROWS_A_TICK = 4
@@ -40,18 +41,18 @@ class Outcome:
 class Machines:
     """The watches over the machines of one model in one tenant."""
 
-    def __init__(self, model: AssetModel) -> None:
-        self.model, self.layout = model, layout_of(model)
+    def __init__(self, model: AssetModel, fitter: Fitter = fit_with_noise) -> None:
+        self.model, self.layout, self._fitter = model, layout_of(model), fitter
         self.stack = Stack(model, self.layout)
         self._watches: dict[str, Watch] = {}
 
     def __contains__(self, device: str) -> bool:
         return device in self._watches
 
-    def put(self, device: str, watch: Watch) -> None:
-        """Go on with a watch from a snapshot."""
+    def put(self, device: str, memory: Memory) -> None:
+        """Go on from a snapshot."""
         self.stack.take_out(device)
-        self._watches[device] = watch
+        self._watches[device] = Watch(self.model, memory, self.layout, self._fitter)
 
     def watch(self, device: str) -> Watch:
         """The watch over a device, to be changed; a new one where there is none."""
@@ -94,7 +95,7 @@ class Machines:
 
     def _watch(self, device: str) -> Watch:
         if device not in self._watches:
-            self._watches[device] = Watch(self.model, layout=self.layout)
+            self._watches[device] = Watch(self.model, layout=self.layout, fitter=self._fitter)
         return self._watches[device]
 
     def _for_the_stack(self, arrivals: Sequence[Arrival]) -> set[str]:

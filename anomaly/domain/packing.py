@@ -21,6 +21,10 @@ CLASSES: dict[str, type[Any]] = {
 ARRAY, STACK, CLASS, TUPLE = "a", "s", "c", "t"
 
 
+class OldSnapshot(Exception):
+    """A snapshot of another version of this program; what it held is learned again from the stored readings."""
+
+
 def pack(x: Any) -> Any:
     """Plain data: every composite becomes a list that begins with its tag."""
     if isinstance(x, Enum):
@@ -59,6 +63,9 @@ def unpack(x: Any) -> Any:
         made = {key: unpack(value) for key, value in values.items()}
         if name == AlarmMachine.__name__:
             made["phase"] = Phase(made["phase"])
-        return CLASSES[name](**made)
+        try:
+            return CLASSES[name](**made)
+        except (KeyError, TypeError) as other:
+            raise OldSnapshot(str(other)) from other
     items = [unpack(e) for e in rest]
     return tuple(items) if tag == TUPLE else items

@@ -16,6 +16,9 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 NO_LEVEL = -9
 """A combination of regime levels that no machine has."""
+NO_REGIME = -9
+TABLES = 4
+"""Of each regime: centre, scale, plain centre, plain scale."""
 FIRST_SLOTS = 8
 
 
@@ -47,9 +50,10 @@ class Slots:
         # the baseline
         self.learned = np.zeros(n, bool)
         self.x_mean, self.x_scale = np.zeros((n, p)), np.full((n, p), np.inf)
-        self.slopes, self.centre = np.zeros((n, regimes, p, k)), np.zeros((n, regimes, k))
-        self.scale, self.usable, self.offset = np.ones((n, regimes, k)), np.zeros((n, k), bool), np.zeros((n, k))
-        self.plain_centre, self.plain_scale = np.zeros((n, regimes, k)), np.ones((n, regimes, k))
+        self.tables, self.slopes = np.zeros((n, regimes, TABLES, k)), np.zeros((n, regimes, k, p))
+        self.usable, self.offset = np.zeros((n, k), bool), np.zeros((n, k))
+        self.regime = np.full(n, NO_REGIME, ints)
+        self.table, self.slope = np.zeros((n, TABLES, k)), np.zeros((n, k, p))
         self.low, self.high = np.full((n, r, levels), np.inf), np.full((n, r, levels), -np.inf)
         self.combinations = np.full((n, regimes, r), NO_LEVEL, ints)
         self.present, self.inverse = np.zeros((n, k), bool), np.zeros((n, k, k))
@@ -59,7 +63,7 @@ class Slots:
         self.place, self.held = np.zeros(n, ints), np.zeros(n, ints)
         self.ring_z, self.ring_ok = np.zeros((w, n, k)), np.zeros((w, n, k), bool)
         self.ring_segment, self.ring_seen = np.zeros((w, n), ints), np.zeros((w, n, 3, k))
-        self.in_window, self.ok_count = np.zeros(n, ints), np.zeros((n, k))
+        self.in_window, self.z_sum, self.ok_count = np.zeros(n, ints), np.zeros((n, k)), np.zeros((n, k))
         self.in_recent = np.zeros(n, ints)
         # the rest of a watch's memory
         self.first_us, self.newest_us, self.duty = np.full(n, -1, ints), np.full(n, -1, ints), np.ones(n)
@@ -121,9 +125,9 @@ class Slots:
             self._resize(len(self.watches), (max(self._most[0], base.regimes.count), levels))
         count = base.regimes.count
         self.x_mean[i], self.x_scale[i] = base.x_mean, base.x_scale
-        self.slopes[i, :count], self.centre[i, :count], self.scale[i, :count] = base.slopes, base.centre, base.scale
-        self.usable[i], self.offset[i] = base.usable, base.offset
-        self.plain_centre[i, :count], self.plain_scale[i, :count] = base.plain_centre, base.plain_scale
+        tables = (base.centre, base.scale, base.plain_centre, base.plain_scale)
+        self.tables[i, :count], self.slopes[i, :count] = np.stack(tables, axis=1), base.slopes.transpose(0, 2, 1)
+        self.usable[i], self.offset[i], self.regime[i] = base.usable, base.offset, NO_REGIME
         self.low[i], self.high[i], self.combinations[i] = np.inf, -np.inf, NO_LEVEL
         for j, (low, high) in enumerate(zip(base.regimes.low, base.regimes.high, strict=True)):
             self.low[i, j, : len(low)], self.high[i, j, : len(high)] = low, high
@@ -164,7 +168,7 @@ class Slots:
         others = np.flatnonzero(segment != segment[-1]) if n else np.zeros(0, dtype=np.int64)
         self.in_window[i], self.in_recent[i] = n, seen
         self.held[i] = n - (int(others[-1]) + 1 if len(others) else 0)
-        self.ok_count[i] = self.ring_ok[:, i].sum(0)
+        self.z_sum[i], self.ok_count[i] = self.ring_z[:, i].sum(0), self.ring_ok[:, i].sum(0)
 
     def _load_memory(self, i: int, watch: Watch) -> None:
         m = watch.memory

@@ -91,8 +91,9 @@ class Stack:
         mine = slice(None) if judged.all() else judged
         where = all_of(rows.slots[mine])
         s.means[where], s.judged[where] = rows.means[mine], True
-        mine = slice(None) if good.all() else good
-        slots, z = rows.slots[mine], rows.residual[mine]
+        kept = rows if good.all() else rows.those(good)
+        ticking.remember(s, kept)
+        slots, z = kept.slots, kept.residual
         where, ok = all_of(slots), z == z
         s.open_sum[where] += np.where(ok, z, 0.0)
         s.open_count[where] += ok

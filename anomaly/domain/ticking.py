@@ -3,7 +3,7 @@
 Sums go by axis, so that many machines and one come to the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,8 @@ from anomaly.domain.slots import Bools, Ints, Slots, all_of
 from contracts.asset_model import Running
 
 WEEK_HOURS = 168.0
+LARGE = 1e3
+"""A residual beyond this, in sigmas, leaves a rounding error behind that matters."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +43,13 @@ class Scored:
     followed_why: NDArray[np.int8]
     residual: Array
     symptoms: Array
+    expected: Array
     features: Array
     step_hours: Array
+
+    def those(self, which: Bools) -> "Scored":
+        """Some of the rows."""
+        return Scored(*(getattr(self, f.name)[which] for f in fields(self)))
 
 
 def follow(s: Slots, slots: Ints, t_us: Ints, values: Array) -> Emitted:
@@ -122,24 +129,23 @@ def score(s: Slots, rows: Emitted) -> Scored:
     settings, slots, k = s.layout.settings, rows.slots, s.k
     at, n = all_of(slots), len(slots)
     regime = _regimes(s, at, rows.features)
-    known = np.maximum(regime, 0)
-    expected = _of_regime(s.centre, slots, at, known) + _compensation(s, slots, at, known, rows.features)
-    expected[regime == UNKNOWN] = np.nan
-    z = (rows.symptoms - expected) / _of_regime(s.scale, slots, at, known) - s.offset[at]
-    usable = s.usable[at]
+    _turn_to(s, slots, at, np.maximum(regime, 0))
+    table, usable, unknown = s.table[at], s.usable[at], regime == UNKNOWN
+    x = (rows.features - s.x_mean[at]) / s.x_scale[at]
+    expected = table[:, 0] + np.einsum("nkp,np->nk", s.slope[at], np.where(x == x, x, 0.0))
+    expected[unknown] = np.nan
+    z = (rows.symptoms - expected) / table[:, 1] - s.offset[at]
     z[~usable] = np.nan
-    plain = (rows.symptoms - _of_regime(s.plain_centre, slots, at, known)) / _of_regime(s.plain_scale, slots, at, known)
-    plain[regime == UNKNOWN] = np.nan
     why = rows.why.copy()
-    why[(why == Why.SCORED) & (regime == UNKNOWN)] = Why.OUTSIDE_REGIMES
+    why[(why == Why.SCORED) & unknown] = Why.OUTSIDE_REGIMES
     good = why == Why.SCORED
     means, value = np.full((n, k), np.nan), np.full(n, np.nan)
     if good.all():
-        _move_window(s, slots, z, rows.symptoms, expected, plain)
+        _move_window(s, slots, z)
         means = _window_means(s, at)
     elif good.any():
         mine = slots[good]
-        _move_window(s, mine, z[good], rows.symptoms[good], expected[good], plain[good])
+        _move_window(s, mine, z[good])
         means[good] = _window_means(s, all_of(mine))
     present = (means == means) & usable
     filled = (means == means).any(1)
@@ -147,7 +153,7 @@ def score(s: Slots, rows: Emitted) -> Scored:
     why[good & ~filled] = Why.FILLING
     why[good & filled & ~np.isfinite(value)] = Why.NO_SIGNAL
     return Scored(
-        slots, rows.t_us, value, means, why, rows.why, z, rows.symptoms, rows.features, rows.step_hours
+        slots, rows.t_us, value, means, why, rows.why, z, rows.symptoms, expected, rows.features, rows.step_hours
     )  # fmt: skip
 
 
@@ -162,38 +168,52 @@ def _regimes(s: Slots, at: Ints | slice, features: Array) -> Ints:
     return out
 
 
-def _of_regime(table: Array, slots: Ints, at: Ints | slice, regime: Ints) -> Array:
-    out: Array = table[at][:, 0] if table.shape[1] == 1 else table[slots, regime]
-    return out
+def _turn_to(s: Slots, slots: Ints, at: Ints | slice, regime: Ints) -> None:
+    """Lay out the tables of the regime that each machine is in now; they are kept from row to row."""
+    changed = np.flatnonzero(regime != s.regime[at])
+    if len(changed):
+        those = slots[changed]
+        s.table[those], s.slope[those] = s.tables[those, regime[changed]], s.slopes[those, regime[changed]]
+        s.regime[those] = regime[changed]
 
 
-def _compensation(s: Slots, slots: Ints, at: Ints | slice, regime: Ints, features: Array) -> Array:
-    x = np.nan_to_num((features - s.x_mean[at]) / s.x_scale[at])
-    slopes = s.slopes[at][:, 0] if s.slopes.shape[1] == 1 else s.slopes[slots, regime]
-    out: Array = np.einsum("np,npk->nk", x, slopes)
-    return out
+def _move_window(s: Slots, slots: Ints, z: Array) -> None:
+    """Put residuals (n, k) into the windows.
 
-
-def _move_window(s: Slots, slots: Ints, z: Array, symptoms: Array, expected: Array, plain: Array) -> None:
-    at = all_of(slots)
+    The windows' sums are kept from row to row. Each machine's is added up anew once a window, another few machines each
+    tick, and whenever a residual leaves that was so large that it took digits of the others with it.
+    """
+    at, n, w = all_of(slots), len(s.place), s.window
     place, segment = s.place[at], s.segment[at]
+    ring_z, ring_ok, where = s.ring_z.reshape(w * n, -1), s.ring_ok.reshape(w * n, -1), place * n + slots
     ok = z == z
-    s.ok_count[at] += ok.astype(np.int8) - s.ring_ok[place, slots].astype(np.int8)
-    s.ring_z[place, slots] = np.where(ok, z, 0.0)
-    s.ring_ok[place, slots] = ok
-    s.held[at] = np.where(s.ring_segment[place - 1, slots] == segment, np.minimum(s.held[at] + 1, s.window), 1)
+    new, old = np.where(ok, z, 0.0), ring_z[where]
+    s.ok_count[at] += ok.astype(np.int8) - ring_ok[where].astype(np.int8)
+    ring_z[where], ring_ok[where] = new, ok
+    s.z_sum[at] += new - old
+    anew = slots[(place == slots % w) | (np.abs(old).max(axis=1, initial=0.0) > LARGE)]
+    if len(anew):
+        s.z_sum[anew] = s.ring_z[:, anew].sum(0)
+    before = s.ring_segment[place - 1, slots]
+    s.held[at] = np.where(before == segment, np.minimum(s.held[at] + 1, w), 1)
     s.ring_segment[place, slots] = segment
-    seen = s.ring_seen
-    seen[place, slots, 0], seen[place, slots, 1], seen[place, slots, 2] = symptoms, expected, plain
-    s.place[at] = (place + 1) % s.window
-    s.in_window[at] = np.minimum(s.in_window[at] + 1, s.window)
-    s.in_recent[at] = np.minimum(s.in_recent[at] + 1, s.window)
+    s.place[at] = (place + 1) % w
+    s.in_window[at] = np.minimum(s.in_window[at] + 1, w)
+
+
+def remember(s: Slots, rows: Scored) -> None:
+    """Keep what pages show of the rows that went into a window: value, expected, plain deviation."""
+    slots = rows.slots
+    place = s.place[all_of(slots)] - 1
+    centre, scale = s.table[slots, 2], s.table[slots, 3]
+    s.ring_seen[place, slots] = np.stack([rows.symptoms, rows.expected, (rows.symptoms - centre) / scale], axis=1)
+    s.in_recent[all_of(slots)] = np.minimum(s.in_recent[all_of(slots)] + 1, s.window)
 
 
 def _window_means(s: Slots, at: Ints | slice) -> Array:
     count = s.ok_count[at]
     with np.errstate(invalid="ignore", divide="ignore"):
-        means = s.ring_z[:, at].sum(0) / count
+        means = s.z_sum[at] / count
     means[count < max(1, s.window // 2)] = np.nan
     means[s.held[at] < s.window] = np.nan
     out: Array = means
@@ -209,7 +229,7 @@ def _distance(s: Slots, slots: Ints, at: Ints | slice, means: Array, present: Bo
         if watch is not None and watch.detector.baseline is not None:
             s.expect(int(slots[i]), watch.detector.baseline, present[i])
     m = np.where(present, means, 0.0)
-    value: Array = (m * np.einsum("ni,nij->nj", m, s.inverse[at])).sum(1)
+    value: Array = (m * np.einsum("nij,nj->ni", s.inverse[at], m)).sum(1)
     value[~some] = np.nan
     return value
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.alarm import AlarmMachine, Change
-from anomaly.domain.baseline import Baseline
+from anomaly.domain.baseline import Baseline, Fitter, fit_with_noise
 from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, joined
 from anomaly.domain.diagnosis import Diagnosis, diagnose
 from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
@@ -116,13 +116,19 @@ Event = AlarmChanged | Forecast | Point
 class Watch:
     """Watches one machine of a model."""
 
-    def __init__(self, model: AssetModel, memory: Memory | None = None, layout: Layout | None = None) -> None:
+    def __init__(
+        self,
+        model: AssetModel,
+        memory: Memory | None = None,
+        layout: Layout | None = None,
+        fitter: Fitter = fit_with_noise,
+    ) -> None:
         self.model = model
         self.layout = layout or layout_of(model)
         self.point_hours = model.prognosis.every_hours
         """How often a point for charts is made."""
         self.memory = memory or Memory(State(Follower.of(self.layout)), *self._blank())
-        self.detector: WindowDetector = detector_of(self.layout, self.memory.detector)
+        self.detector: WindowDetector = detector_of(self.layout, self.memory.detector, fitter)
 
     @property
     def path_steps(self) -> int:

@@ -8,12 +8,13 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from anomaly.domain.baseline import Fitter, fit_with_noise
 from anomaly.domain.detector import State, detector_of
 from anomaly.domain.following import HOUR_US, Follower
 from anomaly.domain.forecast import Forecast
 from anomaly.domain.machines import Arrival, Machines, Outcome
 from anomaly.domain.ordering import Ordering, Sample
-from anomaly.domain.packing import pack, unpack
+from anomaly.domain.packing import OldSnapshot, pack, unpack
 from anomaly.domain.picture import picture_of
 from anomaly.domain.watch import AlarmChanged, Point, Watch
 from anomaly.service.port import HealthPoint, LateRows, Results, Saved, Told
@@ -35,9 +36,13 @@ class Watching:
     """All machines of all tenants, in memory. Given the same entries in the same order it comes to the same."""
 
     def __init__(
-        self, models: Callable[[str], AssetModel | None], clocks: Clocks, store: TelemetryStore | None
+        self,
+        models: Callable[[str], AssetModel | None],
+        clocks: Clocks,
+        store: TelemetryStore | None,
+        fitter: Fitter = fit_with_noise,
     ) -> None:
-        self._models, self._clocks, self._store = models, clocks, store
+        self._models, self._clocks, self._store, self._fitter = models, clocks, store, fitter
         self._machines: dict[Key, Machines] = {}
         self._model_of: dict[Key, str] = {}
         self._orders: dict[Key, Ordering] = {}
@@ -52,9 +57,14 @@ class Watching:
             if model is None:
                 logger.warning("%s/%s: its asset model %s is gone", one.tenant, one.device, one.model)
                 continue
-            memory, order, told = unpack(one.memory)
+            try:
+                memory, order, told = unpack(one.memory)
+            except OldSnapshot as old:
+                logger.warning("%s/%s: its snapshot is of another version (%s), reading its history", one.tenant,
+                               one.device, old)  # fmt: skip
+                continue
             key = (one.tenant, one.device)
-            self._of(one.tenant, model).put(one.device, Watch(model, memory))
+            self._of(one.tenant, model).put(one.device, memory)
             self._model_of[key], self._orders[key] = one.model, order
             if told is not None:
                 self._told[key] = told
@@ -135,7 +145,7 @@ class Watching:
                 self._from_store(key, watch.memory.newest_us + 1, None, results)
 
     def _of(self, tenant: str, model: AssetModel) -> Machines:
-        return self._machines.setdefault((tenant, model.name), Machines(model))
+        return self._machines.setdefault((tenant, model.name), Machines(model, self._fitter))
 
     def _watch(self, key: Key) -> Watch | None:
         machines = self._machines_of(key)

@@ -75,7 +75,7 @@ def together(
             kept = {d: msgspec.msgpack.encode(pack(machines.look_at(d).memory)) for d in rows if d in machines}
             machines = Machines(model)
             for device, memory in kept.items():
-                machines.put(device, Watch(model, unpack(msgspec.msgpack.decode(memory))))
+                machines.put(device, unpack(msgspec.msgpack.decode(memory)))
     return events, machines, stacked
 
 
