@@ -127,6 +127,7 @@ class Intake:
 
         try:
             with self._database.read() as connection:
+                self._reading.prepare(connection, work)
                 waiting = 0
                 for number, message in enumerate(work.block):
                     self._reading.read(connection, work, number, message)
@@ -190,7 +191,10 @@ class Intake:
                     other.outbox.replaced = True
                     changed[other.tenant, other.device, other.boot_id] = other
         for tenant, device in crowded:
-            for total in self._book.fold_oldest(connection, tenant, device):
+            totals = self._book.fold_oldest(connection, tenant, device)
+            if not totals:
+                continue
+            for total in totals:
                 changed[total.tenant, total.device, total.boot_id] = total
             kept = self._book.of_device(connection, tenant, device)
             for key in [k for k in changed if k[:2] == (tenant, device) and k[2] not in kept]:

@@ -93,6 +93,13 @@ class Reading:
         self._habits: dict[str, Habit] = {}
         self._decoders = Decoders()
 
+    def prepare(self, connection: sa.Connection, work: Work) -> None:
+        """Have the accounts of all senders of a block at hand."""
+        senders = {self.address(topic) for topic in {message.topic for message in work.block}}
+        self._book.fetch(connection, [
+            (at.tenant, at.device) for at in senders if at and self._known.device(at.tenant, at.device)
+        ])  # fmt: skip
+
     def address(self, topic: str) -> topics.Address | None:
         try:
             return self._addresses[topic]
