@@ -20,7 +20,7 @@ WORK = frozenset({Role.TECHNICIAN, Role.DISPATCHER, Role.ADMIN})
 
 _OPEN = (
     "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics", "GET /sign-in", "POST /sign-in",
-    "GET /sign-in/link/{link}",
+    "GET /sign-in/link/{link}", "POST /api/v1/claims",
 )  # fmt: skip
 _API = "/api/v1"
 
@@ -77,6 +77,9 @@ TABLE: dict[str, Allowed] = {
     f"GET {_API}/devices": OFFICE,
     f"POST {_API}/devices": WORKSHOP,
     f"POST {_API}/devices/{{tenant}}/{{device}}/revoke": ADMIN,
+    f"POST {_API}/devices/{{tenant}}/{{device}}/suspend": ADMIN,
+    f"POST {_API}/devices/{{tenant}}/{{device}}/resume": ADMIN,
+    f"POST {_API}/devices/{{tenant}}/{{device}}/claim-code": WORKSHOP,
     f"GET {_API}/devices/{{tenant}}/{{device}}/readings": OFFICE,
     f"GET {_API}/devices/{{tenant}}/{{device}}/ledger": OFFICE,
     f"GET {_API}/assets": EVERYBODY,

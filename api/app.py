@@ -13,15 +13,15 @@ from starlette.types import ASGIApp
 
 from api import access
 from api.guard import guarded
-from api.json import commands, lists, loading, system
+from api.json import claims, commands, lists, loading, system
 from api.pages import connect, customer, demo, desk, machines, people, signing_in, work
 from api.problems import Problem, bad_field, not_found
 from api.shield import Shield
 from api.web import HERE, Web
 
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
-    system.routes, lists.routes, loading.routes, commands.routes, signing_in.routes, people.routes, machines.routes,
-    desk.routes, work.routes, customer.routes, connect.routes, demo.routes,
+    system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
+    machines.routes, desk.routes, work.routes, customer.routes, connect.routes, demo.routes,
 )  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Settings of api; every fault is reported at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 DEFAULT_URL = "http://127.0.0.1:8420"
@@ -27,6 +27,12 @@ class Settings:
     mqtt: str = "127.0.0.1:1883"
     """host:port that devices connect to, as "connect a machine" shows it."""
     default_tenant: str = "local"
+    mqtts: str = ""
+    """host:port that devices connect to with TLS; empty = nowhere."""
+    pki_dir: str = ""
+    """Folder of the authority that signs devices' certificates; empty = none are signed here."""
+    ca_key: str = field(default="", repr=False)
+    """The authority's key, where it is not in that folder."""
 
     @property
     def secure(self) -> bool:
@@ -57,4 +63,9 @@ class Settings:
             faults.append("FOREWARN_MQTT_URL: must be mqtt://HOST:PORT")
         if faults:
             raise BadSettings(faults)
-        return cls(parts.hostname or "127.0.0.1", port, url, f"{broker.hostname}:{broker_port}")
+        home = environ.get("FOREWARN_HOME") or ".forewarn"
+        return cls(
+            parts.hostname or "127.0.0.1", port, url, f"{broker.hostname}:{broker_port}",
+            mqtts=environ.get("FOREWARN_MQTTS_ADDRESS", ""), pki_dir=environ.get("FOREWARN_PKI_DIR") or f"{home}/pki",
+            ca_key=environ.get("FOREWARN_CA_KEY", ""),
+        )  # fmt: skip

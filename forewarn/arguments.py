@@ -63,8 +63,12 @@ def _listening(to: argparse.ArgumentParser) -> None:
     to.add_argument("--http-port", type=_port, default=HTTP_PORT, help="pages and API (0 = any; default %(default)s)")
     to.add_argument("--mqtt-port", type=_port, default=MQTT_PORT, help="devices (0 = any; default %(default)s)")
     to.add_argument(
+        "--mqtts-port", type=_port, metavar="PORT",
+        help="devices by TLS, usually 8883 (0 = any); --mqtt-port is then for this computer only (default: no TLS)",
+    )  # fmt: skip
+    to.add_argument(
         "--listen", default="127.0.0.1", metavar="ADDRESS",
-        help="address to listen on (default %(default)s: this computer only; others reach it without encryption)",
+        help="address to listen on (default %(default)s: this computer only; for others use --mqtts-port, too)",
     )  # fmt: skip
     to.add_argument("--fresh", action="store_true", help="set the old home folder aside and begin anew")
     to.add_argument("--seed", type=int, default=0, help="seed of all that is simulated (default %(default)s)")
@@ -103,14 +107,14 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     token.add_argument("--role", choices=ROLES, required=True)
     token.add_argument("--tenant", default="local")
     token.add_argument("--subject", metavar="ID", help="which customer or technician the key stands for")
-    devices = group("device", "register, list and revoke devices")
+    devices = group("device", "register, claim, certify, suspend and revoke devices")
     add = action(devices, "add", "register a device; its secret is shown once", "forewarn.commands.devices:add")
     add.add_argument("name")
     add.add_argument("--model", required=True, metavar="M", help="asset model, such as centrifugal-pump")
     listed = action(devices, "list", "list the devices", "forewarn.commands.devices:list_")
     revoke = action(devices, "revoke", "let a device in no more", "forewarn.commands.devices:revoke")
     revoke.add_argument("name")
-    for sub in (add, listed, revoke):
+    for sub in (add, listed, revoke, *_identity(devices, action)):
         sub.add_argument("--tenant", default="local")
         sub.add_argument("--json", action="store_true", help="machine-readable")
     imported = command("import", "load a machine's history from a CSV file", "forewarn.commands.devices:import_")
@@ -122,6 +126,32 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     ledger.add_argument("device")
     ledger.add_argument("--tenant", default="local")
     ledger.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
+    where = "forewarn.commands.device_identity"
+    suspend = action(devices, "suspend", "let a device in no more until it is resumed", f"{where}:suspend")
+    resume = action(devices, "resume", "let a suspended device in again", f"{where}:resume")
+    rows = action(devices, "import", "register the devices of a CSV file, all or none", f"{where}:import_")
+    rows.add_argument("file", type=Path, metavar="FILE.csv", help="columns: name,model and, if wanted, username")
+    rows.add_argument(
+        "--secrets", type=Path, metavar="OUT.csv", help="where the secrets go (default: FILE.secrets.csv)"
+    )
+    code = action(devices, "claim-code", "make a one-time code by which a device fetches its secret", f"{where}:code")
+    code.add_argument("--minutes", type=_positive, default=60.0, metavar="N", help="good for so long (default 60)")
+    code.add_argument("--qr", action="store_true", help="draw it for a camera, too")
+    code.add_argument("--svg", type=Path, metavar="FILE.svg", help="draw it into a file")
+    issue = action(devices, "certificate", "issue a device's certificate (X.509); its key is written once",
+                   f"{where}:certificate")  # fmt: skip
+    issue.add_argument("--csr", type=Path, metavar="FILE", help="sign this request (PKCS #10) instead of making a key")
+    issue.add_argument("--out", type=Path, metavar="DIR", help="where the files go (default: NAME-certificate)")
+    issue.add_argument("--days", type=_count, default=365, metavar="N", help="good for so long (default 365)")
+    issue.add_argument("--void-others", action="store_true", help="revoke the device's earlier ones")
+    issue.add_argument("--revoke", metavar="SERIAL", help="issue none; revoke the one of this number (all = all)")
+    listed = action(devices, "certificates", "list certificates with the days that are left", f"{where}:certificates")
+    for sub in (suspend, resume, code, issue):
+        sub.add_argument("name")
+    return [suspend, resume, rows, code, issue, listed]
 
 
 def _analysis(command: Any, group: Any, action: Any) -> None:

@@ -2,9 +2,7 @@
 
 import logging
 import os
-import queue
-import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,55 +14,18 @@ from api.views import StoryBook
 from edge_agent import settings as agent_settings
 from edge_agent import wiring as agent
 from forewarn import ports
+from forewarn.accounts import KEY, broker_names, pki_of
 from forewarn.environment import Failed
 from forewarn.home import Running
+from forewarn.inner_broker import HERE, InnerBroker
 from forewarn.product import HOST_DEVICE, LOCAL, Heart, Options, Product, share
-from ingest.service.access import Access
-from ingest.service.refusals import count_refused_publish
 from plumbing import migrate
-from plumbing.broker import EmbeddedBroker
-from plumbing.runtime import Service, Shared
+from plumbing.pki import PkiFault
+from plumbing.runtime import Service
 from plumbing.system_clock import SystemClock
 
 HOST_MODEL = "host-computer"
 log = logging.getLogger(__name__)
-
-
-class Broker:
-    """The embedded broker as a service."""
-
-    name = "broker"
-
-    def __init__(self, make: Callable[[Callable[[str, str], None]], EmbeddedBroker], shared: Shared) -> None:
-        self._refused: queue.SimpleQueue[tuple[str, str] | None] = queue.SimpleQueue()
-        self._broker = make(lambda username, topic: self._refused.put((username, topic)))
-        self._shared = shared
-        self._thread = threading.Thread(target=self._count, name="refused publishes", daemon=True)
-
-    def start(self) -> None:
-        """Listen."""
-        self._broker.start()
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Disconnect everybody."""
-        self._broker.stop()
-        if self._thread.is_alive():
-            self._refused.put(None)
-            self._thread.join()
-
-    def disconnect(self, username: str) -> None:
-        """End an account's connection: it was revoked."""
-        self._broker.disconnect(username)
-
-    def healthy(self) -> str:
-        """It lives in this process."""
-        return ""
-
-    def _count(self) -> None:
-        """Refused publishes go on record here: nothing may hold up the broker's loop."""
-        while (refused := self._refused.get()) is not None:
-            count_refused_publish(self._shared.database, *refused, now=self._shared.system.now())
 
 
 class Embedded:
@@ -89,28 +50,40 @@ class Embedded:
         migrate.upgrade(self.shared.database)
         self.shared.clocks.add_wall(LOCAL)
         services: list[Service] = [Heart(self.shared)]
+        self.authority: Path | None = None
         given = environ.get("FOREWARN_MQTT_URL")
         try:
             self.http_port = ports.free(options.listen, options.http_port)
-            self.mqtt_port = ports.free(options.listen, options.mqtt_port, frozenset({self.http_port}))
+            tls, taken = options.mqtts_port is not None, frozenset({self.http_port})
+            self.mqtt_port = ports.free(HERE if tls else options.listen, options.mqtt_port, taken)
+            self.mqtts_port = (
+                ports.free(options.listen, options.mqtts_port or 0, taken | {self.mqtt_port}) if tls else 0
+            )
         except OSError as failure:
             raise Failed(f"cannot listen on {options.listen}: {failure}") from failure
         for wanted, got, what in (
             (options.http_port, self.http_port, "http"),
             (options.mqtt_port, self.mqtt_port, "mqtt"),
+            (options.mqtts_port or 0, self.mqtts_port, "mqtts"),
         ):
             if wanted not in (0, got):
                 options.say(f"Port {wanted} is busy: {what} uses {got} instead.")
         if given:
             mqtt_url = given
         else:
-            access = Access(self.shared.database, system)
-            broker = Broker(lambda refused: self._broker(access, refused), self.shared)
-            services += [broker, ingest.AccessWatch(access, broker.disconnect)]
+            try:
+                broker = InnerBroker(
+                    self.shared, environ, options.listen, self.mqtt_port, self.mqtts_port if tls else None
+                )  # fmt: skip
+            except PkiFault as fault:
+                raise Failed(f"TLS cannot be offered: {fault}") from fault
+            self.authority = broker.authority
+            services += [broker, ingest.AccessWatch(broker.access, broker.disconnect)]
             secret = set_service_account(self.shared.database, INGEST)
-            mqtt_url = f"mqtt://{INGEST}:{secret}@{_here(options.listen)}:{self.mqtt_port}"
+            mqtt_url = f"mqtt://{INGEST}:{secret}@{self._mqtt_host}:{self.mqtt_port}"
         self.mqtt_url = mqtt_url
-        self.mqtt = f"mqtt://{_here(options.listen)}:{self.mqtt_port}"
+        self.mqtt = f"mqtt://{self._mqtt_host}:{self.mqtt_port}"
+        self.mqtts = f"mqtts://{broker_names(environ, _here(options.listen))[0]}:{self.mqtts_port}" if tls else ""
         services += [
             ingest.build(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), self.shared),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
@@ -119,7 +92,15 @@ class Embedded:
         self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"
         self.product = Product(self.shared, services)
         self.web = web.build(
-            WebSettings(options.listen, self.http_port, self.http, f"{_here(options.listen)}:{self.mqtt_port}"),
+            WebSettings(
+                options.listen,
+                self.http_port,
+                self.http,
+                f"{self._mqtt_host}:{self.mqtt_port}",
+                mqtts=self.mqtts.removeprefix("mqtts://"),
+                pki_dir=str(pki_of(environ, home).folder),
+                ca_key=environ.get(KEY, ""),
+            ),
             self.shared,
             stories=stories,
             unwell=self.product.unwell,
@@ -129,20 +110,17 @@ class Embedded:
             self._watch_this_computer()
             services.append(agent.build(self._host_agent()))
 
-    def _broker(self, access: Access, refused: Callable[[str, str], None]) -> EmbeddedBroker:
-        return EmbeddedBroker(
-            self._options.listen, self.mqtt_port, authenticate=access.verify, may_publish=access.may_publish,
-            may_receive=access.may_receive, on_refused=refused,
-        )  # fmt: skip
+    @property
+    def _mqtt_host(self) -> str:
+        """Where the broker listens without TLS, as this computer reaches it."""
+        return _here(self._options.listen) if self._options.mqtts_port is None else HERE
 
     def _watch_this_computer(self) -> None:
         base.add_asset(self.shared, LOCAL, HOST_DEVICE, HOST_MODEL, name="This computer")
 
     def _host_agent(self) -> agent_settings.Settings:
         secret = self._device_secret(LOCAL, HOST_DEVICE, HOST_MODEL)
-        url = (
-            f"mqtt://{quote(f'{LOCAL}/{HOST_DEVICE}', safe='')}:{secret}@{_here(self._options.listen)}:{self.mqtt_port}"
-        )
+        url = f"mqtt://{quote(f'{LOCAL}/{HOST_DEVICE}', safe='')}:{secret}@{self._mqtt_host}:{self.mqtt_port}"
         return agent_settings.read(
             {"drivers": {"host": {}}}, {"FOREWARN_MQTT_URL": url, "FOREWARN_HOME": str(self.home)}, self.home
         )
@@ -176,7 +154,8 @@ class Embedded:
 
     def running(self, links: dict[str, str], tenant: str) -> Running:
         """What `run.json` says."""
-        return Running(os.getpid(), self.http, self.mqtt, links, self.key("*", "admin", tenant))
+        key = self.key("*", "admin", tenant)
+        return Running(os.getpid(), self.http, self.mqtt, links, key, self.mqtts, str(self.authority or ""))
 
 
 def _here(listen: str) -> str:

@@ -20,6 +20,10 @@ class Running:
     mqtt: str
     links: dict[str, str] = field(default_factory=dict)
     api_key: str = ""
+    mqtts: str = ""
+    """Where devices connect with TLS; empty = nowhere."""
+    ca: str = ""
+    """File of the authority by which they know it."""
 
 
 @contextmanager

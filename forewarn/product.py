@@ -36,6 +36,7 @@ class Options:
     http_port: int = 8420
     mqtt_port: int = 1883
     host: bool = True
+    mqtts_port: int | None = None
     say: Callable[[str], None] = print
 
 

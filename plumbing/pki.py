@@ -118,8 +118,7 @@ class Authority:
         Parameters
         ----------
         request
-            A PKCS #10 request (PEM) of whoever has the private key; it may name nobody, or exactly `name`. None makes
-            a key.
+            A PKCS #10 request (PEM) of whoever has the private key; whom it names does not matter. None makes a key.
 
         Raises
         ------
@@ -137,7 +136,7 @@ class Authority:
             key = ec.generate_private_key(ec.SECP256R1())
             public: object = key.public_key()
         else:
-            public = _requested(request, name)
+            public = _requested(request)
         return self._issue(name, public, key, now, life, ExtendedKeyUsageOID.CLIENT_AUTH, [])
 
     def for_server(self, names: Sequence[str], now: datetime) -> Issued:
@@ -273,10 +272,14 @@ def write_secret(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
-def _requested(pem: bytes, name: str) -> object:
+def check_request(pem: bytes) -> None:
+    """Whether a request can be signed. Raises PkiFault."""
+    _requested(pem)
+
+
+def _requested(pem: bytes) -> object:
     from cryptography import x509
     from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-    from cryptography.x509.oid import NameOID
 
     try:
         request = x509.load_pem_x509_csr(pem)
@@ -285,9 +288,6 @@ def _requested(pem: bytes, name: str) -> object:
         raise PkiFault("request", "cannot be read: must be a PKCS #10 request as PEM") from problem
     if not signed:
         raise PkiFault("request", "its signature is not that of its key")
-    named = [str(each.value) for each in request.subject.get_attributes_for_oid(NameOID.COMMON_NAME)]
-    if named not in ([], [name]):
-        raise PkiFault("request", f"names {named[0]!r}; it must name {name!r}, or nobody")
     public = request.public_key()
     if isinstance(public, rsa.RSAPublicKey) and public.key_size < MIN_RSA_BITS:
         raise PkiFault("request", f"an RSA key must have at least {MIN_RSA_BITS} bits")

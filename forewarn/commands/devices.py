@@ -17,6 +17,7 @@ from forewarn.web import Web, WebError
 from ingest.service import registry
 from ingest.service.ledger import FIGURES, Ledger
 from ingest.service.ledger import ledger as read_ledger
+from ingest.service.refusals import refused_publishes_of
 from plumbing import migrate
 from plumbing.model_files import ModelFiles
 from plumbing.runtime import Shared
@@ -28,7 +29,7 @@ from plumbing.tenants import TenantClocks
 BAR = 32
 
 
-def _open(environ: Mapping[str, str]) -> tuple[Path, Database]:
+def open_home(environ: Mapping[str, str]) -> tuple[Path, Database]:
     """The home and its database, made where there is none."""
     home = home_of(environ)
     home.mkdir(parents=True, exist_ok=True)
@@ -38,19 +39,19 @@ def _open(environ: Mapping[str, str]) -> tuple[Path, Database]:
     return home, database
 
 
-def _find(environ: Mapping[str, str]) -> Database:
+def find_database(environ: Mapping[str, str]) -> Database:
     """The database, where there is one already."""
     home = home_of(environ)
     if not environ.get("FOREWARN_DATABASE_URL") and not (home / "forewarn.sqlite").exists():
         raise Failed(f"{home} holds no product yet. Start it once with: forewarn up")
-    return _open(environ)[1]
+    return open_home(environ)[1]
 
 
 def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Register a device, and the asset that it watches."""
     from work_orders.service.installed_base import add_asset
 
-    home, database = _open(environ)
+    home, database = open_home(environ)
     system = SystemClock()
     clocks = TenantClocks(database, system)
     models = ModelFiles(home)
@@ -85,7 +86,7 @@ def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """A line a device."""
-    database = _find(environ)
+    database = find_database(environ)
     found = registry.list_devices(database, given.tenant)
     if given.json:
         print(json.dumps([asdict(device) for device in found], default=str))
@@ -100,7 +101,7 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Take a device's access away."""
-    database = _find(environ)
+    database = find_database(environ)
     now = TenantClocks(database, SystemClock()).of(given.tenant).now()
     try:
         registry.revoke_device(database, given.tenant, given.name, now=now)
@@ -115,14 +116,19 @@ def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def ledger(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Every sample of a device, accounted for."""
-    database = _find(environ)
-    if registry.find_device(database, given.tenant, given.device) is None:
+    database = find_database(environ)
+    device = registry.find_device(database, given.tenant, given.device)
+    if device is None:
         raise WrongUse(f"device: tenant {given.tenant!r} has no device {given.device!r}")
     found = read_ledger(database, given.tenant, given.device)
+    at_broker = refused_publishes_of(database, device.username)
     if given.json:
-        print(json.dumps({**asdict(found), "sums": found.sums(), "history": found.sums(history=True)}))
+        sums = {"sums": found.sums(), "history": found.sums(history=True)}
+        print(json.dumps({**asdict(found), **sums, "refused_by_broker": at_broker}))
         return 0
     _print(found)
+    for topic_, n in sorted(at_broker.items()):
+        print(f"  broker   refused {n} x {'sign-in' if topic_ == '' else 'publish on ' + topic_}")
     return 0
 
 
@@ -180,7 +186,7 @@ def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str
 def _import_here(given: argparse.Namespace, environ: Mapping[str, str], home: Path) -> dict[str, Any]:
     from ingest.adapters.history_file import BadHistoryFile, import_file
 
-    _, database = _open(environ)
+    _, database = open_home(environ)
     database.close()
     with homes.held(home):
         shared = share(environ, home, SystemClock())

@@ -53,7 +53,7 @@ def doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"{'good' if ok else 'BAD '}  {what}" + ("" if ok else f"\n      {remedy}"))
 
     line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "install Python 3.11 or newer")
-    for check in (_home, _database, _influx, _broker, _models):
+    for check in (_home, _database, _influx, _broker, _models, _certificates):
         line(*check(environ, home))
     disk = shutil.disk_usage(_nearest(home)).free
     line(disk > LOW_DISK_BYTES, f"{disk / 1e9:.1f} GB free on its disk", "make room: below 1 GB stores may stop")
@@ -139,6 +139,26 @@ def _models(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
     faults = [fault for path in own for fault in check_file(path)]
     remedy = "\n      ".join(map(str, faults))
     return not faults, f"asset models of your own: {len(own)}", remedy
+
+
+def _certificates(environ: Mapping[str, str], home: Path) -> tuple[bool, str, str]:
+    """Whether a device's last certificate ends soon."""
+    from sqlalchemy.exc import SQLAlchemyError
+
+    from forewarn.product import open_database
+    from ingest.service.certificates import WARN_WITHIN, ending
+    from plumbing.system_clock import SystemClock
+
+    if not environ.get("FOREWARN_DATABASE_URL") and not (home / "forewarn.sqlite").exists():
+        return True, "certificates: none yet", ""
+    wall = SystemClock().now()
+    try:
+        soon = ending(open_database(environ, home), wall)
+    except (SQLAlchemyError, OSError):
+        return True, "certificates: not looked at, the database does not answer", ""
+    named = ", ".join(f"{c.tenant}/{c.device} ({c.days_left(wall)} days)" for c in soon[:10])
+    what = f"certificates: {len(soon)} end within {WARN_WITHIN.days} days" + (f": {named}" if soon else "")
+    return not soon, what, "run: forewarn device certificate NAME, and take the files to the device"
 
 
 def audit(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -45,9 +45,9 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    if words := warning(given.listen):
+    if words := warning(given.listen, given.mqtts_port is not None):
         _say(words)
-    options = Options(given.listen, given.http_port, given.mqtt_port, not given.no_host, _say)
+    options = Options(given.listen, given.http_port, given.mqtt_port, not given.no_host, given.mqtts_port, _say)
     with homes.held(home):
         book = _book() if demo else None
         try:
@@ -84,14 +84,19 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
     return 0
 
 
-def warning(listen: str) -> str:
+def warning(listen: str, tls: bool = False) -> str:
     """What to know of an address before listening on it; empty for this computer's own."""
     try:
         ours = ipaddress.ip_address(listen).is_loopback
     except ValueError:
         ours = listen == "localhost"
+    if ours:
+        return ""
+    if tls:
+        return f"WARNING: --listen {listen} opens the pages to your network without encryption; devices use TLS."
     return (
-        "" if ours else f"WARNING: --listen {listen} opens the broker and the pages to your network without encryption."
+        f"WARNING: --listen {listen} opens the broker and the pages to your network without encryption."
+        " --mqtts-port 8883 has devices use TLS."
     )
 
 
@@ -118,9 +123,14 @@ def _greet(product: Embedded, links: dict[str, str], seconds: float) -> None:
     _say(f"\nForewarn is ready after {seconds:.1f} s.")
     _say(f"  pages    {product.http}")
     _say(f"  broker   {product.mqtt}")
-    _say("  sign in with one of these links (each works once, within the hour):")
-    for role, link in links.items():
-        _say(f"    {role:11} {link}")
+    if product.mqtts:
+        _say(f"           {product.mqtts} by TLS; devices need {product.authority}")
+    if sys.stdout.isatty():
+        print("  sign in with one of these links (each works once, within the hour):")
+        for role, link in links.items():
+            print(f"    {role:11} {link}")
+    else:  # what is no terminal may be a journal that others read
+        _say("  sign in with a link: `forewarn link admin` makes one")
     _say("  stop with Ctrl-C\n")
 
 

@@ -40,6 +40,11 @@ class PkiFolder:
         self.folder, self._key = folder, key.encode()
 
     @property
+    def certificate(self) -> Path:
+        """The authority's certificate."""
+        return self.folder / CA
+
+    @property
     def has_company(self) -> bool:
         """Whether certificates of a company's authority are accepted, too."""
         return (self.folder / COMPANY).exists()
