@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
-from anomaly.queries.compensated import USUAL, deviations
+from anomaly.queries.compensated import USUAL, deviations, usual
 from anomaly.queries.forecasts import alarms, index_chart
 from api.owners.machines import mine
 from api.roles import Principal
@@ -20,6 +20,7 @@ from work_orders import queries
 from work_orders.queries import AssetView
 
 BUCKETS = 240
+USUAL_THEN = "Usual for it, when the forecast was made"
 GAP = 6.0
 """A silence of so many buckets is a gap in the line."""
 BEFORE_EVIDENCE = timedelta(hours=72)
@@ -143,14 +144,36 @@ class Charts:
             tenant, prediction.device, of.name, of.title, of.unit, prediction.evidence_from - BEFORE_EVIDENCE, end
         )
         series = [line]
-        if top.expected is not None and line.t:
-            series.append(Series("Usual for it", line.unit, [line.t[0], line.t[-1]], [top.expected, top.expected]))
+        known = None if until else self._usual(tenant, prediction.device, of.name, line)
+        if known is None and top.expected is not None and line.t:
+            span = [prediction.evidence_from.timestamp(), prediction.measured_at.timestamp()]
+            known = Series(USUAL_THEN, line.unit, span, [round(top.expected, 4)] * 2)
+        if known is not None:
+            series.append(known)
         mode = model.mode(prediction.failure_mode)
         limits = []
         if mode is not None and mode.limit is not None and mode.limit.signal == of.name:
             limits.append((mode.limit.value, f"fails: {mode.title.lower()}"))
         spans = [(prediction.alarm_since.timestamp(), end.timestamp(), "alarm")]
         return Chart(of.title, series, spans, limits)
+
+    def _usual(self, tenant: str, device: str, signal: str, line: Series) -> Series | None:
+        """What is usual for the machine at its load and heat of the time; None where that is not known any more."""
+        if not line.t:
+            return None
+        try:
+            found = usual(
+                self._shared, tenant, device, signal, round(line.t[0] * 1e6), round(line.t[-1] * 1e6) + 1, BUCKETS
+            )
+        except StoreUnreachable:
+            return None
+        if found is None or not len(found.t_us):
+            return None
+        t, value = found.t_us / 1e6, found.value
+        if len(t) > 1:
+            holes = np.flatnonzero(np.diff(t) > GAP * float(np.median(np.diff(t)))) + 1
+            t, value = np.insert(t, holes, (t[holes - 1] + t[holes]) / 2), np.insert(value, holes, np.nan)
+        return Series("Usual for it", line.unit, [round(x, 3) for x in t.tolist()], _clean(value.tolist()))
 
     def case(self, who: Principal, case: str) -> Chart | None:
         """Evidence of a case."""

@@ -99,6 +99,14 @@ def test_whoever_sees_a_story_reaches_its_machine(demo: Company, role: str) -> N
     assert str(answer.url).endswith("/assets/p2")
 
 
+def test_one_expected_value_is_not_drawn_over_other_times(company: Company) -> None:
+    ids = company.full()
+    chart = company.browser("engineer").get(f"/charts/cases/{ids['case']}").json()
+    measured, expected = chart["series"]
+    assert expected["name"] == "Usual for it, when the forecast was made"
+    assert measured["t"][0] < expected["t"][0] <= expected["t"][-1]
+
+
 def test_every_form_carries_the_token_of_the_session(company: Company) -> None:
     ids = company.full()
     client = company.browser("admin")
