@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy.exc import DBAPIError
 
 from plumbing.runtime import Service, Shared
-from work_orders.adapters.consumer import register, skip_next, take_next
+from work_orders.adapters.consumer import examine, register, skip_next, take_next, take_results
 from work_orders.service.due import tenants_with_work, tick
 from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
@@ -79,6 +79,8 @@ class WorkOrdersService:
         taken = take_next(self._shared, 1 if self._singly else self._settings.batch)
         self._singly = max(0, self._singly - taken)
         self._taking = False
+        taken += take_results(self._shared, self._settings.batch)
+        taken += examine(self._shared)
         monotonic = self._shared.system.monotonic()
         if not self._due and monotonic - self._ticked >= self._settings.tick_seconds:
             self._ticked = monotonic

@@ -5,13 +5,21 @@ from itertools import takewhile
 
 import msgspec
 
-from contracts.records import PREDICTIONS, Alarm, Prediction, decode_from_anomaly
+from contracts.records import (
+    COMMAND_RESULTS,
+    PREDICTIONS,
+    Alarm,
+    Prediction,
+    decode_command_ended,
+    decode_from_anomaly,
+)
 from plumbing import log
 from plumbing.runtime import Shared
 from plumbing.sql import lock
 from work_orders.domain.machine import SYSTEM
-from work_orders.service.intake import hear, take
-from work_orders.service.unit import on
+from work_orders.service.diagnosing import end, hear_command, look, running
+from work_orders.service.intake import decide_again, hear, take
+from work_orders.service.unit import on, unit
 
 CONSUMER = "work_orders"
 logger = logging.getLogger(__name__)
@@ -26,6 +34,7 @@ def register(shared: Shared) -> None:
             logger.warning("%s: forecasts before it are history, nobody is told of them", behind)
             log.advance(connection, CONSUMER, PREDICTIONS, behind.oldest - 1)
         log.advance(connection, CONSUMER, PREDICTIONS, 0)
+        log.advance(connection, CONSUMER, COMMAND_RESULTS, 0)
 
 
 def take_next(shared: Shared, limit: int) -> int:
@@ -51,6 +60,43 @@ def take_next(shared: Shared, limit: int) -> int:
                         hear(work, alarm)
         log.advance(connection, CONSUMER, PREDICTIONS, mine[-1].position)
         return len(mine)
+
+
+def take_results(shared: Shared, limit: int) -> int:
+    """Take how commands to devices ended, at most `limit`; how many there were."""
+    with shared.database.read() as connection:
+        at = log.position(connection, CONSUMER, COMMAND_RESULTS)
+        if not log.read(connection, COMMAND_RESULTS, at, 1):
+            return 0
+    with shared.database.write() as connection:
+        lock(connection, f"consumer:{CONSUMER}:results")
+        entries = log.read(connection, COMMAND_RESULTS, log.position(connection, CONSUMER, COMMAND_RESULTS), limit)
+        if not entries:
+            return 0
+        mine = list(takewhile(lambda e: e.tenant == entries[0].tenant, entries))
+        with on(shared, connection, mine[0].tenant, SYSTEM, shared.clocks.of(mine[0].tenant).now) as work:
+            for entry in mine:
+                try:
+                    hear_command(work, decode_command_ended(entry.payload))
+                except msgspec.DecodeError:
+                    logger.exception("entry %d of %s is not understood", entry.position, COMMAND_RESULTS)
+        log.advance(connection, CONSUMER, COMMAND_RESULTS, mine[-1].position)
+        return len(mine)
+
+
+def examine(shared: Shared) -> int:
+    """Look at stored telemetry where a check wants it, and conclude what need not be waited for; how many ended."""
+    with shared.database.read() as connection:
+        found = running(connection, shared.system.now())
+    for one in found:
+        if one.looks:
+            look(shared, one)
+    ended = 0
+    for one in found:
+        if one.due:
+            with unit(shared, one.tenant, SYSTEM) as work:
+                ended += end(work, one.id, decide_again)
+    return ended
 
 
 def _understood(entry: log.Entry) -> Prediction | Alarm | None:

@@ -61,6 +61,10 @@ class Inputs:
     assets: int
     brake_per_100: float
     has_customer: bool
+    belief: float = 1.0
+    """Factor on P(failure) from remote checks, at most 1."""
+    evidence: str = ""
+    """What they showed, in words; empty = none ran."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +88,7 @@ def brake_limit(assets: int, per_100: float) -> int:
 def decide(of: Inputs) -> Outcome:
     """Decide. Equal inputs give the equal outcome."""
     p = interpolate(of.risk_hours, of.risk, of.horizon_hours)
+    p = None if p is None else p * of.belief
     if p is None:
         verdict = Verdict.DECIDED if of.decided else Verdict.NO_TREND
         return Outcome(verdict, None, None, 0, None, False, f"Wait: {of.what} shows no trend yet.")
@@ -97,6 +102,8 @@ def decide(of: Inputs) -> Outcome:
         f" = {money(gain, c)}, {'more' if cheaper else 'not more'} than the"
         f" {money(costs.false_visit.total, c)} of a visit for nothing"
     )
+    if of.evidence:
+        sums += f"; {of.evidence}"
     if of.decided:
         return Outcome(Verdict.DECIDED, p, gain, in_row, None, False, f"Decided before; now {sums}.")
     if not cheaper:

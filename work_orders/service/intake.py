@@ -16,8 +16,9 @@ from work_orders.domain.decision import Inputs, Outcome, Path, Verdict, decide
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.money import Costs
 from work_orders.domain.order_states import ENDED, OrderAction
-from work_orders.domain.risk import Curve, Window, window
+from work_orders.domain.risk import Curve, Window, interpolate, window
 from work_orders.service import tables as t
+from work_orders.service.diagnosing import Closer, look_closer
 from work_orders.service.installed_base import asset_of, autonomy_of
 from work_orders.service.moves import move_case, move_order, open_order_of
 from work_orders.service.offers import queue_offer, take_back
@@ -121,7 +122,9 @@ def _case_of(work: Unit, prediction: Prediction, asset: Row, model: AssetModel, 
     return work.all(t.cases, *where)[0]
 
 
-def _inputs(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode) -> Inputs:
+def _inputs(
+    work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode, closer: Closer
+) -> Inputs:
     o = t.orders.c
     in_a_day = work.all(t.orders, o.opened_at > work.now - DAY, o.follows.is_(None), o.state != "cancelled")
     a = t.assets.c
@@ -133,13 +136,19 @@ def _inputs(work: Unit, prediction: Prediction, case: Row, asset: Row, model: As
         consecutive=model.decision.consecutive, costs=Costs.of(model, mode), in_row=case.in_row,
         decided=case.decided_at is not None, autonomy=autonomy_of(work, asset.model, asset.customer_id),
         approval_limit=policy.approval_limit, orders_in_a_day=len(in_a_day), assets=int(assets),
-        brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
+        brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None, belief=closer.factor,
+        evidence=closer.sentence,
     )  # fmt: skip
 
 
 def _decide(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode) -> None:
-    inputs = _inputs(work, prediction, case, asset, model, mode)
+    p = interpolate(prediction.risk_hours, prediction.risk, model.decision.horizon_hours)
+    closer = look_closer(work, prediction, case, asset, model, mode, p)
+    mode = model.mode(closer.mode) or mode
+    inputs = _inputs(work, prediction, case, asset, model, mode, closer)
     outcome = decide(inputs)
+    if outcome.verdict is Verdict.ACT and closer.running:
+        return  # nobody is asked before the checks have answered, or had their time: `diagnosing.end` decides then
     acts, watch = outcome.verdict is Verdict.ACT, outcome.path is Path.WATCH
     work.insert(
         t.decisions, prediction_id=prediction.id, case_id=case.id, at=work.now, verdict=outcome.verdict,
@@ -153,6 +162,18 @@ def _decide(work: Unit, prediction: Prediction, case: Row, asset: Row, model: As
     work.update(t.cases, {"id": case.id}, **values)
     if acts:
         _act(work, prediction, work.one(t.cases, case.id, "case"), asset, model, outcome)
+
+
+def decide_again(work: Unit, prediction: Prediction) -> None:
+    """Decide on a prediction whose decision waited for the checks."""
+    asset = asset_of(work, prediction.device)
+    model = work.models(asset.model) if asset else None
+    mode = model.mode(prediction.failure_mode) if model else None
+    if asset is None or model is None or mode is None:
+        return
+    c = t.cases.c
+    for case in work.all(t.cases, c.asset_id == asset.id, c.component == prediction.component, c.closed_at.is_(None)):
+        _decide(work, prediction, case, asset, model, mode)
 
 
 def _act(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, outcome: Outcome) -> None:

@@ -2,7 +2,7 @@
 
 from datetime import datetime, timedelta
 
-from contracts.records import FINDINGS, Shelve, Unshelve, encode
+from contracts.records import DEVICE_COMMANDS, FINDINGS, HoldReleased, HoldSet, Shelve, Unshelve, encode
 from plumbing.runtime import Shared
 from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.service import tables as t
@@ -31,6 +31,8 @@ def shelve(work: Unit, asset_id: str, reason: str, until: datetime, order_id: st
     )  # fmt: skip
     for device in devices_of(work, asset_id):
         work.emit(FINDINGS, device, encode(Shelve(1, work.tenant, device, reason, work.now, until)))
+        hold = HoldSet(1, id, work.tenant, device, "visit", reason, work.now, until)
+        work.emit(DEVICE_COMMANDS, device, encode(hold))
     text = f"Alarms of {asset_id} wait: {reason}."
     work.record("alarms_shelved", asset_id, id, text, until=until.isoformat())
     return id
@@ -43,6 +45,8 @@ def unshelve(work: Unit, asset_id: str, *, order_id: str | None = None) -> bool:
     rows = work.all(t.asset_work, *where, *([c.order_id == order_id] if order_id else []))
     for row in rows:
         work.update(t.asset_work, {"id": row.id}, ended_at=work.now)
+        for device in devices_of(work, asset_id):
+            work.emit(DEVICE_COMMANDS, device, encode(HoldReleased(1, row.id, work.tenant, device, work.now)))
     if not rows or work_on(work, asset_id) is not None:
         return bool(rows)
     for device in devices_of(work, asset_id):

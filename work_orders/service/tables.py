@@ -307,3 +307,54 @@ asset_work = _table(  # "being worked on": alarms of the asset wait
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index("work_orders_asset_work_by_asset", "tenant", "asset_id", "start"),
 )
+diagnoses = _table(  # the read checks that ran for a suspicion
+    "diagnoses",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("case_id", _ID, nullable=False),
+    sa.Column("prediction_id", _ID, nullable=False),
+    sa.Column("device", _NAME, nullable=False),
+    sa.Column("failure_mode", _NAME, nullable=False),  # the suspected one
+    sa.Column("prior", sa.Text, nullable=False),  # JSON {mode: p}
+    sa.Column("posterior", sa.Text, nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),  # "" while it runs
+    sa.Column("found_mode", _NAME, nullable=False),
+    sa.Column("factor", sa.Float, nullable=False),  # on P(failure)
+    sa.Column("sentence", sa.Text, nullable=False),
+    sa.Column("measured_at", UtcTime, nullable=False),  # newest sample of the forecast
+    sa.Column("started_at", UtcTime, nullable=False),
+    sa.Column("started_wall", UtcTime, nullable=False),
+    sa.Column("wait_s", sa.Float, nullable=False),
+    sa.Column("ended_at", UtcTime, nullable=True),
+    sa.Column("ended_wall", UtcTime, nullable=True),
+    sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
+    sa.Index("work_orders_diagnoses_by_case", "tenant", "case_id", "started_at"),
+    sa.Index(
+        "work_orders_running_diagnoses", "started_wall",
+        sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+)  # fmt: skip
+evidence = _table(
+    "evidence",
+    sa.Column("diagnosis_id", _ID, primary_key=True),
+    sa.Column("check", _NAME, primary_key=True),
+    sa.Column("n", sa.Integer, nullable=False),
+    sa.Column("command_id", _ID, nullable=False),  # "" = a look at stored telemetry
+    sa.Column("state", sa.String(16), nullable=False),  # asked | answered | no_answer
+    sa.Column("value", sa.Float, nullable=True),
+    sa.Column("text", sa.String(500), nullable=False),
+    sa.Column("at", UtcTime, nullable=True),
+    sa.ForeignKeyConstraint(["tenant", "diagnosis_id"], ["work_orders_diagnoses.tenant", "work_orders_diagnoses.id"]),
+    sa.Index("work_orders_evidence_by_command", "tenant", "command_id"),
+)
+holds = _table(  # open permits and lock-outs: they stand against guarded commands
+    "holds",
+    sa.Column("id", _ID, primary_key=True),
+    sa.Column("asset_id", _NAME, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False),  # permit | lockout
+    sa.Column("note", sa.String(300), nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("released_at", UtcTime, nullable=True),
+    sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
+    sa.Index("work_orders_holds_by_asset", "tenant", "asset_id"),
+)
