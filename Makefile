@@ -46,6 +46,7 @@ check: setup-dev  ## ruff, mypy, import-linter, docs
 
 servers: setup-dev  ## install the real servers that the tests use, where this machine may
 	@deploy/servers/install.sh all || true
+	@$(BIN)/python -m deploy.servers.foreign_programs install || true
 
 test: check servers  ## everything that this machine can run
 	$(BIN)/python -m pytest

@@ -14,11 +14,18 @@ from pathlib import Path
 
 import pytest
 
+from deploy.servers import foreign_programs
 from deploy.servers.launch import available
 
 REQUIRE = "FOREWARN_REQUIRE_SERVERS"
 
 SERVER_OF_MARK = {"mosquitto": "mosquitto", "influxdb": "influxdb", "postgres": "postgresql", "browser": "chromium"}
+
+PROGRAM_OF_MARK = {
+    "sparkplug_python": "sparkplug-python",
+    "foreign_node": "foreign-node",
+    "thingsboard_gateway": "thingsboard-gateway",
+}
 
 MARK_OF_FIXTURE = {
     "mosquitto_factory": "mosquitto",
@@ -44,6 +51,10 @@ def lacking(marks: Iterable[str], checkout: Path) -> dict[str, str]:
             folder = shared_data_folder(checkout)
             if not folder.is_dir():
                 reasons[mark] = f"no folder {folder}"
+        elif mark in PROGRAM_OF_MARK:
+            program = foreign_programs.find(PROGRAM_OF_MARK[mark])
+            if program.path is None:
+                reasons[mark] = program.detail
         else:
             server = SERVER_OF_MARK[mark]
             state = available()[server]
@@ -103,7 +114,7 @@ class Selection:
 
     @staticmethod
     def _needs(item: pytest.Item) -> frozenset[str]:
-        known = {*SERVER_OF_MARK, "shared_data"}
+        known = {*SERVER_OF_MARK, *PROGRAM_OF_MARK, "shared_data"}
         return frozenset(mark.name for mark in item.iter_markers() if mark.name in known)
 
 

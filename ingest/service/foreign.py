@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 import sqlalchemy as sa
 
 from contracts import topics, wire
-from contracts.clock import Clocks
 from contracts.names import is_name
 from ingest.domain.foreign import decoders
 from ingest.domain.foreign.decoder import (
@@ -77,10 +76,10 @@ class Fleets:
     """
 
     def __init__(
-        self, database: Database, system: SystemClock, clocks: Clocks, *, verify: Callable[[str, str], bool],
+        self, database: Database, system: SystemClock, *, verify: Callable[[str, str], bool],
         refused: Callable[[str, str], None],
     ) -> None:  # fmt: skip
-        self._database, self._system, self._clocks = database, system, clocks
+        self._database, self._system = database, system
         self._verify, self._refused = verify, refused
         self._decoders = {d.name: d for d in decoders()}
         self._lock = threading.Lock()

@@ -1,9 +1,11 @@
 """A Sparkplug B payload, by its field numbers, and the values of its metrics."""
 
 import struct
+import zlib
 from dataclasses import dataclass, field
 from enum import IntEnum
 
+from contracts.wire import MAX_BODY_BYTES
 from ingest.domain.foreign.decoder import LONGEST_VALUE, Scalar
 from ingest.domain.foreign.protobuf import (
     BYTES,
@@ -18,6 +20,11 @@ from ingest.domain.foreign.protobuf import (
 
 MAX_METRICS = 20_000
 """More in one payload make it unreadable: 1 MB holds about as many of the smallest."""
+
+
+COMPRESSED = b"SPBV1.0_COMPRESSED"
+"""In place of the uuid: the body is another payload, by zlib or gzip. So do the JavaScript clients."""
+_ZLIB_OR_GZIP = 47
 
 
 class DataType(IntEnum):
@@ -93,6 +100,7 @@ class Payload:
 def read_payload(body: bytes) -> Payload:
     """Read a payload; a metric that cannot be read carries its fault. Raises BadWire when nothing can be read."""
     out = Payload()
+    packed, uuid = b"", b""
     for number, kind, value in fields(body):
         if number == 1 and isinstance(value, int):
             out.timestamp = value
@@ -104,6 +112,28 @@ def read_payload(body: bytes) -> Payload:
             out.metrics.append(_read_metric(value))
         elif number in (1, 2, 3):
             raise BadWire("a field of another kind")
+        elif number == 4 and isinstance(value, bytes):
+            uuid = value
+        elif number == 5 and isinstance(value, bytes):
+            packed = value
+    if uuid == COMPRESSED:
+        inner = read_payload(_unpacked(packed))
+        inner.seq = out.seq if inner.seq is None else inner.seq
+        return inner
+    return out
+
+
+def _unpacked(packed: bytes) -> bytes:
+    """What was compressed, once and within bounds."""
+    reader = zlib.decompressobj(_ZLIB_OR_GZIP)
+    try:
+        out = reader.decompress(packed, MAX_BODY_BYTES)
+    except zlib.error as problem:
+        raise BadWire("a compressed body that cannot be read") from problem
+    if not reader.eof:
+        raise BadWire("a compressed body that is too large, or ends early")
+    if COMPRESSED in out[:100]:
+        raise BadWire("a compressed body in a compressed body")
     return out
 
 

@@ -9,7 +9,7 @@ from ingest.service.access import Access
 from ingest.service.foreign import Fleets, FromStation
 from ingest.service.foreign_names import speak_sparkplug, speak_thingsboard, stand_behind
 from plumbing.mqtt import Incoming
-from tests.ingest.conftest import OneClock, World
+from tests.ingest.conftest import World
 
 TOKEN = "A1_TEST_TOKEN"
 
@@ -67,7 +67,7 @@ def yard(world: World) -> Yard:
     access = Access(world.database, world.clock)
     refused: list[tuple[str, str]] = []
     fleets = Fleets(
-        world.database, world.clock, OneClock(world.clock), verify=access.verify,
+        world.database, world.clock, verify=access.verify,
         refused=lambda user, topic: refused.append((user, topic)),
     )  # fmt: skip
     made = Yard(world, fleets, refused)

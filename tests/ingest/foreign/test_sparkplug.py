@@ -1,5 +1,8 @@
 """Sparkplug B, message by message."""
 
+import gzip
+import zlib
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -215,3 +218,20 @@ def test_fields_of_later_versions_are_passed_over(fleet: Fleet) -> None:
     extra = write_bytes(4, b"uuid") + write_bytes(5, b"body") + write_int(40, 3)
     (told,) = fleet.send("NDATA", payload(metric("x", 1.0, raw=write_bytes(9, b"properties")), seq=2) + extra)
     assert told == Readings("gate", (Sample(AT_MS, {"x": 1.0}),))
+
+
+@pytest.mark.parametrize("pack", [zlib.compress, gzip.compress])
+def test_a_compressed_payload_is_read(fleet: Fleet, pack: Callable[[bytes], bytes]) -> None:
+    inner = payload(metric("x", 1.0), seq=2)
+    body = write_bytes(4, b"SPBV1.0_COMPRESSED") + write_bytes(5, pack(inner))
+    assert fleet.send("NDATA", body) == [Readings("gate", (Sample(AT_MS, {"x": 1.0}),))]
+
+
+@pytest.mark.parametrize(
+    "packed",
+    [b"", b"nonsense", zlib.compress(b"x" * 100)[:-3], zlib.compress(bytes(2_000_000)),
+     zlib.compress(write_bytes(4, b"SPBV1.0_COMPRESSED") + write_bytes(5, zlib.compress(b"")))],
+)  # fmt: skip
+def test_what_cannot_be_unpacked_is_unreadable(fleet: Fleet, packed: bytes) -> None:
+    body = write_bytes(4, b"SPBV1.0_COMPRESSED") + write_bytes(5, packed)
+    assert fleet.send("NDATA", body) == [Unreadable("gate")]
