@@ -100,6 +100,8 @@ class _Subscriber:
             raise SourceLost(f"{self.plan.url}: {_in_words(failure)}") from failure
 
     async def _talk(self, source: LiveSource) -> None:
+        from asyncua.ua.uaerrors import UaError
+
         client = await self._client()
         try:
             await client.connect()
@@ -122,7 +124,7 @@ class _Subscriber:
                     raise SourceLost(f"{self.plan.url}: the server ended the subscription")
             handler.flush()
         finally:
-            with suppress(Exception):  # it may have gone away in any way; the next connection is a new one
+            with suppress(UaError, OSError, TimeoutError):  # it may be gone; the next connection is a new one
                 await asyncio.wait_for(client.disconnect(), self.plan.timeout)
 
     async def _client(self) -> "Client":

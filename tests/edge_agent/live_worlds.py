@@ -6,6 +6,7 @@ from typing import Any, ClassVar, Protocol
 from plumbing.broker import EmbeddedBroker
 from plumbing.mqtt import MqttLink
 from tests.edge_agent.at_the_broker import open_broker
+from tests.edge_agent.bacnet_server import Device
 from tests.edge_agent.modbus_server import ModbusServer
 from tests.edge_agent.opcua_server import OpcuaServer
 
@@ -147,4 +148,29 @@ class OpcuaWorld:
         self._bad = bad
 
 
-WORLDS: dict[str, type[World]] = {world.kind: world for world in (ModbusWorld, MqttWorld, OpcuaWorld)}
+class BacnetWorld:
+    """A controller with two analog inputs."""
+
+    kind: ClassVar[str] = "bacnet"
+    has_password: ClassVar[bool] = False
+
+    def __init__(self, folder: Path) -> None:
+        self._device = Device()
+        self.start, self.stop, self.end = self._device.start, self._device.stop, self._device.end
+
+    def content(self) -> dict[str, Any]:
+        return {
+            "connection": {"local": "127.0.0.1/32:0", "timeout": 0.3, "retries": 1},
+            "device": self._device.address,
+            "every": 0.1,
+            "signals": {"x": {"object": "analog-input,1"}, "y": {"object": "analog-input,2"}},
+        }
+
+    def say(self, x: float) -> None:
+        self._device.set(1, x)
+
+    def spoil(self, bad: bool) -> None:
+        self._device.spoil(2, 1 if bad else None)
+
+
+WORLDS: dict[str, type[World]] = {world.kind: world for world in (BacnetWorld, ModbusWorld, MqttWorld, OpcuaWorld)}
