@@ -28,6 +28,14 @@ entries = sa.Table(
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("diff", sa.Text, nullable=False),
 )
+heads = sa.Table(
+    "audit_heads",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("seq", sa.BigInteger, nullable=False),
+    sa.Column("hash", sa.String(64), nullable=False),
+)
+"""The newest entry of each chain, kept apart: what is cut off a chain's end is missed by it."""
 FIRST = "0" * 64
 
 
@@ -52,20 +60,19 @@ def digest(prev_hash: str, tenant: str, seq: int, at: datetime, actor: str, acti
 def append(connection: sa.Connection, tenant: str, at: datetime, actor: str, action: str, diff: dict[str, Any]) -> int:
     """Append to the tenant's chain; returns its number. `at` is the tenant's clock."""
     lock(connection, f"audit:{tenant}")
-    last = connection.execute(
-        sa.select(entries.c.seq, entries.c.hash)
-        .where(entries.c.tenant == tenant)
-        .order_by(entries.c.seq.desc())
-        .limit(1)
-    ).first()
+    last = connection.execute(sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == tenant)).first()
     seq, prev = (last[0] + 1, last[1]) if last else (1, FIRST)
     text = msgspec.json.encode(diff, order="sorted").decode()
+    hash = digest(prev, tenant, seq, at, actor, action, text)
     connection.execute(
         entries.insert().values(
-            tenant=tenant, seq=seq, prev_hash=prev, hash=digest(prev, tenant, seq, at, actor, action, text),
-            at=at, actor=actor, action=action, diff=text,
+            tenant=tenant, seq=seq, prev_hash=prev, hash=hash, at=at, actor=actor, action=action, diff=text
         )
-    )  # fmt: skip
+    )
+    if last:
+        connection.execute(heads.update().where(heads.c.tenant == tenant).values(seq=seq, hash=hash))
+    else:
+        connection.execute(heads.insert().values(tenant=tenant, seq=seq, hash=hash))
     return int(seq)
 
 
@@ -80,7 +87,8 @@ def read(connection: sa.Connection, tenant: str, after: int = 0, limit: int = 10
 def verify(connection: sa.Connection, tenant: str) -> int | None:
     """Number of the first entry of the tenant's chain that is missing, out of place or altered; None = all are whole.
 
-    What was cut off at the end cannot be seen from the chain itself.
+    What was cut off at the end is missed by the chain's head. Who can write both can hide it: compare the head with one
+    that was noted elsewhere.
     """
     prev, expected = FIRST, 1
     rows = connection.execute(
@@ -92,4 +100,13 @@ def verify(connection: sa.Connection, tenant: str) -> int | None:
         if r.seq != expected or r.prev_hash != prev or r.hash != wanted:
             return expected
         prev, expected = r.hash, expected + 1
-    return None
+    last = connection.execute(sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == tenant)).first()
+    if (tuple(last) if last else (0, FIRST)) == (expected - 1, prev):
+        return None
+    return min(last.seq, expected) if last else 1
+
+
+def tenants(connection: sa.Connection) -> Sequence[str]:
+    """Tenants with a chain, also those of whose entries none are left."""
+    named = sa.union(sa.select(entries.c.tenant), sa.select(heads.c.tenant)).subquery()
+    return connection.execute(sa.select(named.c.tenant).order_by(named.c.tenant)).scalars().all()

@@ -163,8 +163,6 @@ def _certificates(environ: Mapping[str, str], home: Path) -> tuple[bool, str, st
 
 def audit(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Verify every tenant's chain; exit 1 with the first bad number."""
-    import sqlalchemy as sa
-
     from forewarn.product import open_database
     from plumbing import audit as chain
 
@@ -173,7 +171,7 @@ def audit(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         raise Failed(f"{home} holds no database yet")
     database = open_database(environ, home)
     with database.read() as connection:
-        tenants = connection.execute(sa.select(chain.entries.c.tenant).distinct()).scalars().all()
+        tenants = chain.tenants(connection)
         bad = {t: seq for t in tenants if (seq := chain.verify(connection, t)) is not None}
     if given.json:
         first = min(bad.values(), default=None)

@@ -80,6 +80,31 @@ def test_an_entry_taken_out_is_found(made: Database, seq: int) -> None:
     assert verified(made) == seq
 
 
+@pytest.mark.parametrize("left", [9, 3, 0])
+def test_a_tail_cut_off_is_found(made: Database, left: int) -> None:
+    with made.write() as connection:
+        connection.execute(audit.entries.delete().where(audit.entries.c.tenant == "acme", audit.entries.c.seq > left))
+    assert verified(made) == left + 1
+    assert verified(made, "other") is None
+    with made.read() as connection:
+        assert audit.tenants(connection) == ["acme", "other"]
+
+
+def test_a_tail_cut_off_stays_found_when_the_chain_goes_on(made: Database) -> None:
+    with made.write() as connection:
+        connection.execute(audit.entries.delete().where(audit.entries.c.tenant == "acme", audit.entries.c.seq > 7))
+        audit.append(connection, "acme", NOON, "ann", "case_opened", {"id": "c11", "text": "opened"})
+    assert verified(made) == 8
+
+
+def test_a_head_taken_away_or_altered_is_found(made: Database) -> None:
+    with made.write() as connection:
+        connection.execute(audit.heads.update().where(audit.heads.c.tenant == "acme").values(hash="f" * 64))
+        connection.execute(audit.heads.delete().where(audit.heads.c.tenant == "other"))
+    assert verified(made) is not None
+    assert verified(made, "other") is not None
+
+
 def test_an_altered_entry_with_its_own_hash_redone_is_found_at_the_next(made: Database) -> None:
     with made.write() as connection:
         row = connection.execute(

@@ -2,6 +2,7 @@
 
 import importlib
 import multiprocessing
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -9,6 +10,7 @@ import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 
+from plumbing import audit
 from plumbing.migrate import OWNERS, NotMigrated, check, upgrade
 from plumbing.sql import Database
 
@@ -19,6 +21,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "work_orders": ("work_orders.service.tables",),
     "api": ("api.tables",),
 }
+NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PREFIXES = {"plumbing": ("plumbing_", "log_", "audit_")}
 
 
@@ -76,6 +79,19 @@ def test_tables_of_a_newer_program_are_named(database: Database) -> None:
         connection.execute(sa.text("update plumbing_alembic_version set version_num = 'plumbing_9999'"))
     with pytest.raises(NotMigrated, match="plumbing_9999"):
         check(database)
+
+
+def test_chains_from_before_their_heads_were_kept_stay_whole(database: Database) -> None:
+    upgrade(database)
+    with database.write() as connection:
+        for n in range(3):
+            audit.append(connection, "acme", NOON, "ann", "case_opened", {"id": f"c{n}"})
+        audit.heads.drop(connection)
+        connection.execute(sa.text("update plumbing_alembic_version set version_num = 'plumbing_0002'"))
+    upgrade(database)
+    with database.read() as connection:
+        assert audit.verify(connection, "acme") is None
+        assert connection.execute(sa.select(audit.heads.c.seq)).scalars().all() == [3]
 
 
 def _migrate(url: str, start: Any, results: Any) -> None:
