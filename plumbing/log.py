@@ -11,7 +11,7 @@ from itertools import takewhile
 
 import sqlalchemy as sa
 
-from contracts.records import BLOCKS
+from contracts.records import BLOCKS, NOTICES
 from plumbing.sql import UtcTime, lock
 
 KEEP_BLOCKS = timedelta(days=3)
@@ -109,19 +109,19 @@ def check_kept(connection: sa.Connection, consumer: str, topic: str) -> None:
 def clean(connection: sa.Connection, topic: str, wall: datetime, limit: int = 1000) -> int:
     """Remove what is no longer kept: blocks after 3 days, other topics once every known consumer has passed.
 
+    Nothing of ours reads `notices`: as long as nobody does, they are kept as long as blocks.
+
     Returns the number of entries removed, at most `limit`, the oldest first: call it again while it is not 0.
     """
     oldest = sa.select(entries.c.position, entries.c.at).where(entries.c.topic == topic)
-    if topic == BLOCKS:
+    passed = connection.execute(
+        sa.select(sa.func.min(consumers.c.position)).where(consumers.c.topic == topic, consumers.c.consumer != REMOVED)
+    ).scalar()
+    if topic == BLOCKS or (topic == NOTICES and passed is None):
         until = wall - KEEP_BLOCKS
+    elif not passed:
+        return 0
     else:
-        passed = connection.execute(
-            sa.select(sa.func.min(consumers.c.position)).where(
-                consumers.c.topic == topic, consumers.c.consumer != REMOVED
-            )
-        ).scalar()
-        if not passed:
-            return 0
         oldest = oldest.where(entries.c.position <= passed)
         until = None
     rows = connection.execute(oldest.order_by(entries.c.position).limit(limit)).all()

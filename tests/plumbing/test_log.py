@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from contracts.records import BLOCKS
+from contracts.records import BLOCKS, NOTICES
 from plumbing import log
 from plumbing.sql import Database, lock
 from tests.plumbing import log_world
@@ -272,6 +272,16 @@ def test_other_topics_are_kept_until_every_consumer_has_passed(sqlite: Database)
     assert positions(sqlite, TOPIC) == [second, third]
     move(sqlite, "slow", TOPIC, third)
     assert cleaned(sqlite, TOPIC) == 2
+
+
+def test_notices_that_nobody_reads_are_kept_as_long_as_blocks(sqlite: Database) -> None:
+    make_tables(sqlite)
+    append(sqlite, NOTICES, b"1", wall=NOON)
+    append(sqlite, NOTICES, b"2", wall=NOON + 4 * DAY)
+    assert cleaned(sqlite, NOTICES, wall=NOON + 2 * DAY) == 0
+    assert cleaned(sqlite, NOTICES, wall=NOON + 5 * DAY) == 1
+    move(sqlite, "mail", NOTICES, 0)
+    assert cleaned(sqlite, NOTICES, wall=NOON + 99 * DAY) == 0
 
 
 def test_cleaning_goes_in_small_steps(sqlite: Database) -> None:
