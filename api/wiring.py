@@ -58,9 +58,9 @@ class WebServer:
         made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             made.bind((settings.host, settings.port))
-        except OSError:
+        except OSError as failure:
             made.close()
-            raise
+            raise OSError(failure.errno, f"{failure.strerror}: {settings.host}:{settings.port}") from failure
         self._socket = made
         config = uvicorn.Config(
             app(self.web), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3,

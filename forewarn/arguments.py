@@ -1,6 +1,7 @@
 """The command line's words: every command with its options, and the function that runs it."""
 
 import argparse
+import os
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -81,7 +82,7 @@ def _product(command: Any) -> None:
     _listening(demo)
     demo.add_argument("--for", dest="seconds", type=_positive, metavar="SECONDS", help="end by itself after so long")
     demo.add_argument("--autopilot", action="store_true", help="play customer, technician and dispatcher, too")
-    demo.add_argument("--json", type=Path, metavar="FILE", help="write what happened")
+    demo.add_argument("--json", type=_new_file, metavar="FILE", help="write what happened")
     demo.add_argument("--no-browser", action="store_true", help=argparse.SUPPRESS)
 
 
@@ -167,9 +168,11 @@ def _analysis(command: Any, group: Any, action: Any) -> None:
     which.add_argument("--exclude", metavar="A,B", help="not these columns")
     detect.add_argument("--sep", default="auto", help="separator (default: found by itself)")
     detect.add_argument("--seed", type=int, default=0)
-    detect.add_argument("--out", type=Path, metavar="scores.csv", help="a row per input row: score, threshold, alarm")
-    detect.add_argument("--plot", type=Path, metavar="out.html", help="a page to look at")
-    detect.add_argument("--json", type=Path, metavar="out.json", help="the alarms, machine-readable")
+    detect.add_argument(
+        "--out", type=_new_file, metavar="scores.csv", help="a row per input row: score, threshold, alarm"
+    )
+    detect.add_argument("--plot", type=_new_file, metavar="out.html", help="a page to look at")
+    detect.add_argument("--json", type=_new_file, metavar="out.json", help="the alarms, machine-readable")
     cmapss = action(group("replay", "send recorded machines down the live road"), "cmapss",
                     "replay turbofan engines run to failure", "forewarn.commands.replay:cmapss")  # fmt: skip
     cmapss.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder with train_FD001.txt[.xz|.gz]")
@@ -182,7 +185,7 @@ def _analysis(command: Any, group: Any, action: Any) -> None:
         help="0 = as fast as stored (default)",
     )  # fmt: skip
     cmapss.add_argument("--cycle-hours", type=_positive, default=1.0, metavar="H", help="hours a cycle (default 1)")
-    cmapss.add_argument("--json", type=Path, metavar="FILE")
+    cmapss.add_argument("--json", type=_new_file, metavar="FILE")
     cmapss.add_argument("--url", help="a running product (default: a temporary one of its own)")
     cmapss.add_argument("--token", help="its API key (role admin)")
     verify = action(group("audit", "the audit chain"), "verify", "find any changed, removed or reordered entry",
@@ -194,6 +197,15 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} must be a port, 0 to 65535")
     return int(text)
+
+
+def _new_file(text: str) -> Path:
+    """A file that can be written: known before the work begins, not after it."""
+    path = Path(text)
+    folder = path.parent
+    if path.is_dir() or not folder.is_dir() or not os.access(path if path.exists() else folder, os.W_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} must be a file in a folder that can be written")
+    return path
 
 
 def _number(text: str) -> float:

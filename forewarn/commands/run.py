@@ -33,6 +33,8 @@ def run(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, stop: threading.Event) -> int:
+    from sqlalchemy.exc import SQLAlchemyError
+
     from forewarn.product import Product, share
     from plumbing import metrics
     from plumbing import migrate as migrations
@@ -43,11 +45,16 @@ def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, s
         migrations.check(shared.database)
     except migrations.NotMigrated as old:
         raise Failed(str(old)) from old
+    except SQLAlchemyError as failure:
+        raise Failed(f"the database does not answer: {str(failure).splitlines()[0]}") from failure
     product = Product(shared, _BUILD[given.service](given, environ, shared))
     health = HealthServer(port, lambda: "; ".join(product.unwell().values()), metrics.text) if port else None
-    product.start()
-    if health:
-        health.start()
+    try:
+        product.start()
+        if health:
+            health.start()
+    except OSError as failure:
+        raise Failed(f"run {given.service} cannot start: {failure.strerror or failure}") from failure
     print(f"forewarn {given.service} runs", flush=True)
     stop.wait()
     if health:

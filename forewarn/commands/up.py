@@ -77,9 +77,13 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
             stop.wait(None if left is None else max(0.0, left))
             _say("Stopping: what is on its way is stored first.")
         finally:
-            if show:
-                show.end(given.json)
-            product.stop()
+            try:
+                if show:
+                    show.end(given.json)
+            except OSError as failure:
+                raise Failed(f"--json {given.json}: cannot be written: {failure.strerror}") from failure
+            finally:
+                product.stop()
     _say("Stopped. Nothing is lost; start again to go on.")
     return 0
 

@@ -32,6 +32,9 @@ LINE = "{unit} {cycle} 0.1 0.2 100 " + " ".join(str(n) for n in range(21))
         ["replay", "cmapss", "--data", "/no/such/folder"],
         ["device", "add", "p"],
         ["link", "king"],
+        ["demo", "--json", "/no/such/folder/demo.json"],
+        ["detect", "x.csv", "--time", "t", "--train-rows", "50", "--plot", "/"],
+        ["replay", "cmapss", "--data", ".", "--json", "/no/such/folder/out.json"],
         [],
     ],
 )

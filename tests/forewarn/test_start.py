@@ -6,6 +6,7 @@ import json
 import os
 import re
 import signal
+import socket
 import stat
 import subprocess
 import sys
@@ -267,3 +268,17 @@ def test_whoever_opens_it_to_the_network_is_warned(address: str) -> None:
 @pytest.mark.parametrize("address", ["127.0.0.1", "127.3.2.1", "::1", "localhost"])
 def test_this_computer_is_no_network(address: str) -> None:
     assert warning(address) == ""
+
+
+def test_a_service_whose_port_is_taken_says_so_and_ends(tmp_path: Path) -> None:
+    assert forewarn(tmp_path, "migrate").returncode == 0
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        ended = subprocess.run(
+            [*FOREWARN, "run", "api", "--http-port", port, "--data-dir", str(tmp_path)], env=environ(),
+            capture_output=True, text=True, timeout=60, check=False,
+        )  # fmt: skip
+    assert ended.returncode == 1
+    assert "Traceback" not in ended.stderr
+    assert f"127.0.0.1:{port}" in ended.stderr
