@@ -13,9 +13,11 @@ from edge_agent.adapters.outbox import Limits
 from edge_agent.domain.driving import Fault, Options
 from edge_agent.service import BACKLOG_RATE, BATCH, EdgeAgentError
 from plumbing.mqtt import BrokerAddress
+from plumbing.tls import TlsFiles
 
 URL = "FOREWARN_MQTT_URL"
 _TOP = ("mqtt", "window", "batch", "backlog_rate", "outbox", "drivers", "commands")
+_TLS = ("ca", "certificate", "key")
 _OUTBOX = ("path", "max_mb", "max_days")
 
 
@@ -51,6 +53,8 @@ class Settings:
     commands: CommandSettings = field(default_factory=CommandSettings)
     backlog_rate: float = BACKLOG_RATE
     """Samples of a backlog a second, behind new ones; 0 = as fast as they are settled."""
+    tls: TlsFiles = field(default_factory=TlsFiles)
+    """Files for a `mqtts:` address."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Settings:
@@ -65,7 +69,8 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     ```
 
     At the top may stand besides: `window` (most unsettled samples in flight), `batch` (most samples in a message) and
-    `backlog_rate` (samples a second of what waited through an outage, behind new ones; 0 = as fast as settled).
+    `backlog_rate` (samples a second of what waited through an outage, behind new ones; 0 = as fast as settled); for a
+    `mqtts:` address files: `ca` (who signed the broker's certificate), `certificate` and `key` (the device's own).
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -79,7 +84,7 @@ def read(
 ) -> Settings:
     """The settings of a table as `agent.toml` holds it; relative paths start from `folder`. Raises BadSettings."""
     kinds = drivers.names()
-    faults = _unknown(table, (*_TOP, *kinds), "")
+    faults = _unknown(table, (*_TOP, *_TLS, *kinds), "")
     url, tenant, device = _account(table, environ, faults)
     given_outbox = _table(table.get("outbox", {}), "outbox", faults)
     faults += _unknown(given_outbox, _OUTBOX, "outbox.")
@@ -102,9 +107,10 @@ def read(
         faults.append(Fault("drivers", given_drivers, f"none is given; there are {', '.join(drivers.names())}"))
     made = {name: _driver(name, given, folder, faults) for name, given in given_drivers.items()}
     commands = commanded.read_settings(_table(table.get("commands", {}), "commands", faults), environ, faults)
+    tls = _tls(table, folder, url, faults)
     if faults:
         raise BadSettings(where, faults)
-    return Settings(url, tenant, device, outbox, limits, window, batch, made, commands, backlog_rate)
+    return Settings(url, tenant, device, outbox, limits, window, batch, made, commands, backlog_rate, tls)
 
 
 def _account(table: Mapping[str, object], environ: Mapping[str, str], faults: list[Fault]) -> tuple[str, str, str]:
@@ -135,6 +141,25 @@ def _account(table: Mapping[str, object], environ: Mapping[str, str], faults: li
             rule = f"the user name must be tenant%2Fdevice, the {what} {NAME_RULE}"
             faults.append(Fault(named, address.user, rule))
     return url, tenant, device
+
+
+def _tls(table: Mapping[str, object], folder: Path, url: str, faults: list[Fault]) -> TlsFiles:
+    """`ca`, `certificate` and `key`: paths of files (PEM), relative ones from `folder`."""
+    paths = {}
+    for name in _TLS:
+        given = table.get(name)
+        if given is None:
+            continue
+        path = folder / given if isinstance(given, str) and given else None
+        if path is None or not path.is_file():
+            faults.append(Fault(name, given, "must be the path of a file"))
+        elif url and not url.startswith("mqtts:"):
+            faults.append(Fault(name, given, "is for an address that begins with mqtts:"))
+        else:
+            paths[name] = str(path)
+    if "certificate" in table and "key" not in table:
+        faults.append(Fault("key", None, "is missing: the certificate's private key"))
+    return TlsFiles(**paths)
 
 
 def _driver(name: str, given: object, folder: Path, faults: list[Fault]) -> DriverSettings:

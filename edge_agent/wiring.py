@@ -50,6 +50,7 @@ class AgentService:
             on_connect=lambda: self._inbox.put(None),
             on_message=self._on_message,
             will=(self._state_topic, OFFLINE),
+            tls=settings.tls,
         )
         self.agent: Agent | None = None
         self._outbox: SqliteOutbox | None = None

@@ -1,7 +1,7 @@
 #!/bin/sh
 # Runs Mosquitto in the foreground and has it read its accounts again whenever ingest writes them anew: ingest lives in
-# another container and can't signal it. Usage: broker.sh FOLDER [CONFIG]; passwd and acl come into FOLDER, and what
-# Mosquitto keeps lies in FOLDER/data, which belongs to the user that runs this.
+# another container and can't signal it. Usage: broker.sh FOLDER [CONFIG]; accounts, rights and certificates come into
+# FOLDER, and what Mosquitto keeps lies in FOLDER/data, which belongs to the user that runs this.
 set -eu
 folder=$1
 config=${2:-/etc/forewarn/mosquitto.conf}
@@ -18,14 +18,16 @@ stop() {
 trap stop TERM INT
 
 said=
-until [ -s "$folder/passwd" ] && [ -s "$folder/acl" ]; do
-    [ -n "$said" ] || echo "broker: waiting for ingest to write $folder/passwd and acl"
+files="passwd acl acl-certificates server.crt server.key clients.crt revoked.crl"
+there() { for file in $files; do [ -s "$folder/$file" ] || return 1; done; }
+until there; do
+    [ -n "$said" ] || echo "broker: waiting for ingest to write $folder: $files"
     said=yes
     sleep 1
 done
 mkdir -p "$folder/data"
 
-stamp() { stat -c '%Y %i %s' "$folder/passwd" "$folder/acl" 2>/dev/null || true; }
+stamp() { for file in $files; do stat -c '%Y %i %s' "$folder/$file" 2>/dev/null || true; done; }
 seen=$(stamp)
 mosquitto -c "$config" &
 broker=$!

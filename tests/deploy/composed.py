@@ -34,7 +34,7 @@ class Composed:
         services: dict[str, dict[str, Any]] = file["services"]
         self.ours = {n: s for n, s in services.items() if str(s.get("image", "")).startswith("forewarn:")}
         self._broker = services["mosquitto"]
-        self.mqtt_port, self.http_port = free_port(), free_port()
+        self.mqtt_port, self.mqtts_port, self.http_port = free_port(), free_port(), free_port()
         self.health_ports = {name: free_port() for name in self.ours}
         self.influx = influx
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -95,7 +95,9 @@ class Composed:
         config = self.folder / "mosquitto.conf"
         text = self._here((ROOT / "deploy/compose/mosquitto.conf").read_text())
         # started by root, Mosquitto becomes another user, who cannot read the accounts; in the container nobody is root
-        config.write_text(text.replace("listener 1883", f"listener {self.mqtt_port} 127.0.0.1\nuser {owner_name()}"))
+        for port, here in ((1883, self.mqtt_port), (8883, self.mqtts_port), (8884, free_port())):
+            text = text.replace(f"listener {port}\n", f"listener {here} 127.0.0.1\n")
+        config.write_text(f"{text}user {owner_name()}\n")
         words = [self._here(str(word)) for word in self._broker["command"]]
         path = f"{Path(path_of('mosquitto')).parent}{os.pathsep}{os.environ['PATH']}"
         self._run("mosquitto", [*words, str(config)], {**os.environ, "PATH": path})

@@ -8,6 +8,7 @@ from typing import Any
 import yaml
 
 from forewarn.arguments import parser
+from ingest.adapters.mosquitto_files import Listeners, mosquitto_config
 
 ROOT = Path(__file__).parents[2]
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
@@ -61,4 +62,16 @@ def test_secrets_are_kept_when_the_script_runs_again(tmp_path: Path) -> None:
 def test_every_service_has_a_health_check_and_ports_are_this_machines_alone() -> None:
     for service in COMPOSE["services"].values():
         assert "healthcheck" in service
-        assert all(port.startswith("${FOREWARN_LISTEN:-127.0.0.1}:") for port in service.get("ports", []))
+        assert all(
+            port.startswith(("${FOREWARN_LISTEN:-127.0.0.1}:", "127.0.0.1:")) for port in service.get("ports", [])
+        )
+
+
+def test_mqtt_without_tls_leaves_the_machine_on_no_setting() -> None:
+    (plain,) = (port for port in COMPOSE["services"]["mosquitto"]["ports"] if port.endswith(":1883"))
+    assert plain == "127.0.0.1:1883:1883"
+
+
+def test_mosquitto_runs_with_what_ingest_generates() -> None:
+    text = (ROOT / "deploy/compose/mosquitto.conf").read_text()
+    assert text.partition("\n")[2] == mosquitto_config(Path("/var/lib/broker"), Listeners(1883, ""))

@@ -12,6 +12,7 @@ import pytest
 from deploy.servers.launch import InfluxDB, PostgreSQL
 from plumbing.mqtt import MqttLink
 from plumbing.stores.influx import InfluxStore
+from plumbing.tls import TlsFiles
 from tests.deploy.composed import Composed
 
 pytestmark = pytest.mark.mosquitto
@@ -71,7 +72,7 @@ def _becomes_healthy(composed: Composed) -> None:
         assert composed.answer(name, "/healthz")[0] == 200
         assert composed.answer(name, "/metrics")[0] == 200
         assert subprocess.run(composed.check_of(name), timeout=10, check=False).returncode == 0
-    for name in ("passwd", "acl"):
+    for name in ("passwd", "acl", "acl-certificates", "server.key"):
         assert stat.S_IMODE((composed.folder / "broker" / name).stat().st_mode) == 0o600
     assert (composed.folder / "broker" / "data").is_dir()
     link = composed.forewarn("link", "admin")
@@ -84,9 +85,10 @@ def _takes_a_reading(composed: Composed) -> None:
     assert added.returncode == 0, added.stderr
     device = json.loads(added.stdout)
     assert device["username"] == "acme/pump-1"
-    url = f"mqtt://acme%2Fpump-1:{device['password']}@127.0.0.1:{composed.mqtt_port}"
+    url = f"mqtts://acme%2Fpump-1:{device['password']}@127.0.0.1:{composed.mqtts_port}"
+    tls = TlsFiles(str(composed.folder / "home" / "pki" / "ca.crt"))
     connected = threading.Event()
-    link = MqttLink(url, "any", subscribe=[], on_connect=connected.set, on_message=lambda message: None)
+    link = MqttLink(url, "any", subscribe=[], on_connect=connected.set, on_message=lambda message: None, tls=tls)
     link.start()
     try:
         assert connected.wait(LET_IN_S), (link.problem, composed.log("mosquitto"))
