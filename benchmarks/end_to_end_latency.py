@@ -29,7 +29,8 @@ import sqlalchemy as sa
 
 import work_orders.service.installed_base as base
 from anomaly import wiring as anomaly
-from benchmarks.ingest_rate import DEVICES, MODEL, SIGNALS, House, house, wait_for
+from benchmarks.ingest_rate import MODEL, House, house, wait_for
+from benchmarks.publishers import DEVICES, SIGNALS
 from contracts import topics
 from contracts.asset_model import AssetModel
 from contracts.asset_model_text import parse

@@ -1,11 +1,14 @@
 """How fast ingest drains, what it costs, and whether bad messages hold up the good ones.
 
-Usage: python -m benchmarks.ingest_rate [--servers embedded|real|both] [--seconds S] [--bad N] [--json FILE]
+Usage: python -m benchmarks.ingest_rate [--servers embedded|real|both] [--seconds S] [--runs N] [--beside telegraf]
+           [--bad N] [--json FILE]
 
 `small` = 1 sample of 10 signals, `big` = 10 samples of 10 signals, 500 devices, QoS 1. On Mosquitto a backlog waits in
 the broker and is drained into InfluxDB and PostgreSQL (SQLite where there is none), acknowledged after the commit. The
 embedded broker keeps nothing for the absent: there the messages are published while ingest runs, and the broker's
-CPU is part of the figure. The closing check (real servers only) sends N bad messages among good ones.
+CPU is part of the figure. With `--beside telegraf` a Telegraf (json_v2) drains the same messages from the same broker
+into the same InfluxDB, in turn with ingest, and InfluxDB is timed alone: the ratios compare within one run, and even so
+only on a machine that is else at rest. The closing check (real servers only) sends N bad messages among good ones.
 """
 
 import argparse
@@ -15,17 +18,19 @@ import platform
 import tempfile
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from dataclasses import asdict, dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from statistics import median
 from typing import Any
 
 import numpy as np
 
+from benchmarks.beside import Peer, TelegrafRun, influx_alone, ratio
+from benchmarks.publishers import DEVICES, GOOD_RATE, SIGNALS, publish_all, publish_paced
 from contracts import topics
 from contracts.asset_model import AssetModel, Role, Signal
 from contracts.points import Band, DeviceRows, Readings, Refused, TelemetryStore
@@ -48,17 +53,14 @@ from plumbing.stores.influx import InfluxStore
 from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
 
-DEVICES = 500
-SIGNALS = [f"signal_{i}" for i in range(10)]
 MODEL = AssetModel(
     "bench", 1, "Bench", "EUR", {n: Signal(n, "1", -1e6, 1e6, Role.SYMPTOM, n) for n in SIGNALS}, None, (), {}
 )  # fmt: skip
 SHAPES = {"small": 1, "big": 10}
 GUESS = {"real": {"small": 8_000, "big": 2_500}, "embedded": {"small": 700, "big": 350}}
 """Messages a second, to choose how many make a run of the wanted length."""
-GOOD_RATE = 500
-"""Good messages a second in the check with bad ones."""
 CHECK_S = 60.0
+LOOK_S = 0.02
 
 
 @dataclass(frozen=True)
@@ -115,6 +117,13 @@ class House:
     shared: Shared
     store: Watched
     secrets: dict[str, str]
+    influx: InfluxDB | None = None
+    boots: int = 0
+
+    def fresh_boot(self) -> str:
+        """A boot_id that was not used before."""
+        self.boots += 1
+        return f"{0xA0 + self.boots:08x}"
 
     def ingest(self) -> IngestService:
         return build(Settings.of({"FOREWARN_MQTT_URL": self.url(INGEST, self.secrets[INGEST])}), self.shared)
@@ -149,7 +158,8 @@ def house(kind: str, folder: Path) -> Iterator[House]:
             broker = stack.enter_context(
                 Mosquitto(folder / "mosquitto", folder / "accounts" / "passwd", folder / "accounts" / "acl")
             )
-            influx = stack.enter_context(InfluxDB(folder / "influxdb")).access
+            server = stack.enter_context(InfluxDB(folder / "influxdb"))
+            influx = server.access
             where: Callable[[str, str], str] = broker.url
             inner: TelemetryStore = InfluxStore(influx.url, influx.token, influx.org, influx.bucket)
         else:
@@ -167,87 +177,54 @@ def house(kind: str, folder: Path) -> Iterator[House]:
         store = Watched(inner)
         stack.callback(store.close)
         shared = Shared(folder, database, clock, TenantClocks(database, clock), store, {"bench": MODEL}.get)
-        yield House(kind, where, shared, store, secrets)
+        yield House(kind, where, shared, store, secrets, server if kind == "real" else None)
 
 
-def bodies(samples: int, count: int, boot: str) -> Iterator[tuple[str, bytes]]:
-    """Good messages of all devices in turn."""
-    start = datetime.now(UTC) - timedelta(hours=1)
-    values = ",".join(f'"{name}":%.2f' for name in SIGNALS)
-    dice = np.random.default_rng(1)
-    for n in range(count):
-        device, seq = n % DEVICES, n // DEVICES * samples + 1
-        rows = ",".join(
-            f'{{"t":"{(start + timedelta(milliseconds=seq + i)).isoformat().replace("+00:00", "Z")}","values":{{'
-            + values % tuple(dice.uniform(0, 100, 10)) + "}}" for i in range(samples)
-        )  # fmt: skip
-        yield (
-            topics.topic("bench", f"d{device}", "telemetry"),
-            f'{{"v":1,"boot_id":"{boot}","seq":{seq},"samples":[{rows}]}}'.encode(),
-        )
-
-
-MOST_UNACKNOWLEDGED = 20_000
-"""The client's packet identifiers end at 65,535."""
-
-
-def publish_all(url: str, samples: int, count: int, boot: str) -> None:
-    """Runs in a process of its own: publishes all and waits for the broker's acknowledgements."""
-    from paho.mqtt.client import Client, MQTTMessageInfo
-    from paho.mqtt.enums import CallbackAPIVersion
-
-    from plumbing.mqtt import BrokerAddress
-
-    at = BrokerAddress.of(url)
-    client = Client(CallbackAPIVersion.VERSION2, client_id=at.user)
-    client.username_pw_set(at.user, at.secret)
-    client.max_inflight_messages_set(500)
-    client.connect(at.host, at.port)
-    client.loop_start()
-    told: deque[MQTTMessageInfo] = deque()
-    for topic, body in bodies(samples, count, boot):
-        if len(told) >= MOST_UNACKNOWLEDGED:
-            told.popleft().wait_for_publish(120)
-        told.append(client.publish(topic, body, qos=1))
-    for one in told:
-        one.wait_for_publish(120)
-    client.disconnect()
-    client.loop_stop()
-
-
-def wait_for(what: Callable[[], bool], seconds: float) -> None:
+def wait_for(what: Callable[[], bool], seconds: float, every_s: float = 0.005) -> None:
     """Until it is true."""
     end = time.monotonic() + seconds
     while not what():
         if time.monotonic() > end:
             raise SystemExit("ingest_rate: it did not come to an end in time")
-        time.sleep(0.005)
+        time.sleep(every_s)
 
 
-def drain(at: House, shape: str, seconds: float, boot: str) -> Rate:
+def fill(at: House, samples: int, count: int) -> None:
+    """Let a backlog wait in the broker, in a session that it keeps messages for."""
+    link = MqttLink(
+        at.url(INGEST, at.secrets[INGEST]), INGEST, subscribe=[topics.topic("+", "+", k) for k in topics.UP],
+        on_connect=lambda: None, on_message=lambda m: None, manual_ack=True, clean=False,
+    )  # fmt: skip
+    link.start()
+    wait_for(lambda: link.connected, 20)
+    time.sleep(0.3)
+    link.stop()
+    child = publisher(at, samples, count)
+    child.start()
+    child.join()
+    if child.exitcode:
+        raise SystemExit("ingest_rate: the backlog could not be published")
+
+
+def publisher(at: House, samples: int, count: int) -> multiprocessing.process.BaseProcess:
+    """A process that publishes."""
+    return multiprocessing.get_context("spawn").Process(
+        target=publish_all, args=(at.url(LOCAL, at.secrets[LOCAL]), samples, count, at.fresh_boot())
+    )
+
+
+def drain(at: House, shape: str, seconds: float) -> Rate:
     """Publish a backlog and time how long it takes until all of it is stored and accounted for."""
     samples, count = SHAPES[shape], int(GUESS[at.kind][shape] * seconds)
     expected = at.store.rows + samples * count
-    child = multiprocessing.get_context("spawn").Process(
-        target=publish_all, args=(at.url(LOCAL, at.secrets[LOCAL]), samples, count, boot)
-    )
+    service = at.ingest()
+    child: multiprocessing.process.BaseProcess | None = None
     if at.kind == "real":
-        # a session that the broker keeps messages for
-        link = MqttLink(
-            at.url(INGEST, at.secrets[INGEST]), INGEST, subscribe=[topics.topic("+", "+", k) for k in topics.UP],
-            on_connect=lambda: None, on_message=lambda m: None, manual_ack=True, clean=False,
-        )  # fmt: skip
-        link.start()
-        wait_for(lambda: link.connected, 20)
-        time.sleep(0.3)
-        link.stop()
-        child.start()
-        child.join()
-        service = at.ingest()
+        fill(at, samples, count)
         began, cpu = time.monotonic(), time.process_time()
         service.start()
     else:
-        service = at.ingest()
+        child = publisher(at, samples, count)
         service.start()
         wait_for(lambda: service.healthy() == "", 20)
         began, cpu = time.monotonic(), time.process_time()
@@ -259,55 +236,56 @@ def drain(at: House, shape: str, seconds: float, boot: str) -> Rate:
         peak = max(peak, service.figures()["waiting_bytes"])
         return at.store.rows >= expected and service.intake.taken_messages >= count
 
-    wait_for(done, 60 + 20 * seconds)
+    wait_for(done, 60 + 20 * seconds, LOOK_S)
     took, cpu = time.monotonic() - began, time.process_time() - cpu
     service.stop()
-    child.join()
+    if child:
+        child.join()
+    return _rate(at.kind, shape, count, took, cpu, peak)
+
+
+def _rate(who: str, shape: str, count: int, took: float, cpu: float, peak: int) -> Rate:
+    samples = SHAPES[shape]
     values = samples * count * len(SIGNALS)
     return Rate(
-        at.kind, shape, count, round(took, 2), round(count / took), round(values / took), round(cpu / count * 1e6, 1),
+        who, shape, count, round(took, 2), round(count / took), round(values / took), round(cpu / count * 1e6, 1),
         round(cpu / values * 1e6, 2), peak, samples * count,
     )  # fmt: skip
 
 
-NONSENSE = (
-    b"{",
-    b'{"v":1,"samples":[{"values":{"signal_0":"x"}}]}',
-    b'{"v":1,"samples":[{"values":{"signal_0":NaN}}]}',
-    b'{"v":7,"samples":[]}',
-    b"[" * 2000,
-)
+def middle(rates: list[Rate]) -> Rate:
+    """The median of several runs, figure by figure."""
+    names = ("seconds", "messages_per_second", "values_per_second", "cpu_us_per_message", "cpu_s_per_million_values")
+    made = {name: median(getattr(rate, name) for rate in rates) for name in names}
+    return replace(rates[0], **made, peak_waiting_bytes=max(rate.peak_waiting_bytes for rate in rates))
 
 
-def publish_paced(url: str, good: int, bad: int, boot: str) -> None:
-    """Runs in a process of its own: good messages at a fixed pace, bad ones evenly among them."""
-    from paho.mqtt.client import Client
-    from paho.mqtt.enums import CallbackAPIVersion
+def beside(at: House, telegraf: TelegrafRun, shape: str, seconds: float, runs: int) -> dict[str, Any]:
+    """Ingest and Telegraf in turn on backlogs of one shape."""
+    samples, count = SHAPES[shape], int(GUESS[at.kind][shape] * seconds)
+    ours, theirs = [], []
+    for _ in range(runs):
+        ours.append(drain(at, shape, seconds))
+        fill(at, samples, count)
+        peer: Peer = telegraf.drain(samples * count, 60 + 20 * seconds)
+        theirs.append(_rate("telegraf", shape, count, peer.seconds, peer.cpu_s, int(peer.peak_rss_mb * 1e6)))
+    own, other = middle(ours), middle(theirs)
+    return {
+        "ingest": asdict(own),
+        "telegraf": asdict(other),
+        "rate_ratio": ratio(own.messages_per_second, other.messages_per_second),
+        "cpu_ratio": ratio(own.cpu_us_per_message, other.cpu_us_per_message),
+    }
 
-    from plumbing.mqtt import BrokerAddress
 
-    at = BrokerAddress.of(url)
-    client = Client(CallbackAPIVersion.VERSION2, client_id=at.user)
-    client.username_pw_set(at.user, at.secret)
-    client.max_inflight_messages_set(0)
-    client.connect(at.host, at.port)
-    client.loop_start()
-    values = ",".join(f'"{name}":1.5' for name in SIGNALS)
-    began, sent_bad = time.monotonic(), 0
-    for n in range(good):
-        wait = began + n / GOOD_RATE - time.monotonic()
-        if wait > 0:
-            time.sleep(wait)
-        t = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-        body = f'{{"v":1,"boot_id":"{boot}","seq":{n // DEVICES + 1},"samples":[{{"t":"{t}","values":{{{values}}}}}]}}'
-        told = client.publish(topics.topic("bench", f"d{n % DEVICES}", "telemetry"), body.encode(), qos=1)
-        for _ in range(int(bad * (n + 1) / good) - sent_bad):
-            nonsense = NONSENSE[sent_bad % len(NONSENSE)]
-            told = client.publish(topics.topic("bench", f"d{sent_bad % DEVICES}", "telemetry"), nonsense, qos=1)
-            sent_bad += 1
-    told.wait_for_publish(120)
-    client.disconnect()
-    client.loop_stop()
+def lines(count: int) -> Iterator[bytes]:
+    """What ingest writes of big messages."""
+    dice = np.random.default_rng(2)
+    fields = b",".join(name.encode() + b"=%.2f" for name in SIGNALS)
+    start = int(time.time() - 3600) * 1_000_000
+    for n in range(count):
+        head = b"telemetry,device=d%d,tenant=bench " % (n // 10 % DEVICES)
+        yield head + fields % tuple(dice.uniform(0, 100, 10)) + b" %d" % (start + n * 1000)
 
 
 def paced(at: House, seconds: float, bad: int, boot: str) -> dict[str, float]:
@@ -343,11 +321,44 @@ def check_bad(at: House, bad: int, seconds: float) -> dict[str, Any]:
     return {"alone": alone, "among": among, "share": round(share, 3), "ok": share >= 0.9 and among["p99_s"] < 1.0}
 
 
+def show(rate: Rate) -> None:
+    """One line."""
+    print(
+        f"{rate.servers:9} {rate.shape:6} {rate.messages_per_second:7.0f} messages/s {rate.values_per_second:8.0f}"
+        f" values/s {rate.cpu_us_per_message:7.1f} CPU us a message"
+        f" {rate.cpu_s_per_million_values:6.2f} CPU s a million values",
+        flush=True,
+    )
+
+
+def compare(at: House, folder: Path, seconds: float, runs: int, out: dict[str, Any]) -> None:
+    """Everything beside Telegraf and InfluxDB alone."""
+    assert at.influx is not None
+    alone = median(influx_alone(at.influx.fresh_bucket(), lines(50_000)) for _ in range(runs)) * len(SIGNALS)
+    telegraf = TelegrafRun(folder, at.url(INGEST, at.secrets[INGEST]), at.influx.fresh_bucket())
+    telegraf.measure_start()
+    out["beside"] = {"influx_alone_values_per_second": round(alone)}
+    print(f"InfluxDB alone, plain writes of 5,000 lines: {alone:.0f} values/s")
+    for shape in SHAPES:
+        found = out["beside"][shape] = beside(at, telegraf, shape, seconds, runs)
+        found["of_influx_alone"] = ratio(found["ingest"]["values_per_second"], alone)
+        out["rates"].append(found["ingest"])
+        show(Rate(**found["ingest"]))
+        show(Rate(**found["telegraf"]))
+        print(
+            f"          {shape:6} ingest has {found['rate_ratio']} x the rate of Telegraf at {found['cpu_ratio']} x its"
+            f" CPU, and {found['of_influx_alone']:.0%} of the rate of InfluxDB alone",
+            flush=True,
+        )
+
+
 def main() -> int:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--servers", choices=("embedded", "real", "both"), default="both")
     parser.add_argument("--seconds", type=float, default=10.0, help="about how long one drain takes")
+    parser.add_argument("--runs", type=int, default=1, help="how often; figures are medians")
+    parser.add_argument("--beside", choices=("telegraf",), help="drain with Telegraf too (real servers)")
     parser.add_argument("--bad", type=int, default=0, help="bad messages in the closing check; 0 leaves it out")
     parser.add_argument("--check-seconds", type=float, default=CHECK_S, help="over how long the bad ones come")
     parser.add_argument("--json", type=Path)
@@ -357,20 +368,18 @@ def main() -> int:
     failed = False
     with tempfile.TemporaryDirectory() as folder:
         for kind in kinds:
-            missing = [s for s in ("mosquitto", "influxdb") if kind == "real" and available()[s].path is None]
+            needed = ["mosquitto", "influxdb", *([given.beside] if given.beside else [])] if kind == "real" else []
+            missing = [s for s in needed if available()[s].path is None]
             if missing:
                 print(f"{kind}: left out, there is no {', '.join(missing)}")
                 continue
             with house(kind, Path(folder) / kind) as at:
-                for n, shape in enumerate(SHAPES):
-                    rate = drain(at, shape, given.seconds, f"000000a{n}")
+                for shape in SHAPES if not given.beside or kind == "embedded" else ():
+                    rate = middle([drain(at, shape, given.seconds) for _ in range(given.runs)])
                     out["rates"].append(asdict(rate))
-                    print(
-                        f"{kind:9} {shape:6} {rate.messages_per_second:7} messages/s {rate.values_per_second:8}"
-                        f" values/s {rate.cpu_us_per_message:7} CPU us a message"
-                        f" {rate.cpu_s_per_million_values:6} CPU s a million values",
-                        flush=True,
-                    )
+                    show(rate)
+                if kind == "real" and given.beside:
+                    compare(at, Path(folder), given.seconds, given.runs, out)
                 if kind == "real" and given.bad:
                     out["bad"] = check_bad(at, given.bad, given.check_seconds)
                     failed = not out["bad"]["ok"]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 _FIND = Path(__file__).resolve().parent / "find.sh"
 
-SERVERS = ("mosquitto", "postgresql", "chromium", "influxdb")
+SERVERS = ("mosquitto", "postgresql", "chromium", "influxdb", "telegraf")
 
 
 class ServerMissing(RuntimeError):

@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Tells where each real server is. One line a server: name, path ("-" if there is none), what it is or what is missing;
-# separated by tabs. Usage: find.sh [mosquitto|influxdb|postgresql|chromium]...  Exit 0 if all of these are there.
+# separated by tabs. Usage: find.sh [mosquitto|influxdb|postgresql|chromium|telegraf]...  Exit 0 if all of these are there.
 #
 # A path of one's own wins: FOREWARN_MOSQUITTO, FOREWARN_INFLUXD, FOREWARN_POSTGRESQL (the folder that holds
-# initdb and postgres), FOREWARN_CHROMIUM.
+# initdb and postgres), FOREWARN_CHROMIUM, FOREWARN_TELEGRAF.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -72,10 +72,21 @@ find_chromium() {
     found chromium "$path" "$("$path" --version 2>/dev/null | tail -n 1)"
 }
 
+find_telegraf() {
+    local path version
+    path=$(first_command "${FOREWARN_TELEGRAF:-}" "$telegraf_folder/telegraf" telegraf) ||
+        { missing telegraf "no telegraf on this machine, nor built in $telegraf_folder"; return; }
+    version=$("$path" --version 2>/dev/null | head -n 1)
+    case $version in
+        "Telegraf "*) found telegraf "$path" "$version" ;;
+        *) missing telegraf "$path is no Telegraf (${version:-it tells no version})" ;;
+    esac
+}
+
 [ $# -gt 0 ] || set -- "${all_servers[@]}"
 for server in "$@"; do
     case $server in
-        mosquitto | influxdb | postgresql | chromium) "find_$server" ;;
+        mosquitto | influxdb | postgresql | chromium | telegraf) "find_$server" ;;
         *)
             echo "find.sh: no server is called '$server'; known: ${all_servers[*]}" >&2
             exit 2

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
 # Installs the real servers that tests, benchmarks and fault drills use; what is there already stays as it is.
-# Usage: install.sh [mosquitto|influxdb|postgresql|chromium|all]...   (default: all)
+# Usage: install.sh [mosquitto|influxdb|postgresql|chromium|telegraf|all]...   (default: all)
 # Prints a line a server: where it is, or why it could not be installed. Exit 1 if one of those asked for is missing.
 #
-# Debian packages need root or a sudo without password. InfluxDB 2 is in no Debian archive: it is built from its
-# Go module, which takes about ten minutes once and is kept in ${XDG_CACHE_HOME:-~/.cache}/forewarn-servers.
+# Debian packages need root or a sudo without password. InfluxDB 2 and Telegraf are in no Debian archive: they are built
+# from their Go modules, which takes about ten minutes (Telegraf: one) once and is kept in ${XDG_CACHE_HOME:-~/.cache}/forewarn-servers.
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -16,20 +16,27 @@ install_mosquitto() { apt_install mosquitto mosquitto-clients; }
 install_postgresql() { apt_install postgresql; }
 install_chromium() { apt_install chromium fonts-dejavu-core; }
 
-install_influxdb() {
-    local log="$cache/influxdb-$influxdb_version.log"
+# built SERVER PROGRAM VERSION FOLDER: run its build.sh, unless another run has done so while this one waited.
+built() {
+    local log="$cache/$1-$3.log"
     (
         flock 9
-        # Another run may have built it while this one waited.
-        if "$here/find.sh" influxdb >/dev/null; then
+        if "$here/find.sh" "$1" >/dev/null; then
             exit 0
         fi
-        exec nice -n 5 "$here/influxd/build.sh" "$influxdb_folder" </dev/null >"$log" 2>&1 9>&-
-    ) 9>"$cache/influxdb.lock"
+        exec nice -n 5 "$here/$2/build.sh" "$4" </dev/null >"$log" 2>&1 9>&-
+    ) 9>"$cache/$1.lock"
     if [ $? != 0 ]; then
         reason="$(tail -n 1 "$log") (log: $log)"
         return 1
     fi
+}
+
+install_influxdb() { built influxdb influxd "$influxdb_version" "$influxdb_folder"; }
+
+install_telegraf() {
+    echo "telegraf: building $telegraf_version from source, once, for a minute or two" >&2
+    built telegraf telegraf "$telegraf_version" "$telegraf_folder"
 }
 
 needs_of_influxdb() {
@@ -69,9 +76,9 @@ asked=()
 for server in "$@"; do
     case $server in
         all) asked+=("${all_servers[@]}") ;;
-        mosquitto | influxdb | postgresql | chromium) asked+=("$server") ;;
+        mosquitto | influxdb | postgresql | chromium | telegraf) asked+=("$server") ;;
         *)
-            echo "usage: install.sh [mosquitto|influxdb|postgresql|chromium|all]..." >&2
+            echo "usage: install.sh [mosquitto|influxdb|postgresql|chromium|telegraf|all]..." >&2
             exit 2
             ;;
     esac

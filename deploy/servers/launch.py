@@ -5,6 +5,7 @@ from deploy.servers.influxdb import InfluxAccess, InfluxDB
 from deploy.servers.mosquitto import Mosquitto, mosquitto_config
 from deploy.servers.postgresql import PostgreSQL
 from deploy.servers.process import Server, ServerFailed, accepts_connections, free_port
+from deploy.servers.telegraf import Telegraf, telegraf_config
 
 __all__ = [
     "SERVERS",
@@ -16,9 +17,11 @@ __all__ = [
     "Server",
     "ServerFailed",
     "ServerMissing",
+    "Telegraf",
     "accepts_connections",
     "available",
     "free_port",
     "mosquitto_config",
     "path_of",
+    "telegraf_config",
 ]

