@@ -13,8 +13,8 @@ import logging
 import secrets
 import sqlite3
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -22,9 +22,10 @@ import msgspec
 
 from contracts.wire import MAX_SENT_BYTES, Dropped
 from edge_agent.adapters import outbox_file, renewal
+from edge_agent.adapters import outbox_rows as rows
 from edge_agent.adapters.carving import checksum
 from edge_agent.adapters.outbox_file import Book, OutboxBroken, OutboxInUse, read_book, told, transaction
-from edge_agent.adapters.renewal import BY_AGE, BY_SIZE, NOT_HELD, ROW_BYTES
+from edge_agent.adapters.outbox_rows import NOT_HELD, ROW_BYTES, Appended, Limits, Row
 from edge_agent.adapters.reserve import Reserve
 from edge_agent.domain.driving import Reading
 from edge_agent.domain.farewell import STORED_BEFORE, Farewell
@@ -35,38 +36,13 @@ from edge_agent.service import OutboxDamaged, OutboxUnwritable
 ENVELOPE_BYTES = 1_000
 """Room that a message needs besides its samples and units."""
 MAX_SAMPLE_BYTES = MAX_SENT_BYTES - ENVELOPE_BYTES
-OLDEST_AT_ONCE = 10_000
-"""Most samples that one append gives up for their age."""
 SLACK = 64
 """One part in so many of the outbox is freed when it is full, so that not every append has to."""
+FREE_PAGES = 64
+"""Pages of the file that must be free for new samples while the disk is full."""
 _encode = msgspec.json.encode
 log = logging.getLogger(__name__)
 __all__ = ["Appended", "Limits", "OutboxBroken", "OutboxInUse", "Row", "SqliteOutbox"]
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """When the oldest samples are given up: bytes of all samples, and seconds that the agent ran since."""
-
-    max_bytes: int = 256_000_000
-    max_age_s: float = 30 * 86_400.0
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    """A numbered sample as it goes into a message: JSON, with its units where the driver has some."""
-
-    seq: int
-    body: bytes
-    units: bytes | None
-
-
-@dataclass(frozen=True, slots=True)
-class Appended:
-    """What became of an append: samples too large for a message, and ranges that were given up to make room."""
-
-    refused: int
-    gave_up: bool
 
 
 class SqliteOutbox:
@@ -97,7 +73,7 @@ class SqliteOutbox:
         self._path, self._limits, self._monotonic, self._wall = path, limits, monotonic, wall
         self._book = Book("")
         self._db = sqlite3.connect(":memory:")  # until the file is open
-        self._reserve = Reserve(path, limits.max_bytes)
+        self._reserve = Reserve(path)
         if renewal.ready(path).exists():
             renewal.replace(path, renewal.name_aside(path, self._now()))
         try:
@@ -238,6 +214,7 @@ class SqliteOutbox:
         self, driver: str, readings: Sequence[Reading], position: str, units: Mapping[str, str] | None = None
     ) -> Appended:
         """Number the readings and keep them, with the driver's place, in one transaction."""
+        self._refuse_on_full_disk()
         times = self._times
         before, given = times.recent, times.total
         encoded_units = _encode(units) if units else None
@@ -285,19 +262,20 @@ class SqliteOutbox:
                 "select seq, aged, body, units, crc from samples where seq between ? and ? order by seq limit ?",
                 (first, self._book.last if until is None else until, limit),
             ).fetchall()
-        rows = []
+        out = []
         for seq, aged, body, units, crc in found:
-            if not _is_sound(seq, aged, body, units, crc) or seq < first:
+            if not rows.is_sound(seq, aged, body, units, crc) or seq < first:
                 raise OutboxDamaged(f"the outbox {self._path} is damaged: sample {first} or one behind it was changed")
-            rows.append(Row(seq, body, units))
+            out.append(Row(seq, body, units))
             first = seq + 1
-        return rows
+        return out
 
     def settle(self, through: int, settled: Sequence[Range]) -> None:
         """Forget what is settled, and what was given up and is passed."""
         passed = bool(self._dropped) and self._dropped[0][1] <= through
-        if not passed and not self._holds([(0, through), *settled]):
-            return
+        with told(self._path, "read"):
+            if not passed and not rows.any_held(self._db, [(0, through), *settled]):
+                return
         with self._writing():
             book = self._without([(0, through), *settled], through=max(through, self._book.through))
             if passed:
@@ -312,12 +290,12 @@ class SqliteOutbox:
         there = Ranges((a, b) for a, b, _ in self._dropped)
         with told(self._path, "read"):
             for a, b in asked:
-                for held in self._held(a, b):
+                for held in rows.held(self._db, a, b):
                     there.add(*held)
         new = [part for a, b in asked for part in there.outside(a, b)]
         if new:
             with self._writing():
-                dropped = self._keep_dropped([(a, b, NOT_HELD) for a, b in new])
+                dropped = rows.keep_dropped(self._db, [*self._dropped, *((a, b, NOT_HELD) for a, b in new)])
             self._dropped = dropped
         return bool(new)
 
@@ -341,8 +319,8 @@ class SqliteOutbox:
         )
         done_ranges = Ranges(done)
         with told(self._path, "read"):
-            rows = self._db.execute("select seq, aged, body, units from samples order by seq")
-            waits = (row for row in rows if row[0] not in done_ranges)
+            all_rows = self._db.execute("select seq, aged, body, units from samples order by seq")
+            waits = (row for row in all_rows if row[0] not in done_ranges)
             renewal.renumbered(self._path, old, waits, self._numbered_times())
         self._swap(None)
 
@@ -362,9 +340,9 @@ class SqliteOutbox:
         """The platform said what it has of an outbox that this one replaced: here `settled` under new numbers."""
         others = [replace(f, answered=True) if f == old else f for f in self._book.farewells]
         with self._writing():
-            held = [part for a, b in settled for part in self._held(a, b)]
+            held = [part for a, b in settled for part in rows.held(self._db, a, b)]
             book = self._without(settled, farewells=others)
-            dropped = self._keep_dropped([(a, b, STORED_BEFORE) for a, b in held])
+            dropped = rows.keep_dropped(self._db, [*self._dropped, *((a, b, STORED_BEFORE) for a, b in held)])
             self._write(book)
         self._book, self._dropped = book, dropped
         self._find_first()
@@ -394,90 +372,44 @@ class SqliteOutbox:
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
-        """A transaction; where the disk is full, what is kept in reserve is freed for the next one."""
+        """A transaction; where the disk is full, the reserve is freed for the next one, and the log shortened."""
         try:
             with transaction(self._db, self._path):
                 yield
         except OutboxUnwritable:
-            self._reserve.free()
+            if self._reserve.free():
+                with suppress(sqlite3.Error):
+                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
             raise
         self._reserve.keep()
 
+    def _refuse_on_full_disk(self) -> None:
+        """The reserve is not for new samples: they wait until there is room, on the disk or in the file."""
+        if self._reserve.given and not self._reserve.keep():
+            with told(self._path, "read"):
+                free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
+            if free < FREE_PAGES:
+                raise OutboxUnwritable(f"the outbox {self._path} cannot be written: the disk is full")
+
     def _give_up(self) -> bool:
         """Drop the oldest samples that are beyond the limits."""
-        cut: list[tuple[int, str]] = []
         too_old = self._ran() - self._limits.max_age_s
-        with told(self._path, "read"):
-            if self._first is not None and self._oldest < too_old:
-                (old,) = self._db.execute(
-                    "select max(seq) from (select seq, aged from samples order by seq limit ?) where aged < ?",
-                    (OLDEST_AT_ONCE, too_old),
-                ).fetchone()
-                if old is not None:
-                    cut.append((old, BY_AGE))
-            excess = self._book.size - self._limits.max_bytes
-            if excess > 0:
-                excess += self._limits.max_bytes // SLACK
-                for seq, size in self._db.execute("select seq, length(body) + coalesce(length(units), 0) from samples"):
-                    excess -= size + ROW_BYTES
-                    if excess <= 0:
-                        cut.append((seq, BY_SIZE))
-                        break
-        if not cut:
+        excess = self._book.size - self._limits.max_bytes
+        if (self._first is None or self._oldest >= too_old) and excess <= 0:
             return False
-        until, reason = max(cut)
+        with told(self._path, "read"):
+            until, reason = rows.beyond(self._db, too_old, excess, self._limits.max_bytes // SLACK)
         with self._writing():
-            gone = self._held(0, until)
+            gone = rows.held(self._db, 0, until)
             book = self._without([(0, until)])
-            dropped = self._keep_dropped([(a, b, reason) for a, b in gone])
+            dropped = rows.keep_dropped(self._db, [*self._dropped, *((a, b, reason) for a, b in gone)])
             self._write(book)
         self._book, self._dropped = book, dropped
         self._find_first()
         return True
 
-    def _held(self, a: int, b: int) -> list[Range]:
-        """What of a..b is held."""
-        out: list[Range] = []
-        for (seq,) in self._db.execute("select seq from samples where seq between ? and ? order by seq", (a, b)):
-            if out and out[-1][1] == seq - 1:
-                out[-1] = (out[-1][0], seq)
-            else:
-                out.append((seq, seq))
-        return out
-
-    def _holds(self, ranges: Sequence[Range]) -> bool:
-        with told(self._path, "read"):
-            found = "select 1 from samples where seq between ? and ? limit 1"
-            return any(self._db.execute(found, range_).fetchone() for range_ in ranges)
-
-    def _keep_dropped(self, more: Sequence[Dropped]) -> list[Dropped]:
-        """Write the given-up ranges, neighbours of one reason joined, inside the caller's transaction."""
-        joined: list[Dropped] = []
-        for a, b, reason in sorted([*self._dropped, *more]):
-            if joined and joined[-1][2] == reason and joined[-1][1] >= a - 1:
-                joined[-1] = (joined[-1][0], max(b, joined[-1][1]), reason)
-            else:
-                joined.append((a, b, reason))
-        self._db.execute("delete from dropped")
-        self._db.executemany("replace into dropped values (?, ?, ?)", joined)
-        return joined
-
     def _without(self, ranges: Sequence[Range], **change: object) -> Book:
         """Delete samples inside the caller's transaction; the book as it is then."""
-        count, size = self._book.count, self._book.size
-        for a, b in ranges:
-            rows, freed = self._db.execute(
-                f"select count(*), coalesce(sum(length(body) + coalesce(length(units), 0) + {ROW_BYTES}), 0)"
-                " from samples where seq between ? and ?", (a, b)
-            ).fetchone()  # fmt: skip
-            if rows:
-                self._db.execute("delete from samples where seq between ? and ?", (a, b))
-                count, size = count - rows, size - freed
+        gone, freed = rows.removed(self._db, ranges)
+        count, size = self._book.count - gone, self._book.size - freed
         return self._next(count=max(0, count), size=max(0, size), **change)
-
-
-def _is_sound(seq: object, aged: object, body: object, units: object, crc: object) -> bool:
-    """Whether a row is what was written."""
-    if not isinstance(seq, int) or not isinstance(aged, int) or not isinstance(body, bytes):
-        return False
-    return isinstance(units, bytes | None) and checksum(seq, aged, body, units) == crc

@@ -18,20 +18,17 @@ from contracts.names import MAX_SEQ
 from contracts.wire import Dropped
 from edge_agent.adapters.carving import PAGE, checksum, records
 from edge_agent.adapters.outbox_file import SCHEMA, Book, Lost, read_book, told, transaction
+from edge_agent.adapters.outbox_rows import GIVEN_UP, ROW_BYTES
 from edge_agent.domain.farewell import MOST_RANGES, Farewell
 from edge_agent.domain.ranges import Ranges
 from edge_agent.domain.times import RECENT
 
 Sample = tuple[int, int, bytes, bytes | None]
 """Number, age, body, units."""
-ROW_BYTES = 24
-"""What a row needs besides its body, roughly."""
 KEPT = 3
 """Damaged files that are kept; of more the oldest go."""
 MOST_FAREWELLS = 8
 """As many outboxes of a device as the platform keeps apart."""
-GIVEN_UP = BY_AGE, BY_SIZE, NOT_HELD = "age", "size", "not_held"
-"""Why a range was given up: too old, no room, or asked for although it was settled and removed."""
 _AT_ONCE = 1000
 
 

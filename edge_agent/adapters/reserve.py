@@ -4,39 +4,43 @@ import os
 from contextlib import suppress
 from pathlib import Path
 
-MOST_BYTES = 4_000_000
-"""Enough to bring the write-ahead log into the file and to note what is settled."""
-PART = 16
-"""Of a small outbox one part in so many."""
+RESERVE_BYTES = 1_500_000
+"""Enough to bring the write-ahead log (1 MB) into the file, which may have to grow for it, and to note what is
+settled."""
 
 
 class Reserve:
     """A file beside the outbox that is given up when the disk is full, and made again when there is room."""
 
-    def __init__(self, path: Path, of_bytes: int) -> None:
+    def __init__(self, path: Path) -> None:
         self._path = path.with_name(path.name + ".reserve") if path.name != ":memory:" else None
-        self._bytes = min(MOST_BYTES, of_bytes // PART)
         self._there = False
+        self.given = False
+        """Whether the disk was full and it could not be made again since."""
 
-    def keep(self) -> None:
-        """Make it where it is not; nothing happens where there is no room for twice of it."""
+    def keep(self) -> bool:
+        """Make it where it is not and there is room for twice of it; whether it is there."""
         if self._there or self._path is None:
-            return
+            return self._there
         with suppress(OSError):
             disk = os.statvfs(self._path.parent)
-            if self._path.exists() and self._path.stat().st_size == self._bytes:
+            if self._path.exists() and self._path.stat().st_size == RESERVE_BYTES:
                 self._there = True
-            elif disk.f_bavail * disk.f_frsize > 2 * self._bytes:
+            elif disk.f_bavail * disk.f_frsize > 2 * RESERVE_BYTES:
                 handle = os.open(self._path, os.O_WRONLY | os.O_CREAT, 0o600)
                 try:
-                    os.posix_fallocate(handle, 0, max(1, self._bytes))
+                    os.posix_fallocate(handle, 0, RESERVE_BYTES)
                     self._there = True
                 finally:
                     os.close(handle)
+        self.given = self.given and not self._there
+        return self._there
 
-    def free(self) -> None:
-        """Give it up."""
+    def free(self) -> bool:
+        """Give it up; True when there was something to give."""
+        was, self._there = self._there, False
+        self.given = self.given or was
         if self._path is not None:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
-            self._there = False
+        return was

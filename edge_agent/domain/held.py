@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import islice
 
 from edge_agent.domain.driving import Reading
 
@@ -37,10 +38,9 @@ class Held:
     def __len__(self) -> int:
         return len(self._readings)
 
-    @property
-    def readings(self) -> list[Reading]:
-        """All, oldest first."""
-        return list(self._readings)
+    def first(self, most: int) -> list[Reading]:
+        """The oldest ones."""
+        return list(islice(self._readings, most))
 
     def put(self, readings: Iterable[Reading], lost: NotTaken) -> None:
         """Put readings in; the oldest go where there is no room, into the account `lost`."""
@@ -52,10 +52,10 @@ class Held:
                 self._bytes -= _size(oldest)
                 lost.add(oldest)
 
-    def clear(self) -> None:
-        """Forget all: the disk has them."""
-        self._readings.clear()
-        self._bytes = 0
+    def drop(self, n: int) -> None:
+        """Forget the n oldest: the disk has them."""
+        for _ in range(n):
+            self._bytes -= _size(self._readings.popleft())
 
 
 def _size(reading: Reading) -> int:

@@ -8,7 +8,7 @@ from datetime import datetime
 import msgspec
 
 from contracts import wire
-from edge_agent.domain.driving import Batch
+from edge_agent.domain.driving import Batch, Reading
 from edge_agent.domain.held import Held, NotTaken
 from edge_agent.domain.pacing import Pace
 from edge_agent.domain.ranges import Range, Ranges
@@ -19,6 +19,8 @@ DISK_AGAIN_S = 1.0
 """Pause after the outbox could not be written."""
 HELD_BYTES = 2_000_000
 """Readings of one driver that wait in memory while the outbox cannot be written."""
+PIECE = 200
+"""Most of them that are tried at once."""
 ENVELOPE_BYTES = 500
 BATCH = 10
 """Default of most samples in a message."""
@@ -215,22 +217,28 @@ class Agent:
 
     def _keep(self, name: str, source: _Source, batch: Batch, now: float) -> None:
         """Append, what could not be appended before first; a source that has a place is read again from there."""
-        readings = [*source.held.readings, *batch.readings] if source.held else batch.readings
-        if now >= self._write_again:
-            try:
-                done = self.outbox.append(name, readings, batch.position, self.units.get(name))
-            except OutboxUnwritable as failure:
-                self._unwritable(failure, now)
-            else:
-                self._written()
-                source.held.clear()
-                self.counters.read += len(readings)
-                self._account(done, now)
-                return
+        held = source.held
+        while held and now >= self._write_again:
+            piece = held.first(PIECE)
+            if self._append(name, piece, "", now):
+                held.drop(len(piece))
+        if now >= self._write_again and self._append(name, batch.readings, batch.position, now):
+            return
         if batch.position:
             source.due = max(source.due, self._write_again)
         else:
-            source.held.put(batch.readings, self.not_taken)
+            held.put(batch.readings, self.not_taken)
+
+    def _append(self, name: str, readings: list[Reading], position: str, now: float) -> bool:
+        try:
+            done = self.outbox.append(name, readings, position, self.units.get(name))
+        except OutboxUnwritable as failure:
+            self._unwritable(failure, now)
+            return False
+        self._written()
+        self.counters.read += len(readings)
+        self._account(done, now)
+        return True
 
     def _account(self, done: Appended, now: float) -> None:
         self._settlement.appended(self.outbox.extent[1], now)
