@@ -135,7 +135,7 @@ def fit(training: Training, layout: Layout) -> Baseline:
         block[a:b] = True
         if b - a < layout.settings.window_samples or len(training) - (b - a) < 2 * layout.settings.window_samples:
             continue
-        without = fit_core(training.take(~block), every)
+        without = fit_core(training.take(~block), every, bands=False)
         without = replace(without, usable=without.usable & base.usable)
         held_out.append(raw_scores(without, training.take(block), layout))
     scores = np.concatenate(held_out) if held_out else np.zeros(0)
@@ -216,8 +216,11 @@ def healthy_residuals(base: Baseline, training: Training) -> Array:
     return base.residual(training.symptoms, base.expected(training.features, regime), regime)
 
 
-def fit_core(training: Training, layout: Layout) -> Baseline:
-    """Fit a baseline without calibration (`limit` is 1) and without the path's noise."""
+def fit_core(training: Training, layout: Layout, bands: bool = True) -> Baseline:
+    """Fit a baseline without calibration (`limit` is 1) and without the path's noise.
+
+    Without `bands` it lacks what pages show: the usual bands and the values without compensation.
+    """
     settings = layout.settings
     n, k = training.symptoms.shape
     regimes = learn_regimes(training.levels, tuple(layout.spans[i] for i in layout.regimes))
@@ -240,6 +243,8 @@ def fit_core(training: Training, layout: Layout) -> Baseline:
         slopes[:, :, j], centre[:, j] = _regress(x[some], y[some], regime[some], count, robust)
         left = y - centre[np.maximum(regime, 0), j] - (x * slopes[np.maximum(regime, 0), :, j]).sum(1)
         scale[:, j], usable[j] = _spreads(left, rows, regime, count, robust)
+        if not bands:
+            continue
         for r in range(count):
             mine = rows & (regime == r)
             plain_centre[r, j] = float(np.median(y[mine])) if mine.any() else float(np.median(y[rows]))
@@ -254,11 +259,12 @@ def fit_core(training: Training, layout: Layout) -> Baseline:
         base = replace(base, usable=steady if steady.any() else usable)
         z = healthy_residuals(base, training)
     means = window_means(z, training.segment, settings.window_samples)
-    plain = (training.symptoms - plain_centre[np.maximum(regime, 0)]) / plain_scale[np.maximum(regime, 0)]
-    plain[regime == UNKNOWN] = np.nan
+    base = replace(base, covariance=_covariance(z, means, settings.window_samples))
+    if not bands:
+        return base
+    plain = base.plain(training.symptoms, regime)
     return replace(
         base,
-        covariance=_covariance(z, means, settings.window_samples),
         band=_band(means),
         plain_band=_band(window_means(plain, training.segment, settings.window_samples)),
     )

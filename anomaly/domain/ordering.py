@@ -64,14 +64,15 @@ class Ordering:
         self, signals: Sequence[str], samples: Iterable[tuple[int, Sample]]
     ) -> Iterable[tuple[int, Sample]]:
         """The samples in columns that hold theirs and those of what waits; these are widened with no readings."""
+        if signals == self.signals:
+            return samples
         if not self.held:
             self.signals = list(signals)
+            return samples
         new = [name for name in signals if name not in self.signals]
         if new:
             self.signals = self.signals + new
             self.held = {seq: (t, [*values, *[None] * len(new)]) for seq, (t, values) in self.held.items()}
-        if list(signals) == self.signals:
-            return samples
         at = {name: j for j, name in enumerate(signals)}
         places = [at.get(name) for name in self.signals]
         return [(seq, (t, [None if j is None else row[j] for j in places])) for seq, (t, row) in samples]

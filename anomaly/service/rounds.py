@@ -14,6 +14,9 @@ from anomaly.service.watching import Watching
 from contracts.points import Block, decode_block
 
 REPLAY_LIMIT = 100
+SAVING_SHARE = 0.1
+"""Snapshots take at most this share of the time, unless they would be further apart than LONGEST_S."""
+LONGEST_S = 30.0
 logger = logging.getLogger(__name__)
 
 
@@ -34,6 +37,7 @@ class Rounds:
         self._at = 0
         self._saved_at = monotonic()
         self._unsaved = False
+        self._saving_took = 0.0
 
     def forget(self) -> None:
         """What is in memory may be ahead of what was written: begin again from the snapshots."""
@@ -98,12 +102,16 @@ class Rounds:
             self._take(watching, entry, results, newest=last or not _again(entry, taken[i + 1 :]))
         left_a_gap = watching.go_on(results, now)
         if not taken and not left_a_gap:
-            if self._unsaved and now - self._saved_at >= self._save_seconds:
+            if self._unsaved and now - self._saved_at >= self._save_every():
                 self.save()
             return False
-        due = left_a_gap or now - self._saved_at >= self._save_seconds
+        due = left_a_gap or now - self._saved_at >= self._save_every()
         self._write(watching, results, taken[-1].position if taken else self._at, None, save=due)
         return len(taken) == self._batch
+
+    def _save_every(self) -> float:
+        """Seconds between snapshots: longer where there are so many machines that saving them takes its time."""
+        return min(max(self._save_seconds, self._saving_took / SAVING_SHARE), max(LONGEST_S, self._save_seconds))
 
     def _take(self, watching: Watching, entry: Taken, results: Results, newest: bool) -> None:
         try:
@@ -114,12 +122,14 @@ class Rounds:
         watching.take(block, results, self._monotonic(), newest)
 
     def _write(self, watching: Watching, results: Results, to: int, findings_to: int | None, save: bool) -> None:
+        began = self._monotonic()
         saved = watching.snapshots() if save else None
         self._tables.write(results, blocks_from=self._at, blocks_to=to, findings_to=findings_to, saved=saved)
         self._at = to
         self._unsaved = not save
         if save:
             self._saved_at = self._monotonic()
+            self._saving_took = self._saved_at - began
 
 
 def _again(entry: Taken, later: list[Taken]) -> bool:

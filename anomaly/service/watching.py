@@ -288,7 +288,7 @@ def _told(tenant: str, now: datetime, action: str, model: AssetModel, record: Al
 
 def _arrival(device: str, signals: Sequence[str], samples: Sequence[Sample]) -> Arrival:
     """Samples in time order as an arrival."""
-    ordered = sorted(samples, key=lambda sample: sample[0])
+    ordered = samples if len(samples) == 1 else sorted(samples, key=lambda sample: sample[0])
     values = np.array([row for _, row in ordered], dtype=float).reshape(len(ordered), len(signals))
     return Arrival(device, signals, np.array([t for t, _ in ordered], dtype=np.int64), values)
 
