@@ -68,7 +68,11 @@ def _errors(made: FastAPI, web: Web) -> None:
     async def on_invalid(request: Request, failure: Exception) -> Response:
         faults = failure.errors() if isinstance(failure, RequestValidationError) else []
         all_of_them = [
-            bad_field(".".join(str(p) for p in f["loc"][1:]) or "body", f.get("input"), str(f["msg"])).extra
+            bad_field(
+                "body" if f["type"] == "json_invalid" else ".".join(str(p) for p in f["loc"][1:]) or "body",
+                f.get("input"),
+                str(f["msg"]),
+            ).extra
             for f in faults
         ]
         first = all_of_them[0] if all_of_them else {"field": "body", "value": None, "rule": "cannot be read"}

@@ -20,6 +20,7 @@ TRIES, TRIES_WITHIN = 10, timedelta(minutes=15)
 PASSWORD_LENGTH = (10, 200)
 LINK_PATH = "/sign-in/link/"
 EVERY_TENANT = "*"
+MAKER_ENDS = "."
 
 
 class UnknownLink(Exception):
@@ -260,11 +261,14 @@ def who_by_cookie(database: Database, wall: datetime, cookie: str) -> Principal 
     return Principal(row.tenant, Role(row.role), row.subject, row.id, row.name, row.csrf) if row else None
 
 
-def create_key(database: Database, wall: datetime, tenant: str, role: Role | str, subject: str = "") -> str:
+def create_key(
+    database: Database, wall: datetime, tenant: str, role: Role | str, subject: str = "", *, maker: str = ""
+) -> str:
     """A new API key, shown once: `fw_...`.
 
     A key of `EVERY_TENANT` (admin alone) is the installation's own: it acts in the tenant that a request names, by
-    path or `?tenant=`, else in the tenant `subject`.
+    path or `?tenant=`, else in the tenant `subject`. `maker` names a program that makes keys for itself, so that
+    `revoke_keys` finds them.
     """
     if tenant == EVERY_TENANT and role != Role.ADMIN:
         raise BadAccount("role", str(role), "a key of the whole installation is an admin's")
@@ -272,11 +276,21 @@ def create_key(database: Database, wall: datetime, tenant: str, role: Role | str
     with database.write() as connection:
         connection.execute(
             keys.insert().values(
-                id=secret.new_id(), tenant=tenant, role=Role(role).value, subject=subject, hash=secret.digest(value),
-                created_at=wall,
+                id=f"{maker}{MAKER_ENDS}{secret.new_id()}" if maker else secret.new_id(), tenant=tenant,
+                role=Role(role).value, subject=subject, hash=secret.digest(value), created_at=wall,
             )
         )  # fmt: skip
     return value
+
+
+def revoke_keys(database: Database, wall: datetime, maker: str) -> int:
+    """Revoke every key that a program made for itself; returns how many there were."""
+    with database.write() as connection:
+        return connection.execute(
+            keys.update()
+            .where(keys.c.id.startswith(maker + MAKER_ENDS, autoescape=True), keys.c.revoked_at.is_(None))
+            .values(revoked_at=wall)
+        ).rowcount
 
 
 def who_by_key(database: Database, value: str) -> Principal | None:

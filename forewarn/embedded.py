@@ -1,10 +1,14 @@
 """Everything in one process, on embedded defaults where no setting names a server."""
 
+import hashlib
 import logging
 import os
+import socket
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
+
+from sqlalchemy.exc import SQLAlchemyError
 
 import api.service as identity
 import api.wiring as web
@@ -14,7 +18,7 @@ from api.views import StoryBook
 from edge_agent import settings as agent_settings
 from edge_agent import wiring as agent
 from forewarn import ports
-from forewarn.accounts import KEY, broker_names, pki_of
+from forewarn.accounts import KEY, AccountFiles, broker_names, pki_of
 from forewarn.environment import Failed
 from forewarn.home import Running
 from forewarn.inner_broker import HERE, InnerBroker
@@ -48,6 +52,7 @@ class Embedded:
         self.home, self.environ, self._options, self._system = home, environ, options, system
         self.shared = share(environ, home, system)
         migrate.upgrade(self.shared.database)
+        self._revoke_own_keys()  # those of a run that was killed
         self.shared.clocks.add_wall(LOCAL)
         services: list[Service] = [Heart(self.shared)]
         self.authority: Path | None = None
@@ -66,11 +71,12 @@ class Embedded:
             (options.mqtt_port, self.mqtt_port, "mqtt"),
             (options.mqtts_port or 0, self.mqtts_port, "mqtts"),
         ):
-            if wanted not in (0, got):
+            if wanted not in (0, got) and not (given and what == "mqtt"):
                 options.say(f"Port {wanted} is busy: {what} uses {got} instead.")
         if given:
             mqtt_url = given
         else:
+            services.append(AccountFiles(self.shared, environ))
             try:
                 broker = InnerBroker(
                     self.shared, environ, options.listen, self.mqtt_port, self.mqtts_port if tls else None
@@ -82,7 +88,7 @@ class Embedded:
             secret = set_service_account(self.shared.database, INGEST)
             mqtt_url = f"mqtt://{INGEST}:{secret}@{self._mqtt_host}:{self.mqtt_port}"
         self.mqtt_url = mqtt_url
-        self.mqtt = f"mqtt://{self._mqtt_host}:{self.mqtt_port}"
+        self.mqtt = _without_secret(mqtt_url)
         self.mqtts = f"mqtts://{broker_names(environ, _here(options.listen))[0]}:{self.mqtts_port}" if tls else ""
         services += [
             ingest.build(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), self.shared),
@@ -96,7 +102,7 @@ class Embedded:
                 options.listen,
                 self.http_port,
                 self.http,
-                f"{self._mqtt_host}:{self.mqtt_port}",
+                self.mqtt.partition("://")[2],
                 mqtts=self.mqtts.removeprefix("mqtts://"),
                 pki_dir=str(pki_of(environ, home).folder),
                 ca_key=environ.get(KEY, ""),
@@ -108,7 +114,7 @@ class Embedded:
         services.append(self.web)
         if options.host:
             self._watch_this_computer()
-            services.append(agent.build(self._host_agent()))
+            services.append(agent.build(self.host_agent()))
 
     @property
     def _mqtt_host(self) -> str:
@@ -118,9 +124,11 @@ class Embedded:
     def _watch_this_computer(self) -> None:
         base.add_asset(self.shared, LOCAL, HOST_DEVICE, HOST_MODEL, name="This computer")
 
-    def _host_agent(self) -> agent_settings.Settings:
+    def host_agent(self) -> agent_settings.Settings:
+        """Settings of the agent that watches this computer."""
         secret = self._device_secret(LOCAL, HOST_DEVICE, HOST_MODEL)
-        url = f"mqtt://{quote(f'{LOCAL}/{HOST_DEVICE}', safe='')}:{secret}@{self._mqtt_host}:{self.mqtt_port}"
+        scheme, _, at = self.mqtt.partition("://")
+        url = f"{scheme}://{quote(f'{LOCAL}/{HOST_DEVICE}', safe='')}:{secret}@{at}"
         return agent_settings.read(
             {"drivers": {"host": {}}}, {"FOREWARN_MQTT_URL": url, "FOREWARN_HOME": str(self.home)}, self.home
         )
@@ -141,7 +149,8 @@ class Embedded:
         self.product.start()
 
     def stop(self) -> None:
-        """Stop everything."""
+        """Stop everything; keys of this run are good for nothing any more."""
+        self._revoke_own_keys()
         self.product.stop()
 
     def link(self, tenant: str, role: str, subject: str = "") -> str:
@@ -150,7 +159,18 @@ class Embedded:
 
     def key(self, tenant: str, role: str, subject: str = "") -> str:
         """An API key."""
-        return identity.create_key(self.shared.database, self._system.now(), tenant, role, subject)
+    @property
+    def _maker(self) -> str:
+        """Name of this home among the makers of keys; another product on the same database keeps its own."""
+        return "up-" + hashlib.sha256(f"{socket.gethostname()}:{self.home}".encode()).hexdigest()[:12]
+
+    def _revoke_own_keys(self) -> None:
+        try:
+            identity.revoke_keys(self.shared.database, self._system.now(), self._maker)
+        except SQLAlchemyError as failure:
+            log.warning("the keys of this run stay good: %s", str(failure).splitlines()[0])
+
+        return identity.create_key(self.shared.database, self._system.now(), tenant, role, subject, maker=self._maker)
 
     def running(self, links: dict[str, str], tenant: str) -> Running:
         """What `run.json` says."""
@@ -161,3 +181,9 @@ class Embedded:
 def _here(listen: str) -> str:
     """The address at which this computer reaches what listens there."""
     return "127.0.0.1" if listen in ("0.0.0.0", "") else "[::1]" if listen == "::" else listen
+def _without_secret(url: str) -> str:
+    """Scheme, host and port of a broker's address."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
+
+

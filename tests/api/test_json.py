@@ -181,6 +181,15 @@ def test_a_fault_shows_no_trace_to_the_client(company: Company, monkeypatch: pyt
         client.get("/figures")
 
 
+def test_a_body_that_is_no_json_is_named_as_the_body(company: Company) -> None:
+    client = company.program("dispatcher")
+    answer = client.post(
+        "/api/v1/work-orders/WO-1/start", content=b'{"reason": "x"', headers={"content-type": "application/json"}
+    )
+    assert answer.status_code == 422
+    assert answer.json()["field"] == "body"
+
+
 def test_what_machines_ask_is_open(company: Company) -> None:
     client = company.stranger()
     assert client.get("/healthz").json() == {"status": "ok"}
