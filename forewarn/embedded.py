@@ -75,8 +75,8 @@ class Embedded:
                 options.say(f"Port {wanted} is busy: {what} uses {got} instead.")
         if given:
             mqtt_url = given
-        else:
             services.append(AccountFiles(self.shared, environ))
+        else:
             try:
                 broker = InnerBroker(
                     self.shared, environ, options.listen, self.mqtt_port, self.mqtts_port if tls else None
@@ -153,12 +153,6 @@ class Embedded:
         self._revoke_own_keys()
         self.product.stop()
 
-    def link(self, tenant: str, role: str, subject: str = "") -> str:
-        """A one-time sign-in link."""
-        return self.http + identity.make_link(self.shared.database, self._system.now(), tenant, role, subject)
-
-    def key(self, tenant: str, role: str, subject: str = "") -> str:
-        """An API key."""
     @property
     def _maker(self) -> str:
         """Name of this home among the makers of keys; another product on the same database keeps its own."""
@@ -170,6 +164,12 @@ class Embedded:
         except SQLAlchemyError as failure:
             log.warning("the keys of this run stay good: %s", str(failure).splitlines()[0])
 
+    def link(self, tenant: str, role: str, subject: str = "") -> str:
+        """A one-time sign-in link."""
+        return self.http + identity.make_link(self.shared.database, self._system.now(), tenant, role, subject)
+
+    def key(self, tenant: str, role: str, subject: str = "") -> str:
+        """An API key."""
         return identity.create_key(self.shared.database, self._system.now(), tenant, role, subject, maker=self._maker)
 
     def running(self, links: dict[str, str], tenant: str) -> Running:
@@ -178,12 +178,12 @@ class Embedded:
         return Running(os.getpid(), self.http, self.mqtt, links, key, self.mqtts, str(self.authority or ""))
 
 
-def _here(listen: str) -> str:
-    """The address at which this computer reaches what listens there."""
-    return "127.0.0.1" if listen in ("0.0.0.0", "") else "[::1]" if listen == "::" else listen
 def _without_secret(url: str) -> str:
     """Scheme, host and port of a broker's address."""
     parts = urlsplit(url)
     return f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}"
 
 
+def _here(listen: str) -> str:
+    """The address at which this computer reaches what listens there."""
+    return "127.0.0.1" if listen in ("0.0.0.0", "") else "[::1]" if listen == "::" else listen
