@@ -16,7 +16,7 @@ from plumbing.tls import TlsFiles
 from tests.deploy.composed import Composed
 
 pytestmark = pytest.mark.mosquitto
-READY_S, LET_IN_S, STORED_S, STOP_S = 20.0, 8.0, 8.0, 10.0
+READY_S, LET_IN_S, STORED_S, STOP_S = 60.0, 30.0, 30.0, 10.0
 
 
 def within(seconds: float, done: Callable[[], bool]) -> bool:

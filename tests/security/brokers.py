@@ -180,7 +180,7 @@ def fortress(kind: str, database: Database, home: Path, stack: ExitStack) -> For
 
 
 def _embedded(database: Database, home: Path, pki: PkiFolder, tally: Tally, stack: ExitStack) -> Fortress:
-    access = Access(database, CLOCK)
+    access = Access(database, CLOCK, company=lambda: pki.has_company)
     files, _ = pki.broker_files(database, NAMES, CLOCK.now())
     inside = EmbeddedBroker(
         "127.0.0.1", 0, authenticate=access.verify, may_publish=access.may_publish, may_receive=access.may_receive,
