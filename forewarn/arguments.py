@@ -115,7 +115,7 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     listed = action(devices, "list", "list the devices", "forewarn.commands.devices:list_")
     revoke = action(devices, "revoke", "let a device in no more", "forewarn.commands.devices:revoke")
     revoke.add_argument("name")
-    for sub in (add, listed, revoke, *_identity(devices, action)):
+    for sub in (add, listed, revoke, *_identity(devices, action), _foreign(devices, action)):
         sub.add_argument("--tenant", default="local")
         sub.add_argument("--json", action="store_true", help="machine-readable")
     imported = command("import", "load a machine's history from a CSV file", "forewarn.commands.devices:import_")
@@ -153,6 +153,26 @@ def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
     for sub in (suspend, resume, code, issue):
         sub.add_argument("name")
     return [suspend, resume, rows, code, issue, listed]
+
+
+def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
+    made: argparse.ArgumentParser = action(
+        devices, "foreign", "say who a device is in Sparkplug B or ThingsBoard; without NAME, list them",
+        "forewarn.commands.device_foreign:foreign",
+    )  # fmt: skip
+    made.add_argument("name", nargs="?", metavar="NAME")
+    who = made.add_mutually_exclusive_group()
+    who.add_argument("--sparkplug", metavar="GROUP/NODE", help="it is this edge node")
+    who.add_argument("--thingsboard", action="store_true", help="it signs in by an access token, which is shown once")
+    who.add_argument("--behind", metavar="GATEWAY", help="the connection of this device speaks for it")
+    who.add_argument("--forget", action="store_true", help="it is nobody there any more")
+    made.add_argument("--token-file", type=Path, metavar="FILE", help="with --thingsboard: the token that it has")
+    made.add_argument("--as", dest="alias", metavar="NAME", help="with --behind: its name there (default: NAME)")
+    made.add_argument(
+        "--signal", action="append", default=[], metavar="THERE=SIGNAL",
+        help="what a name there means here; THERE= leaves it out, '*=' leaves out all others; may be repeated",
+    )  # fmt: skip
+    return made
 
 
 def _analysis(command: Any, group: Any, action: Any) -> None:

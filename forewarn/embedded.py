@@ -73,6 +73,7 @@ class Embedded:
         ):
             if wanted not in (0, got) and not (given and what == "mqtt"):
                 options.say(f"Port {wanted} is busy: {what} uses {got} instead.")
+        foreign = None
         if given:
             mqtt_url = given
             services.append(AccountFiles(self.shared, environ))
@@ -84,14 +85,19 @@ class Embedded:
             except PkiFault as fault:
                 raise Failed(f"TLS cannot be offered: {fault}") from fault
             self.authority = broker.authority
-            services += [broker, ingest.AccessWatch(broker.access, broker.disconnect)]
+            foreign = broker.foreign
+            services += [broker, foreign, ingest.AccessWatch(broker.access, broker.disconnect)]
             secret = set_service_account(self.shared.database, INGEST)
             mqtt_url = f"mqtt://{INGEST}:{secret}@{self._mqtt_host}:{self.mqtt_port}"
         self.mqtt_url = mqtt_url
         self.mqtt = _without_secret(mqtt_url)
         self.mqtts = f"mqtts://{broker_names(environ, _here(options.listen))[0]}:{self.mqtts_port}" if tls else ""
         services += [
-            ingest.build(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), self.shared),
+            ingest.build(
+                IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}),
+                self.shared,
+                foreign.fleets if foreign else None,
+            ),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
             work_orders.build(work_settings.Settings.of(environ), self.shared),
         ]

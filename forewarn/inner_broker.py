@@ -9,6 +9,7 @@ from pathlib import Path
 from sqlalchemy.exc import SQLAlchemyError
 
 from forewarn.accounts import LOOK_S, RENEW_EVERY, broker_names, pki_of
+from forewarn.foreign import ForeignFleets
 from ingest.service.access import Access
 from ingest.service.book import mark
 from ingest.service.registry import REGISTRY
@@ -50,6 +51,7 @@ class InnerBroker:
         self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="certificates", daemon=True)
+        self.foreign = ForeignFleets(shared, self.access, self._tally, environ)
         tls = None
         if tls_port is not None:
             files, _ = self._pki.broker_files(shared.database, self._names, shared.system.now())
@@ -58,7 +60,7 @@ class InnerBroker:
         self._broker = EmbeddedBroker(
             listen if tls is None else HERE, port, authenticate=self.access.verify,
             may_publish=self.access.may_publish, may_receive=self.access.may_receive, on_refused=self._tally.add,
-            tls=tls, certified=self.access.certified,
+            tls=tls, certified=self.access.certified, foreign=self.foreign.listener,
         )  # fmt: skip
 
     @property
@@ -84,6 +86,7 @@ class InnerBroker:
     def disconnect(self, username: str) -> None:
         """End an account's connection: it was shut out, or has another secret."""
         self._broker.disconnect(username)
+        self.foreign.listener.disconnect(username)
 
     def healthy(self) -> str:
         """Empty when its certificates are up to date."""

@@ -13,6 +13,7 @@ from ingest.adapters.inbox import Inbox
 from ingest.domain.rights import INGEST
 from ingest.service.access import Access
 from ingest.service.book import Superseded
+from ingest.service.foreign import Fleets, FromStation
 from ingest.service.intake import Intake
 from ingest.service.quarantine import Quarantine
 from ingest.service.reading import Limits
@@ -35,7 +36,8 @@ class IngestService:
 
     name = "ingest"
 
-    def __init__(self, settings: Settings, shared: Shared) -> None:
+    def __init__(self, settings: Settings, shared: Shared, fleets: Fleets | None = None) -> None:
+        self._fleets = fleets
         self._settings, self._monotonic = settings, shared.system.monotonic
         self._inbox = Inbox(settings.queue_bytes, shared.system.monotonic)
         self._link = MqttReader(
@@ -69,6 +71,8 @@ class IngestService:
         self._link.start()
         self._writer = threading.Thread(target=self._run, name="ingest writer", daemon=True)
         self._writer.start()
+        if self._fleets:
+            self._fleets.attach(self._offer)
 
     def stop(self) -> None:
         """Take what has arrived, acknowledge it, disconnect."""
@@ -96,15 +100,27 @@ class IngestService:
             "reader_waits": self._inbox.blocked,
         }
 
+    def _offer(self, message: FromStation) -> bool:
+        """Put a foreign message in, unless there is no room."""
+        if self._stopping.is_set() or not self._inbox.room(0.0):
+            return False
+        self._inbox.put_all([message])
+        return True
+
     def _run(self) -> None:
         settings = self._settings
         while True:
-            block = self._inbox.take(settings.block_bytes, settings.block_seconds, IDLE_S)
+            block: Sequence[Incoming] = self._inbox.take(settings.block_bytes, settings.block_seconds, IDLE_S)
             if not block and self._stopping.is_set():
                 return
             try:
+                kept: Sequence[Callable[[], None]] = ()
+                if self._fleets:
+                    block, kept = self._fleets.translate(block)
                 if block and not self.take(block):
                     return
+                for done in kept:
+                    done()
                 self.intake.answer()
                 self._link.acknowledge(())
             except Superseded as taken_over:
@@ -209,6 +225,6 @@ class AccessWatch:
                 self._trouble = f"the registry could not be read: {failure}"
 
 
-def build(settings: Settings, shared: Shared) -> IngestService:
-    """Ingest on what this process shares."""
-    return IngestService(settings, shared)
+def build(settings: Settings, shared: Shared, fleets: Fleets | None = None) -> IngestService:
+    """Ingest on what this process shares; `fleets` = foreign devices are taken in this process, too."""
+    return IngestService(settings, shared, fleets)

@@ -25,7 +25,8 @@ from amqtt.mqtt import packet_class
 from amqtt.mqtt.packet import PINGREQ, PUBACK, PUBLISH, MQTTFixedHeader
 from amqtt.mqtt.protocol.broker_handler import BrokerProtocolHandler
 
-from plumbing.mqtt_connect import REFUSED_ACCOUNT, Connect, Refused, length, rewritten, text
+from plumbing.foreign_listener import ForeignListener
+from plumbing.mqtt_connect import REFUSED_ACCOUNT, Refused, length, rewritten, text
 
 MAX_MESSAGE_BYTES = 16 * 1024 * 1024
 MAX_CONNECT_BYTES = 1024 * 1024
@@ -210,6 +211,8 @@ class _Handler(BrokerProtocolHandler):
 class RuledBroker(Broker):
     """The broker; runs in one event loop."""
 
+    foreign: ForeignListener | None = None
+
     def __init__(self, host: str, port: int, rules: Rules, tls: TlsListener | None = None) -> None:
         listeners = {"default": ListenerConfig(bind=f"{host}:{port}", max_connections=-1)}
         if tls is not None:
@@ -250,7 +253,12 @@ class RuledBroker(Broker):
         peer = writer.get_extra_info("peername")
         try:
             shown = _certificate(writer)
-            connect = await asyncio.wait_for(self._first_packet(reader, shown[0] if shown else None), CONNECT_TIMEOUT_S)
+            first = await asyncio.wait_for(self._first_packet(reader), CONNECT_TIMEOUT_S)
+            if shown is None and self.foreign is not None and self.foreign.claims(first):
+                await self.foreign.serve(first, reader, writer)
+                writer.close()
+                return
+            connect = rewritten(first, shown[0] if shown else None)
             if shown is not None:
                 if not await asyncio.to_thread(self._rules.certified, *shown):
                     self._rules.on_refused(connect.user, "")
@@ -282,7 +290,7 @@ class RuledBroker(Broker):
                 del self._running[user]
                 await self._delete_session(user)
 
-    async def _first_packet(self, reader: asyncio.StreamReader, identity: str | None) -> Connect:
+    async def _first_packet(self, reader: asyncio.StreamReader) -> bytes:
         if await reader.readexactly(1) != b"\x10":
             raise Refused(None, "something that does not begin with CONNECT")
         size = shift = 0
@@ -296,7 +304,7 @@ class RuledBroker(Broker):
                 raise Refused(None, "a CONNECT of impossible length")
         if size > MAX_CONNECT_BYTES:
             raise Refused(None, "a CONNECT that is too long")
-        return rewritten(await reader.readexactly(size), identity)
+        return await reader.readexactly(size)
 
     async def disconnect(self, user: str) -> None:
         """End the user's connection, if there is one, and wait until its will is out."""

@@ -9,6 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from plumbing.foreign_listener import ForeignListener
 from plumbing.tls import BrokerTls, broker_context, renew
 
 if TYPE_CHECKING:
@@ -56,6 +57,8 @@ class EmbeddedBroker:
         A second listener, with TLS; its clients may show a certificate instead of a secret.
     certified
         (the certificate's common name, its SHA-256) -> whether it is let in. Runs in a worker thread.
+    foreign
+        Serves the connections of accounts that it claims for itself.
     """
 
     def __init__(
@@ -69,7 +72,9 @@ class EmbeddedBroker:
         on_refused: Callable[[str, str], None],
         tls: TlsPort | None = None,
         certified: Callable[[str, str], bool] = lambda _user, _fingerprint: False,
+        foreign: ForeignListener | None = None,
     ) -> None:
+        self._foreign = foreign
         self._host, self.port = host, port
         self._tls, self.tls_port = tls, tls.port if tls else 0
         self._context: ssl.SSLContext | None = None
@@ -112,6 +117,7 @@ class EmbeddedBroker:
             await broker.start()
         except BrokerError as problem:
             raise BrokerNotStarted(f"the broker cannot listen on {self._host}:{self.port}: {problem}") from problem
+        broker.foreign = self._foreign
         self._broker, self.port, self.tls_port = broker, broker.port, broker.tls_port
 
     def renew_certificates(self) -> None:

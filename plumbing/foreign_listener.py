@@ -36,6 +36,10 @@ class Door(Protocol):
         """The account that signs in so; None refuses. Runs in a worker thread."""
         ...
 
+    def claims(self, user: str, secret: str | None) -> bool:
+        """Whether this user name is of an account that may come in here, given the right secret."""
+        ...
+
     def may_publish(self, account: str, topic: str) -> bool:
         """Whether the account may publish there."""
         ...
@@ -101,6 +105,7 @@ class ForeignListener:
         self._host, self.port, self._door, self._tls = host, port, door, tls
         self._connections: dict[str, _Connection] = {}
         self._open = 0
+        self._closing = False
         self._loop: asyncio.AbstractEventLoop | None = None
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
@@ -123,7 +128,8 @@ class ForeignListener:
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:
-        """End all connections and stop to listen."""
+        """End all connections and stop to listen; what the door did not take is not acknowledged."""
+        self._closing = True
         if self._loop is not None:
             self._call(self._close())
             self._end_loop()
@@ -131,9 +137,10 @@ class ForeignListener:
     async def _close(self) -> None:
         if self._server is not None:
             self._server.close()
-        for connection in list(self._connections.values()):
+        connections = list(self._connections.values())
+        for connection in connections:
             connection.will = None  # the platform goes, not the device
-            await self._end(connection, mqtt.SHUTTING_DOWN)
+        await asyncio.gather(*(self._end(c, mqtt.SHUTTING_DOWN) for c in connections))
 
     def disconnect(self, account: str) -> None:
         """End an account's connection: it was revoked. Any thread but the loop's may call."""
@@ -162,7 +169,15 @@ class ForeignListener:
             log.info("a connection to the foreign listener is not taken: %s", problem)
         finally:
             self._open -= 1
-            writer.transport.abort()
+            writer.close()
+
+    def claims(self, connect: bytes) -> bool:
+        """Whether a CONNECT (without fixed header) is of an account that is the door's."""
+        try:
+            hello = mqtt.read_connect(connect)
+        except BadPacket:
+            return False
+        return self._door.claims(hello.user, hello.secret)
 
     async def serve(self, connect: bytes, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One connection, from its CONNECT (without fixed header) to its end. Raises BadPacket."""
@@ -250,7 +265,7 @@ class ForeignListener:
         await self._offer(connection, told.topic, told.body, lambda: connection.write_soon(answer))
 
     async def _offer(self, connection: _Connection, topic: str, body: bytes, done: Callable[[], None]) -> None:
-        while not self._door.offer(connection.account, topic, body, done):
+        while not self._door.offer(connection.account, topic, body, done) and not self._closing:
             await asyncio.sleep(FULL_S)
 
     def _subscribe(self, connection: _Connection, body: bytes) -> None:

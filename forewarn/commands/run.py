@@ -90,14 +90,19 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
 
 def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
     from forewarn.accounts import AccountFiles
+    from forewarn.foreign import FOREIGN_PORT, Beside
     from forewarn.product import Heart
     from ingest import settings, wiring
 
     try:
-        service = wiring.build(settings.Settings.of(environ), shared)
-        return [Heart(shared), AccountFiles(shared, environ), service]
+        told = settings.Settings.of(environ)
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
+    if not environ.get(FOREIGN_PORT):
+        return [Heart(shared), AccountFiles(shared, environ), wiring.build(told, shared)]
+    beside = Beside(shared, environ)
+    service = wiring.build(told, shared, beside.fleets)
+    return [Heart(shared), AccountFiles(shared, environ), beside, beside.watch, service]
 
 
 def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":

@@ -112,6 +112,11 @@ class Fleets:
         self._refused(user, "")
         return None
 
+    def claims(self, user: str, secret: str | None) -> bool:
+        """Whether this is a token, or the user name of a device that speaks another protocol."""
+        self._refresh(LOOK_UNKNOWN_S)
+        return user in self._accounts if secret else token_mark(user) in self._tokens
+
     def may_publish(self, account: str, topic: str) -> bool:
         """Whether the account may publish there."""
         self._refresh(LOOK_EVERY_S)

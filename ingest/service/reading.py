@@ -14,6 +14,7 @@ import sqlalchemy as sa
 from contracts import topics, wire
 from contracts.asset_model import AssetModel
 from contracts.clock import Clocks
+from contracts.commands import NotUnderstood, read_result
 from contracts.units import Units
 from ingest.domain.acceptance import Refusal
 from ingest.domain.account import Account
@@ -23,6 +24,7 @@ from ingest.domain.message import read as read_message
 from ingest.domain.plain import Decoders, Habit, learn
 from ingest.domain.settlement import BadState, check_state
 from ingest.service.book import Book
+from ingest.service.foreign import FromNobody
 from ingest.service.known import Known, KnownDevice
 from plumbing.sql import Database, to_us
 from plumbing.system_clock import SystemClock
@@ -66,6 +68,8 @@ class Work:
     heard: dict[tuple[str, str], Moment] = field(default_factory=dict)
     online: dict[tuple[str, str], bool] = field(default_factory=dict)
     states: list[tuple[Account, wire.State]] = field(default_factory=list)
+    results: list[tuple[str, str, bytes, datetime]] = field(default_factory=list)
+    """Answers to commands: tenant, device, body, received_at."""
     touched: dict[tuple[str, str, str], Account] = field(default_factory=dict)
     plain: dict[str, Delta] = field(default_factory=dict)
     """By topic, where messages go that are as the device's habit is."""
@@ -160,6 +164,8 @@ class Reading:
             return
         address = self.address(message.topic)
         tenant, name = (address.tenant, address.device) if address else ("", "")
+        if isinstance(message, FromNobody):
+            tenant, name = message.account
         moment = self._moment(work, tenant)
         device = self._known.device(tenant, name) if address else None
         if address is None or device is None:
@@ -173,7 +179,9 @@ class Reading:
             self._learn(work, message.topic, told, device)
         elif address.kind == "state":
             self._read_state(connection, work, number, message.body, device, moment)
-        elif not _is_object(message.body):
+        elif _is_result(message.body):
+            work.results.append((device.tenant, device.name, message.body, moment.at))
+        else:
             self._refuse_whole(connection, work, number, device, moment, Refusal("", "malformed"))
 
     def _find(self, connection: sa.Connection, work: Work, device: KnownDevice, boot_id: str) -> Account:
@@ -212,8 +220,9 @@ class Reading:
             work.states.append((self._find(connection, work, device, state.boot_id), state))
 
 
-def _is_object(body: bytes) -> bool:
+def _is_result(body: bytes) -> bool:
     try:
-        return isinstance(msgspec.json.decode(body), dict)
-    except (msgspec.MsgspecError, RecursionError, ValueError):
+        read_result(body)
+    except NotUnderstood:
         return False
+    return True

@@ -46,6 +46,9 @@ class Door:
             return "gate" if user == "token-of-gate" else None
         return user if (user, secret) == ("plant", "secret") else None
 
+    def claims(self, user: str, secret: str | None) -> bool:
+        return user.startswith("token")
+
     def may_publish(self, account: str, topic: str) -> bool:
         return topic.startswith(f"{account}/")
 
@@ -243,6 +246,18 @@ def test_the_revoked_are_disconnected(world: World) -> None:
     world.listener.disconnect("gate")
     until(lambda: bool(client.ended))
     assert client.ended == ["Not authorized"]
+
+
+def test_it_stops_while_the_door_takes_nothing(world: World) -> None:
+    world.door.closed = True
+    clients = [world.client().connect(), world.client(paho.MQTTv5, "plant", "secret").connect()]
+    for client, topic in zip(clients, ("gate/x", "plant/x"), strict=True):
+        client.paho.publish(topic, b"x", qos=1)
+    time.sleep(0.2)
+    began = time.monotonic()
+    world.listener.stop()
+    assert time.monotonic() - began < 10.0
+    assert [client.acknowledged for client in clients] == [[], []]
 
 
 def test_version_5_properties_are_passed_over(world: World) -> None:

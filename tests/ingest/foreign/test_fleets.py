@@ -129,7 +129,7 @@ def test_nobody_speaks_for_a_device_that_does_not_stand_behind_him(yard: Yard) -
     """pump-1 stands behind the node, not behind this gateway; gate and tb stand behind nobody."""
     yard.send(TB, "v1/gateway/telemetry", f'{{"pump-1":[{{"ts":{T},"values":{{"temp":5}}}}],"tb":[{{"temp":6}}]}}')
     assert yard.world.store.points == {}
-    assert [q.reason for q in yard.world.page()] == ["unknown_device"] * 2
+    assert [(q.tenant, q.device, q.reason) for q in yard.world.page()] == [("acme", "tb", "unknown_device")] * 2
     assert {q.topic for q in yard.world.page()} == {"v1/gateway/telemetry pump-1", "v1/gateway/telemetry tb"}
 
 

@@ -211,7 +211,8 @@ def test_thingsboard_gateway_fed_by_a_modbus_simulator(fleet: Fleet, tmp_path: P
     log = (tmp_path / "gateway.log").open("w")
     gateway = subprocess.Popen(
         [python, "-c", "from thingsboard_gateway.tb_gateway import main; main()"], cwd=tmp_path, stdout=log,
-        stderr=log, stdin=subprocess.DEVNULL, env={"TB_GW_CONFIG_DIR": str(folder), "PATH": "/usr/bin:/bin", **NO_INTERNET},
+        stderr=log, stdin=subprocess.DEVNULL,
+        env={"TB_GW_CONFIG_DIR": str(folder), "PATH": "/usr/bin:/bin", **NO_INTERNET},
     )  # fmt: skip
     try:
         until(lambda: len(fleet.values("pump-2")) >= 4)
