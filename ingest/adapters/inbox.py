@@ -16,7 +16,8 @@ class Inbox:
 
     def __init__(self, max_bytes: int, monotonic: Callable[[], float]) -> None:
         self._max_bytes, self._monotonic = max_bytes, monotonic
-        self._waiting: deque[tuple[list[Incoming], int]] = deque()
+        self._waiting: deque[tuple[list[Incoming], int, float]] = deque()
+        """Messages that came together, their size, when they came."""
         self._messages = self._bytes = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -48,18 +49,18 @@ class Inbox:
         size = sum([len(m.body) for m in messages]) + OVERHEAD * len(messages)
         with self._changed:
             first = not self._waiting
-            self._waiting.append((messages, size))
+            self._waiting.append((messages, size, self._monotonic()))
             self._bytes += size
             self._messages += len(messages)
             if first:
                 self._changed.notify_all()
 
     def take(self, max_bytes: int, within_s: float, idle_s: float) -> list[Incoming]:
-        """The next block: full, or `within_s` after its first message came; empty after `idle_s` without any."""
+        """The next block: full, or its first message is `within_s` old; empty after `idle_s` without any."""
         with self._changed:
             if not self._waiting:
                 self._changed.wait_for(lambda: bool(self._waiting) or self._closed, idle_s)
-            until = self._monotonic() + within_s
+            until = (self._waiting[0][2] if self._waiting else self._monotonic()) + within_s
         while self._waiting and self._bytes < max_bytes and not self._closed:
             left = until - self._monotonic()
             if left <= 0:
@@ -70,7 +71,7 @@ class Inbox:
         taken = 0
         with self._changed:
             while self._waiting and taken < max_bytes:
-                messages, size = self._waiting.popleft()
+                messages, size, _ = self._waiting.popleft()
                 taken += size
                 out += messages
             self._bytes -= taken

@@ -1,8 +1,9 @@
 """Accept, store, account for, then answer: one block of messages at a time.
 
 The store is written first, then one transaction takes in the account, the quarantine and the block's row in the log;
-a crash between repeats the store's write, which overwrites itself. Memory changes only with the transaction: what
-failed is read anew from the database.
+a crash between repeats the store's write, which overwrites itself. (On PostgreSQL its statements may run while the
+last rows are written; it is committed when all are.) Memory changes only with the transaction: what failed is read
+anew from the database.
 """
 
 import gc
@@ -26,6 +27,7 @@ from ingest.domain.account import Account
 from ingest.domain.batch import Aside, Rows
 from ingest.service.book import OWNER, Book, bump, hold, save
 from ingest.service.bulk import Bulk
+from ingest.service.command_ledger import hear
 from ingest.service.quarantine import Quarantine, Refused
 from ingest.service.reading import DEFAULT_LIMITS, Delivery, Limits, Reading, Work
 from ingest.service.registry import ACTIVE
@@ -37,8 +39,8 @@ from plumbing.system_clock import SystemClock
 STORED_EVERY_S = 0.5
 TOUCH_EVERY_S = 1.0
 KEPT_OF_TOO_LARGE = 1000
-PORTION_BYTES = 1_000_000
-"""A larger block is read and written in portions of this size, the next one being read while one is written."""
+FIRST_PORTION_BYTES, PORTION_BYTES = 300_000, 1_000_000
+"""A larger block is read and written in portions of these sizes, the next one being read while one is written."""
 
 
 class Store(Protocol):
@@ -53,6 +55,10 @@ class Publish(Protocol):
     """Sends to a device; False when there is no connection."""
 
     def __call__(self, topic: str, body: bytes) -> bool: ...
+
+
+class _TooEarly(Exception):
+    """The store refused something of a block whose account was made up already."""
 
 
 class Intake:
@@ -98,51 +104,53 @@ class Intake:
         if not self._token:
             self.claim()
         with collector_paused():
-            self._take(block)
+            try:
+                # a transaction of SQLite keeps everybody else from writing: it does not wait for the store
+                self._take(block, ahead=self._database.dialect == "postgresql")
+            except _TooEarly:
+                self._take(block, ahead=False)
 
-    def _take(self, block: Sequence[Delivery]) -> None:
+    def _take(self, block: Sequence[Delivery], *, ahead: bool) -> None:
+        """Take a block; `ahead` = put the statements of the commit to the database while the store still writes."""
         work = Work(block)
-        rows, refused = self._store_all(work)
-        if refused:
-            rows = take_back(work.batch, rows, refused)
-        try:
-            with self._database.write() as connection:
-                hold(connection, self._token)
-                self._commit(connection, work, rows)
-        except BaseException:
-            self._forget()
-            raise
-        self._committed(work, rows)
-
-    def _store_all(self, work: Work) -> tuple[list[Rows], list[PointRefused]]:
-        """Read the block and write its rows; a large one in portions, of which one is read while another is written."""
         writing: list[Future[list[PointRefused]]] = []
-        rows: list[Rows] = []
-
-        def begin_to_write() -> None:
-            portion = work.batch.check()
-            if portion:
-                rows.extend(portion)
-                writing.append(self._writer.submit(self._store.write, [r.rows for r in portion]))
-
         try:
-            with self._database.read() as connection:
-                self._reading.prepare(connection, work)
-                waiting = 0
-                for number, message in enumerate(work.block):
-                    self._reading.read(connection, work, number, message)
-                    waiting += len(message.body)
-                    if waiting >= PORTION_BYTES:
-                        begin_to_write()
-                        waiting = 0
-            if writing:
-                begin_to_write()
-                return rows, [point for portion in writing for point in portion.result()]
+            rows = self._begin_to_write(work, writing)
+            ahead = ahead and len(writing) > 1
+            if not ahead and (refused := _refused_by(writing)):
+                rows = take_back(work.batch, rows, refused)
+            try:
+                with self._database.write() as connection:
+                    hold(connection, self._token)
+                    self._commit(connection, work, rows)
+                    if ahead and _refused_by(writing):
+                        raise _TooEarly
+            except BaseException:
+                self._forget()
+                raise
         finally:
             # whoever comes next writes after these
             wait(writing)
-        rows = work.batch.check()
-        return rows, self._store.write([r.rows for r in rows]) if rows else []
+        self._committed(work, rows)
+
+    def _begin_to_write(self, work: Work, writing: list[Future[list[PointRefused]]]) -> list[Rows]:
+        """Read the block; a large one goes to the store in portions, of which one is read while another is written."""
+        rows: list[Rows] = []
+        with self._database.read() as connection:
+            self._reading.prepare(connection, work)
+            room = FIRST_PORTION_BYTES
+            for number, message in enumerate(work.block):
+                self._reading.read(connection, work, number, message)
+                room -= len(message.body)
+                if room < 0 and (portion := work.batch.check()):
+                    rows += portion
+                    writing.append(self._writer.submit(self._store.write, [r.rows for r in portion]))
+                    room = PORTION_BYTES
+        if portion := work.batch.check():
+            rows += portion
+            last = [r.rows for r in portion]
+            writing.append(self._writer.submit(self._store.write, last) if writing else _done(self._store.write(last)))
+        return rows
 
     def close(self) -> None:
         """End the thread."""
@@ -203,6 +211,8 @@ class Intake:
         self._quarantine.put(connection, self._put_aside(work))
         self._touch(connection, work)
         append_blocks(connection, [r.rows for r in rows], self._system.now(), history=False)
+        for tenant, device, body, at in work.results:
+            hear(connection, tenant, device, body, at, self._system.now())
 
     def _put_aside(self, work: Work) -> list[Refused]:
         out: list[Refused] = []
@@ -308,6 +318,16 @@ def collector_paused() -> Iterator[None]:
     finally:
         if was_on:
             gc.enable()
+
+
+def _done(refused: list[PointRefused]) -> Future[list[PointRefused]]:
+    made: Future[list[PointRefused]] = Future()
+    made.set_result(refused)
+    return made
+
+
+def _refused_by(writing: list[Future[list[PointRefused]]]) -> list[PointRefused]:
+    return [point for portion in writing for point in portion.result()]
 
 
 def _refused(
