@@ -127,7 +127,8 @@ class Slots:
         self.x_mean[i], self.x_scale[i] = base.x_mean, base.x_scale
         tables = (base.centre, base.scale, base.plain_centre, base.plain_scale)
         self.tables[i, :count], self.slopes[i, :count] = np.stack(tables, axis=1), base.slopes.transpose(0, 2, 1)
-        self.usable[i], self.offset[i], self.regime[i] = base.usable, base.offset, NO_REGIME
+        self.usable[i], self.regime[i] = base.usable, NO_REGIME
+        self.offset[i] = np.where(base.usable, base.offset, np.nan)
         self.low[i], self.high[i], self.combinations[i] = np.inf, -np.inf, NO_LEVEL
         for j, (low, high) in enumerate(zip(base.regimes.low, base.regimes.high, strict=True)):
             self.low[i, j, : len(low)], self.high[i, j, : len(high)] = low, high

@@ -135,20 +135,20 @@ def score(s: Slots, rows: Emitted) -> Scored:
     expected = table[:, 0] + np.einsum("nkp,np->nk", s.slope[at], np.where(x == x, x, 0.0))
     expected[unknown] = np.nan
     z = (rows.symptoms - expected) / table[:, 1] - s.offset[at]
-    z[~usable] = np.nan
     why = rows.why.copy()
     why[(why == Why.SCORED) & unknown] = Why.OUTSIDE_REGIMES
     good = why == Why.SCORED
-    means, value = np.full((n, k), np.nan), np.full(n, np.nan)
     if good.all():
         _move_window(s, slots, z)
         means = _window_means(s, at)
-    elif good.any():
+    else:
+        means = np.full((n, k), np.nan)
+    if good.any() and not good.all():
         mine = slots[good]
         _move_window(s, mine, z[good])
         means[good] = _window_means(s, all_of(mine))
-    present = (means == means) & usable
-    filled = (means == means).any(1)
+    known = means == means
+    present, filled = known & usable, known.any(1)
     value = _median(means, present) if settings.fleet else _distance(s, slots, at, means, present)
     why[good & ~filled] = Why.FILLING
     why[good & filled & ~np.isfinite(value)] = Why.NO_SIGNAL
