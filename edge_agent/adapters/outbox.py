@@ -319,7 +319,7 @@ class SqliteOutbox:
         )
         done_ranges = Ranges(done)
         with told(self._path, "read"):
-            all_rows = self._db.execute("select seq, aged, body, units from samples order by seq")
+            all_rows = self._db.execute("select seq, aged, body, units, crc from samples order by seq")
             waits = (row for row in all_rows if row[0] not in done_ranges)
             renewal.renumbered(self._path, old, waits, self._numbered_times())
         self._swap(None)

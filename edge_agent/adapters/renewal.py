@@ -23,8 +23,8 @@ from edge_agent.domain.farewell import MOST_RANGES, Farewell
 from edge_agent.domain.ranges import Ranges
 from edge_agent.domain.times import RECENT
 
-Sample = tuple[int, int, bytes, bytes | None]
-"""Number, age, body, units."""
+Sample = tuple[int, int, bytes, bytes | None, int]
+"""Number, age, body, units, checksum."""
 KEPT = 3
 """Damaged files that are kept; of more the oldest go."""
 MOST_FAREWELLS = 8
@@ -50,7 +50,7 @@ class Draft:
     def put(self, samples: Iterable[Sample]) -> None:
         """Take samples in under their old numbers; a number that is there already is left."""
         with transaction(self._db, self._draft):
-            self._db.executemany("insert or ignore into samples values (?, ?, ?, ?, 0)", samples)
+            self._db.executemany("insert or ignore into samples values (?, ?, ?, ?, ?)", samples)
 
     def settled(self, through: int) -> None:
         """Forget what is settled: pages that were in use before still show it."""
@@ -73,7 +73,8 @@ class Draft:
                 after = rows[-1][0]
                 changes = []
                 for seq, aged, body, units in rows:  # never upwards: no number is taken twice on the way
-                    changes.append((new, checksum(new, aged, body, units), seq))
+                    if new != seq:
+                        changes.append((new, checksum(new, aged, body, units), seq))
                     if pieces and pieces[-1][1] == seq - 1:
                         pieces[-1] = (pieces[-1][0], seq, pieces[-1][2])
                     else:
@@ -191,7 +192,7 @@ class _Found:
             match columns:
                 case [None, int(aged), bytes(body), bytes() | None as units, int(crc)]:
                     if 0 < row <= MAX_SEQ and checksum(row, aged, body, units) == crc:
-                        yield row, aged, body, units
+                        yield row, aged, body, units, crc
                 case [None, bytes(kept)]:
                     book = read_book(kept)
                     if book is not None and (self.book is None or book.commits > self.book.commits):
