@@ -39,6 +39,7 @@ MENU = (
     ("/orders", "Orders"),
     ("/notices", "Notices"),
     ("/devices", "Devices"),
+    ("/commands", "Commands"),
     ("/figures", "Figures"),
     ("/people", "People"),
 )

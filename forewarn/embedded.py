@@ -23,6 +23,7 @@ from forewarn.environment import Failed
 from forewarn.home import Running
 from forewarn.inner_broker import HERE, InnerBroker
 from forewarn.product import HOST_DEVICE, LOCAL, Heart, Options, Product, share
+from forewarn.remote import command_key_of
 from plumbing import migrate
 from plumbing.pki import PkiFault
 from plumbing.runtime import Service
@@ -42,6 +43,7 @@ class Embedded:
         from anomaly import settings as anomaly_settings
         from anomaly import wiring as anomaly
         from ingest import wiring as ingest
+        from ingest.adapters.command_post import CommandPost
         from ingest.domain.rights import INGEST
         from ingest.service.registry import set_service_account
         from ingest.settings import Settings as IngestSettings
@@ -92,12 +94,15 @@ class Embedded:
         self.mqtt_url = mqtt_url
         self.mqtt = _without_secret(mqtt_url)
         self.mqtts = f"mqtts://{broker_names(environ, _here(options.listen))[0]}:{self.mqtts_port}" if tls else ""
+        link = ingest.build(
+            IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}),
+            self.shared,
+            foreign.fleets if foreign else None,
+        )
+        self.command_key = command_key_of(environ, home)
         services += [
-            ingest.build(
-                IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}),
-                self.shared,
-                foreign.fleets if foreign else None,
-            ),
+            link,
+            CommandPost(self.shared, self.command_key, link.publish),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
             work_orders.build(work_settings.Settings.of(environ), self.shared),
         ]
@@ -135,9 +140,9 @@ class Embedded:
         secret = self._device_secret(LOCAL, HOST_DEVICE, HOST_MODEL)
         scheme, _, at = self.mqtt.partition("://")
         url = f"{scheme}://{quote(f'{LOCAL}/{HOST_DEVICE}', safe='')}:{secret}@{at}"
-        return agent_settings.read(
-            {"drivers": {"host": {}}}, {"FOREWARN_MQTT_URL": url, "FOREWARN_HOME": str(self.home)}, self.home
-        )
+        table = {"drivers": {"host": {}}, "commands": {"key": self.command_key.public}}
+        environ = {"FOREWARN_MQTT_URL": url, "FOREWARN_HOME": str(self.home)}
+        return agent_settings.read(table, environ, self.home)
 
     def _device_secret(self, tenant: str, device: str, model: str) -> str:
         """A device of our own gets a fresh secret at every start; it is kept nowhere."""

@@ -89,6 +89,12 @@ class IngestService:
             return self._trouble or "not running"
         return self._trouble or self._link.problem
 
+    def publish(self, topic: str, body: bytes) -> bool:
+        """Hand a message to the broker, for the command post; False when there is no connection."""
+        taken = self._link.publish(topic, body)
+        self._link.acknowledge(())  # what was published goes out at once
+        return taken
+
     def figures(self) -> dict[str, int]:
         """For the metrics page."""
         messages, size = self._inbox.waiting

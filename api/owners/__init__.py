@@ -7,6 +7,7 @@ from api.owners import machines
 from api.owners.charts import Charts
 from api.owners.commands import Commands
 from api.owners.condition import Conditions, conditions
+from api.owners.device_commands import DeviceCommands
 from api.owners.devices import Devices
 from api.owners.service_work import ServiceWork
 from api.ports import Heard, NewDevice, Wanted
@@ -19,7 +20,7 @@ from work_orders import queries
 OPEN_JOBS = ("dispatched", "in_progress", "work_done", "scheduled")
 
 
-class ServiceOwners:
+class ServiceOwners(DeviceCommands):
     """`api.ports.Owners` on the running services."""
 
     def __init__(
@@ -27,7 +28,8 @@ class ServiceOwners:
         shared: Shared,
         model_names: Callable[[], Sequence[str]] = tuple,
     ) -> None:
-        self._shared, self._model_names = shared, model_names
+        super().__init__(shared)
+        self._model_names = model_names
         self._work, self._devices = ServiceWork(shared), Devices(shared)
         self._charts, self._commands = Charts(shared), Commands(shared)
 

@@ -35,7 +35,7 @@ def routes(web: Web, router: APIRouter) -> None:
         found = owners.case(who, case)
         if found is None:
             raise not_found("case")
-        return web.page(request, "case.html", case=found)
+        return web.page(request, "case.html", case=found, examinations=owners.examinations(who, case=case))
 
     @router.post("/cases/{case}/{action}", include_in_schema=False)
     def move_case(

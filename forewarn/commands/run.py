@@ -92,17 +92,19 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     from forewarn.accounts import AccountFiles
     from forewarn.foreign import FOREIGN_PORT, Beside
     from forewarn.product import Heart
+    from forewarn.remote import command_key_of
     from ingest import settings, wiring
+    from ingest.adapters.command_post import CommandPost
 
     try:
         told = settings.Settings.of(environ)
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
-    if not environ.get(FOREIGN_PORT):
-        return [Heart(shared), AccountFiles(shared, environ), wiring.build(told, shared)]
-    beside = Beside(shared, environ)
-    service = wiring.build(told, shared, beside.fleets)
-    return [Heart(shared), AccountFiles(shared, environ), beside, beside.watch, service]
+    key = command_key_of(environ, shared.home)
+    beside = Beside(shared, environ) if environ.get(FOREIGN_PORT) else None
+    service = wiring.build(told, shared, beside.fleets if beside else None)
+    more: list[Service] = [beside, beside.watch] if beside else []
+    return [Heart(shared), AccountFiles(shared, environ), *more, service, CommandPost(shared, key, service.publish)]
 
 
 def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":

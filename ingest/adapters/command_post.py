@@ -101,18 +101,25 @@ class CommandPost:
             lock(connection, f"consumer:{CONSUMER}")
             at = durable_log.position(connection, CONSUMER, DEVICE_COMMANDS)
             entries = durable_log.read(connection, DEVICE_COMMANDS, at, AT_ONCE)
+            refused: list[CommandEnded] = []
             for entry in entries:
                 match _understood(entry):
                     case CommandWanted() as wanted:
-                        self._issue(connection, wanted)
+                        refused += self._issue(connection, wanted)
                     case HoldSet() as hold:
                         set_hold(connection, hold)
                     case HoldReleased() as released:
                         release_hold(connection, released)
+            for ended in refused:
+                payload = encode(ended)
+                durable_log.append(
+                    connection, ended.tenant, COMMAND_RESULTS, ended.device, payload, self._shared.system.now()
+                )
             if entries:
                 durable_log.advance(connection, CONSUMER, DEVICE_COMMANDS, entries[-1].position)
 
-    def _issue(self, connection: sa.Connection, of: CommandWanted) -> None:
+    def _issue(self, connection: sa.Connection, of: CommandWanted) -> list[CommandEnded]:
+        """Issue it; how it ended where it was not taken."""
         shared = self._shared
         now, wall = shared.clocks.of(of.tenant).now(), shared.system.now()
         wanted = Wanted(of.tenant, of.device, of.name, of.args, of.lifetime_s, of.case_id, of.why, of.id)
@@ -121,8 +128,8 @@ class CommandPost:
         except CommandFault as no:
             logger.warning("command %s of %s/%s was not taken: %s", of.name, of.tenant, of.device, no)
             reason = no.reason if isinstance(no, StoodAgainst) else "not_taken"
-            ended = CommandEnded(1, of.id, of.tenant, of.device, of.name, "refused", reason, str(no), {}, now)
-            durable_log.append(connection, of.tenant, COMMAND_RESULTS, of.device, encode(ended), wall)
+            return [CommandEnded(1, of.id, of.tenant, of.device, of.name, "refused", reason, str(no), {}, now)]
+        return []
 
 
 def _understood(entry: durable_log.Entry) -> ForDevices | None:

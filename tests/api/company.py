@@ -21,6 +21,7 @@ from api.settings import Settings
 from api.views import Card, Chart, Money, Series
 from api.web import Web
 from contracts.points import DeviceRows
+from ingest.service import commands
 from ingest.service.registry import add_device
 from plumbing import migrate
 from plumbing.runtime import Shared
@@ -28,6 +29,8 @@ from plumbing.sql import to_us
 from tests.plumbing.memory_store import MemoryStore
 from tests.work_orders.world import SUNDAY, World, open_world, settle
 from work_orders import service as work
+from work_orders.domain.machine import Actor, Role
+from work_orders.service.holding import set_hold
 
 TENANT = "acme"
 ORIGIN = "http://testserver"
@@ -130,6 +133,13 @@ class Company:
             found["case3"] = queries.cases(connection, self.world.tenant, asset_id="p3").items[0].id
             orders = queries.orders(connection, self.world.tenant, asset_id="p3").items
             found["order3"] = orders[0].id
+        now, wanted = self.world.clock.at, commands.Wanted(self.world.tenant, "p1", "look", {})
+        eva = commands.Person("eva", "engineer")
+        found["command"] = commands.issue(
+            self.shared.database, wanted, eva, models=self.shared.models, now=now, wall=now
+        )
+        tom = Actor("Tom", Role.TECHNICIAN, "tom")
+        found["hold"] = set_hold(self.shared, self.world.tenant, "p1", "permit", "hot work", tom)
         return found
 
     def pace(self, factor: float) -> None:

@@ -11,10 +11,14 @@ from tests.api.company import ROLES, Company
 STREAM = "GET /events"
 IDS = {
     "{asset}": "asset", "{case}": "case", "{order}": "order", "{notice}": "notice", "{device}": "device",
+    "{command}": "command", "{hold}": "hold",
 }  # fmt: skip
 BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/devices": {"device": "x", "model": "nothing"},
     "POST /api/v1/clock": {"action": "pause"},
+    "POST /api/v1/devices/{tenant}/{device}/commands": {"name": "nothing"},
+    "POST /api/v1/devices/{tenant}/{device}/guarded": {"on": False},
+    "POST /api/v1/assets/{asset}/holds": {"kind": "permit"},
     "POST /api/v1/work-orders/{order}/finding": {"result": "unknown"},
 }
 

@@ -73,6 +73,9 @@ components:
           failure: {customer: 900, provider: 100}
           planned: {customer: 300, provider: 0}
           false_visit: {customer: 0, provider: 200}
+commands:
+  look: {risk: read, title: Look, args: {seconds: {range: [1, 5], default: 2}}}
+  move: {risk: guarded, title: Move, safety_function: false}
 decision: {horizon_hours: 120, consecutive: 3, lead_hours: 24, act_latest: 0.1}
 """,
     "pump.yaml",
