@@ -153,6 +153,7 @@ class _Reader:
         at = source.now()
         said = await self._read(link, device, sorted({point.object for point in points}))
         values = {point.signal: self._cell(point, said[point.object]) for point in points}
+        source.well(in_words(self._problems))
         if any(value is not None for value in values.values()):
             source.give(at, values)
 

@@ -156,9 +156,9 @@ class _Reader:
         if not heard and len(self.silent) == len({p.slave for ps in self.settings.rounds.values() for p in ps}):
             self.silent.clear()  # the pauses between connections are enough
             raise SourceLost(f"no device answers at {self.settings.line}")
+        source.well(in_words(self.problems))
         if any(value is not None for value in values.values()):
             source.give(at, values)
-        source.well(in_words(self.problems))
 
     def _requests(self, points: tuple[Point, ...]) -> Iterator[Request]:
         line = self.settings.line

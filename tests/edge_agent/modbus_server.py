@@ -82,7 +82,8 @@ class ModbusServer:
 
     async def _stop(self) -> None:
         if self._server is not None:
-            await self._server.shutdown()
+            shutdown: Any = self._server.shutdown
+            await shutdown()
             self._server = None
 
     def _device(self, number: int) -> SimDevice:

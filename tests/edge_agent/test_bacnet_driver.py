@@ -42,9 +42,9 @@ def test_every_kind_of_object_is_one_reading_whatever_the_device_can_do(
     }
     agent = Agent(made("bacnet", tmp_path, file(signals, device=device.address)))
     agent.until(lambda: len(agent.readings) >= 3)
+    agent.until(lambda: agent.problem == "gone: the device says object: unknown-object")
     agent.driver.close()
     assert agent.readings[-1].values == {"supply": 42.0, "running": True, "mode": 3.0, "gone": None}
-    assert agent.problem == "gone: the device says object: unknown-object"
 
 
 def test_many_objects_are_asked_for_together(device: Device, tmp_path: Path) -> None:
@@ -62,9 +62,9 @@ def test_a_value_that_the_device_itself_doubts_is_null(device: Device, tmp_path:
     signals: dict[str, object] = {"x": analog(device, 1), "y": analog(device, 2)}
     agent = Agent(made("bacnet", tmp_path, file(signals)))
     agent.until(lambda: bool(agent.readings))
+    agent.until(lambda: agent.problem == f"x: {words}")
     agent.driver.close()
     assert agent.readings[-1].values == {"x": None, "y": 1.0}
-    assert agent.problem == f"x: {words}"
 
 
 def test_a_silent_device_does_not_stop_the_others_and_is_heard_when_it_speaks_again(
