@@ -11,6 +11,10 @@ from pathlib import Path
 from forewarn.environment import Failed
 
 
+OF_TLS = ("mqtts", "ca")
+"""Written only where devices connect with TLS."""
+
+
 @dataclass(frozen=True)
 class Running:
     """What `run.json` says of a running product."""
@@ -55,7 +59,8 @@ def write(home: Path, running: Running) -> None:
     new = home / "run.json.new"
     descriptor = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
     with os.fdopen(descriptor, "w") as file:
-        json.dump(asdict(running), file, indent=1)
+        said = {name: value for name, value in asdict(running).items() if value or name not in OF_TLS}
+        json.dump(said, file, indent=1)
     new.replace(home / "run.json")
 
 
