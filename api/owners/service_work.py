@@ -133,8 +133,10 @@ class ServiceWork:
                 connection, who.tenant, asset_id=wanted.asset or None, state=wanted.state or None,
                 after=wanted.after or None, limit=wanted.limit, **own(who),
             )  # fmt: skip
-            items = [self._one_order(connection, who, r.id) for r in found.items]
-        return Page([i for i in items if i is not None], found.next)
+            details = queries.order_details(connection, who.tenant, found.items, machine.Role(who.role.value))
+            seen = sorted({r.asset_id for r in found.items})
+            models = {a.id: a.model for a in queries.assets(connection, who.tenant, self._now(who), ids=seen)}
+        return Page([self._order(who, d, models.get(d.order.asset_id, "")) for d in details], found.next)
 
     def notice(self, who: Principal, notice: str) -> Notice | None:
         if who.role is Role.TECHNICIAN:

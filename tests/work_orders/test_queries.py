@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import date, timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import queries, service
@@ -242,3 +243,24 @@ def test_the_installed_base_shows_what_goes_on(world: World) -> None:
         assert queries.people(connection, world.tenant)["tom"] == "Tom"
     assert (len(first.open_cases), len(first.open_orders)) == (1, 1)
     assert (second.worked_on, third.worked_on) == ("cleaning", "")
+
+
+def test_a_list_of_orders_takes_as_many_queries_as_one(world: World) -> None:
+    def statements(rows: int) -> int:
+        said: list[str] = []
+
+        def hear(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+            said.append(statement)
+
+        with world.database.read() as connection:
+            found = queries.orders(connection, world.tenant).items[:rows]
+            assert len(found) == rows
+            sa.event.listen(connection, "before_cursor_execute", hear)
+            details = queries.order_details(connection, world.tenant, found)
+            sa.event.remove(connection, "before_cursor_execute", hear)
+            assert details == [queries.order(connection, world.tenant, r.id) for r in found]
+        return len(said)
+
+    world.booked()
+    world.take(3, device="p3")
+    assert statements(1) == statements(2) == 3

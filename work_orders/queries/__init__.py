@@ -6,6 +6,7 @@ from work_orders.queries.figures import Figures, StoryBill, figures, story_bill
 from work_orders.queries.inbox import InboxItem, inbox
 from work_orders.queries.notices import NoticeDetail, NoticeRow, SlotChoice, notice, notices, waiting_for_answer
 from work_orders.queries.orders import OrderDetail, OrderRow, my_jobs, order, orders
+from work_orders.queries.orders import details as order_details
 from work_orders.queries.paging import Page
 from work_orders.queries.timeline import Moment, timeline
 
@@ -36,6 +37,7 @@ __all__ = [
     "notice",
     "notices",
     "order",
+    "order_details",
     "orders",
     "people",
     "predictions",

@@ -1,6 +1,7 @@
 """Work orders: lists, one with its checklist, a technician's jobs."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any
 
@@ -10,7 +11,7 @@ import sqlalchemy as sa
 from work_orders.domain.machine import Role
 from work_orders.domain.money import Costs
 from work_orders.domain.order_states import OrderAction, OrderState, allowed
-from work_orders.queries.cases import FindingRow, findings
+from work_orders.queries.cases import FindingRow
 from work_orders.queries.paging import LIMIT, Page, page_of
 from work_orders.service import tables as t
 
@@ -131,13 +132,20 @@ def order(
     if technician_id is not None:
         chosen = chosen.where(_O.technician_id == technician_id)
     found: Any = connection.execute(chosen).first()
-    if found is None:
-        return None
-    row = OrderRow(*found)
-    a, k, s, e, d, c, w = t.assets, t.customers, t.sites, t.technicians, t.decisions, t.cases, t.tasks.c
-    more = connection.execute(
+    return details(connection, tenant, [OrderRow(*found)], role)[0] if found else None
+
+
+def details(
+    connection: sa.Connection, tenant: str, rows: Sequence[OrderRow], role: Role | None = None
+) -> list[OrderDetail]:
+    """What people at the machine need of each order: three queries, however many orders there are."""
+    a, k, s, e, d, c, w, f = (
+        t.assets, t.customers, t.sites, t.technicians, t.decisions, t.cases, t.tasks.c, t.findings.c,
+    )  # fmt: skip
+    ids = [r.id for r in rows]
+    found: Any = connection.execute(
         sa.select(
-            a.c.name, k.c.name, k.c.phone, s.c.name, s.c.address, s.c.access_notes, e.c.name, _O.remedy, _O.part,
+            _O.id, a.c.name, k.c.name, k.c.phone, s.c.name, s.c.address, s.c.access_notes, e.c.name, _O.remedy, _O.part,
             _O.minutes, _O.follows, d.c.sentence, c.c.costs,
         )
         .select_from(t.orders)
@@ -147,16 +155,35 @@ def order(
         .outerjoin(s, sa.and_(s.c.tenant == _O.tenant, s.c.id == a.c.site_id))
         .outerjoin(e, sa.and_(e.c.tenant == _O.tenant, e.c.id == _O.technician_id))
         .outerjoin(d, sa.and_(d.c.tenant == _O.tenant, d.c.prediction_id == c.c.decided_by))
-        .where(_O.tenant == tenant, _O.id == id)
-    ).one()  # fmt: skip
-    tasks = connection.execute(
-        sa.select(w.n, w.text, w.state, w.result).where(w.tenant == tenant, w.order_id == id).order_by(w.n)
-    )
+        .where(_O.tenant == tenant, _O.id.in_(ids))
+    )  # fmt: skip
+    more = {r[0]: r[1:] for r in found}
+    tasks: dict[str, list[TaskRow]] = {}
+    for of, *task in connection.execute(
+        sa.select(w.order_id, w.n, w.text, w.state, w.result)
+        .where(w.tenant == tenant, w.order_id.in_(ids))
+        .order_by(w.order_id, w.n)
+    ):
+        tasks.setdefault(of, []).append(TaskRow(*task))
+    reported: dict[str, list[FindingRow]] = {}
+    for r in connection.execute(
+        sa.select(*(f[field.name] for field in fields(FindingRow)))
+        .where(f.tenant == tenant, f.order_id.in_(ids))
+        .order_by(f.at.desc(), f.id.desc())
+    ):
+        reported.setdefault(r.order_id, []).append(FindingRow(*r))
+    return [
+        _detail(row, more[row.id], tuple(tasks.get(row.id, ())), tuple(reported.get(row.id, ())), role) for row in rows
+    ]
+
+
+def _detail(
+    row: OrderRow, more: Any, tasks: tuple[TaskRow, ...], reported: tuple[FindingRow, ...], role: Role | None
+) -> OrderDetail:
     held = OrderState(row.held_from) if row.held_from else None
     actions = [x for x in allowed(OrderState(row.state), held, role) if x is not OrderAction.RECORD_FINDING]
     return OrderDetail(
         row, more[0], more[1] or "", more[2] or "", more[3] or "", more[4] or "", more[5] or "", more[6] or "",
-        more[7], more[8], more[9], more[10], tuple(TaskRow(*r) for r in tasks),
-        findings(connection, tenant, order_id=id).items, more[11] or "", msgspec.json.decode(more[12], type=Costs),
-        tuple(str(x) for x in actions),
+        more[7], more[8], more[9], more[10], tasks, reported, more[11] or "",
+        msgspec.json.decode(more[12], type=Costs), tuple(str(x) for x in actions),
     )  # fmt: skip
