@@ -118,7 +118,7 @@ def connect(path: Path) -> sqlite3.Connection:
         db.execute("commit")
     except sqlite3.Error as failure:
         db.close()
-        if (failure.sqlite_errorcode & 0xFF) in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        if getattr(failure, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
             raise OutboxInUse(path) from failure
         raise
     except BaseException:
@@ -132,7 +132,7 @@ def told(path: Path, doing: str) -> Iterator[None]:
     """Say what an error of the database means: OutboxUnwritable, or OutboxDamaged."""
     try:
         yield
-    except sqlite3.Error as failure:
+    except (sqlite3.Error, UnicodeError, OverflowError) as failure:  # Python's own: texts and numbers of no sense
         code = getattr(failure, "sqlite_errorcode", None)
         if code is not None and code & 0xFF in _UNWRITABLE and code not in _UNREAD:
             raise OutboxUnwritable(f"the outbox {path} cannot be {doing}: {failure}") from failure

@@ -8,7 +8,7 @@ from shutil import copyfile
 
 import msgspec
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from edge_agent.adapters.carving import PAGE
@@ -123,6 +123,8 @@ def account_of(world: World) -> tuple[list[float], set[float]]:
     log=st.booleans(),
     seconds=st.sampled_from([0.0, 5.0, 20.0]),
 )
+@example(damage=blot, seed=7439, log=True, seconds=0.0)
+@example(damage=blot, seed=103, log=False, seconds=0.0)
 def test_whatever_is_damaged_the_agent_starts_sends_on_and_accounts(
     damage: Callable[[random.Random, bytearray], None], seed: int, log: bool, seconds: float
 ) -> None:
