@@ -10,7 +10,6 @@ from pathlib import Path
 
 from forewarn.environment import Failed
 
-
 OF_TLS = ("mqtts", "ca")
 """Written only where devices connect with TLS."""
 

@@ -21,6 +21,7 @@ from ingest.service.registry import (
     suspend_device,
 )
 from plumbing import audit
+from plumbing.migrate import upgrade
 from plumbing.sql import Database
 from tests.ingest.conftest import NOW, HandClock
 
@@ -136,6 +137,26 @@ def test_codes_are_not_kept_as_they_are(database: Database, made: NewDevice) -> 
     assert codes.kept(codes.plain(code) or "").encode() in kept
     assert code.encode() not in kept
     assert code.replace("-", "").encode() not in kept
+
+
+@pytest.mark.postgres
+def test_claims_on_postgresql(postgres_url: str) -> None:
+    database = Database(postgres_url)
+    upgrade(database)
+    add_device(database, "acme", "pump-1", "pump", now=NOW)
+    code = make(database)
+    assert refused(database, "00000-00000") == claims.UNKNOWN
+    assert take(database, code).username == "acme/pump-1"
+    assert refused(database, code) == claims.USED
+    for _ in range(codes.MAX_TRIES):
+        with pytest.raises(ClaimRefused):
+            take(database, "00000-00000")
+    assert refused(database, make(database)) == claims.TOO_MANY
+    suspend_device(database, "acme", "pump-1", now=NOW)
+    device = find_device(database, "acme", "pump-1")
+    assert device is not None
+    assert device.state == "suspended"
+    database.close()
 
 
 def test_codes_differ_and_use_the_whole_alphabet() -> None:

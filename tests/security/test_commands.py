@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from forewarn.__main__ import DONE, FAILED, WRONG_USE, main
+from forewarn.commands.up import warning
 from ingest.service.access import Access
 from ingest.service.registry import list_devices
 from plumbing.pki import read
@@ -130,3 +131,17 @@ def test_a_key_that_is_a_secret_of_the_environment_lies_in_no_folder(
     assert not (shell.home / "pki" / "ca.key").exists()
     monkeypatch.delenv("FOREWARN_CA_KEY_FILE")
     assert "ca.key" in shell.run("device", "certificate", "p1", "--out", tmp_path / "third", code=WRONG_USE)
+
+
+@pytest.mark.parametrize(
+    ("listen", "tls", "words"),
+    [
+        ("127.0.0.1", False, []),
+        ("0.0.0.0", False, ["the broker and the pages", "--mqtts-port 8883"]),
+        ("0.0.0.0", True, ["the pages", "devices use TLS"]),
+    ],
+)
+def test_who_listens_to_a_network_is_told_what_is_not_encrypted(listen: str, tls: bool, words: list[str]) -> None:
+    said = warning(listen, tls)
+    assert bool(said) == bool(words)
+    assert all(word in said for word in words)
