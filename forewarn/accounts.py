@@ -10,7 +10,15 @@ from urllib.parse import quote, urlsplit
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from ingest.adapters.mosquitto_files import Listeners, mosquitto_config, write_mosquitto_files, write_once
+from forewarn.environment import WrongUse
+from ingest.adapters.mosquitto_eviction import evict, revoked_lately
+from ingest.adapters.mosquitto_files import (
+    CERTIFICATE_PORT,
+    Listeners,
+    mosquitto_config,
+    write_mosquitto_files,
+    write_once,
+)
 from ingest.adapters.mosquitto_log import MosquittoLog
 from ingest.adapters.pki_folder import PkiFolder
 from ingest.domain.rights import INGEST, WATCH
@@ -25,7 +33,11 @@ FOLDER = "FOREWARN_BROKER_DIR"
 NAMES = "FOREWARN_BROKER_NAMES"
 PKI = "FOREWARN_PKI_DIR"
 KEY = "FOREWARN_CA_KEY"
+BY_CERTIFICATE = "FOREWARN_BROKER_CERTIFICATE_PORT"
 LOOK_S = 0.5
+EVICT_AFTER_S = 5.0
+"""So long after new files were written Mosquitto has read them: broker.sh looks each second."""
+EVICT_SINCE = timedelta(days=1)
 RENEW_EVERY = timedelta(hours=1)
 log = logging.getLogger(__name__)
 
@@ -42,6 +54,13 @@ def broker_names(environ: Mapping[str, str], *others: str) -> list[str]:
     return list(dict.fromkeys(name for name in found if name and name not in ("0.0.0.0", "::")))
 
 
+def _port(environ: Mapping[str, str]) -> int:
+    given = environ.get(BY_CERTIFICATE) or str(CERTIFICATE_PORT)
+    if not (given.isdigit() and 0 < int(given) < 65536):
+        raise WrongUse(f"{BY_CERTIFICATE}: {given!r} must be a port, 1 to 65535")
+    return int(given)
+
+
 class AccountFiles:
     """A service that looks twice a second whether the registry changed."""
 
@@ -54,7 +73,10 @@ class AccountFiles:
         self._address = BrokerAddress.of(self._url)
         self._pki = pki_of(environ, shared.home)
         self._names = broker_names(environ, self._address.host)
-        self._written = -1
+        self._written: tuple[int, object] | None = None
+        self._certificate_port = _port(environ)
+        self._evicted: set[str] = set()
+        self._evict: tuple[float, dict[str, str]] | None = None
         self._renewed = shared.system.now() - RENEW_EVERY
         self._trouble = ""
         self._stopping = threading.Event()
@@ -70,7 +92,8 @@ class AccountFiles:
         self._look()
         ours = self._address.host in ("localhost", "127.0.0.1", "::1")
         plain = DEFAULT_PORT if self._address.tls else self._address.port
-        listeners = Listeners(plain, "127.0.0.1" if ours or self._address.tls else "")
+        inside = "127.0.0.1" if ours or self._address.tls else ""
+        listeners = Listeners(plain, inside, certificate=self._certificate_port)
         write_once(self._folder / "mosquitto.conf", mosquitto_config(self._folder, listeners))
         self._thread.start()
         self._tally.start()
@@ -95,6 +118,7 @@ class AccountFiles:
         while not self._stopping.wait(LOOK_S):
             try:
                 self._look()
+                self._send_away()
                 self._trouble = ""
             except (OSError, SQLAlchemyError, PkiFault) as failure:
                 if self._trouble == "":
@@ -105,7 +129,21 @@ class AccountFiles:
         with self._shared.database.read() as connection:
             version = mark(connection, REGISTRY)
         now = self._shared.system.now()
-        if version != self._written or now - self._renewed >= RENEW_EVERY:
+        state = (version, self._pki.stamp())
+        if state != self._written or now - self._renewed >= RENEW_EVERY:
             self._pki.broker_files(self._shared.database, self._names, now, self._folder)
             write_mosquitto_files(self._shared.database, self._folder)
-            self._written, self._renewed = version, now
+            self._written, self._renewed = state, now
+            revoked = revoked_lately(self._shared.database, now - EVICT_SINCE)
+            if fresh := {each: user for each, user in revoked.items() if each not in self._evicted}:
+                self._evict = (self._shared.system.monotonic() + EVICT_AFTER_S, fresh)
+
+    def _send_away(self) -> None:
+        """End connections whose certificate was revoked, once the broker knows of it; tried once each."""
+        if self._evict is None or self._shared.system.monotonic() < self._evict[0]:
+            return
+        _, fresh = self._evict
+        self._evict = None
+        self._evicted |= set(fresh)
+        users = sorted(set(fresh.values()))
+        evict(self._pki, users, self._address.host, self._certificate_port, self._shared.system.now())

@@ -47,7 +47,8 @@ class InnerBroker:
         self._names = broker_names(environ, listen)
         self.access = Access(shared.database, shared.system, company=lambda: self._pki.has_company)
         self._tally = Tally(shared.database, shared.system)
-        self._written, self._renewed = -1, shared.system.now() - timedelta(days=1)
+        self._written: tuple[int, object] | None = None
+        self._renewed = shared.system.now() - timedelta(days=1)
         self._trouble = ""
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="certificates", daemon=True)
@@ -107,9 +108,10 @@ class InnerBroker:
         with self._shared.database.read() as connection:
             version = mark(connection, REGISTRY)
         now = self._shared.system.now()
-        if version == self._written and now - self._renewed < RENEW_EVERY:
+        state = (version, self._pki.stamp())
+        if state == self._written and now - self._renewed < RENEW_EVERY:
             return
         _, changed = self._pki.broker_files(self._shared.database, self._names, now)
         if changed:
             self._broker.renew_certificates()
-        self._written, self._renewed = version, now
+        self._written, self._renewed = state, now

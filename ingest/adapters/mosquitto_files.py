@@ -44,6 +44,9 @@ def write_mosquitto_files(database: Database, folder: Path, *, reload_pid: int |
     return changed
 
 
+CERTIFICATE_PORT = 8884
+
+
 @dataclass(frozen=True, slots=True)
 class Listeners:
     """Where Mosquitto listens; port 0 = not at all.
@@ -55,7 +58,7 @@ class Listeners:
     plain: int = 1883
     plain_address: str = "127.0.0.1"
     secret: int = 8883
-    certificate: int = 8884
+    certificate: int = CERTIFICATE_PORT
     address: str = ""
 
 

@@ -49,6 +49,11 @@ class PkiFolder:
         """Whether certificates of a company's authority are accepted, too."""
         return (self.folder / COMPANY).exists()
 
+    def stamp(self) -> tuple[int, ...]:
+        """Changes with the files of a company's authority, and with the broker's certificate."""
+        files = (self.folder / name for name in (COMPANY, COMPANY_CRL, SERVER))
+        return tuple(file.stat().st_mtime_ns if file.exists() else 0 for file in files)
+
     def authority(self, now: datetime) -> Authority:
         """The product's authority. Raises PkiFault, OSError."""
         with self._held():

@@ -11,6 +11,7 @@ from functools import partial
 
 import pytest
 
+from ingest.adapters.mosquitto_eviction import evict, revoked_lately
 from ingest.service.certificates import revoke_certificates
 from ingest.service.refusals import OTHERS, refused_publishes_of
 from ingest.service.registry import resume_device, revoke_device, suspend_device
@@ -169,6 +170,26 @@ class TestCertificates:
             revoke_certificates(attacked.database, "acme", name, now=CLOCK.now(), wall=CLOCK.now())
             attacked.apply()
         assert all(refused(attacked.by_certificate(each)) for each in files)
+
+    def test_a_live_connection_by_a_stolen_certificate_ends(self, attacked: Fortress) -> None:
+        """The device itself goes on with its other certificate."""
+        attacked.device("p1")
+        old, new = attacked.certificate("p1"), attacked.certificate("p1")
+        thief = attacked.by_certificate(attacked.files(old.certificate, old.key), "forewarn/v1/acme/p1/stored")
+        until(lambda: thief.link.connected)
+        before = CLOCK.now()
+        revoke_certificates(attacked.database, "acme", "p1", now=before, wall=before, keep=new.serial)
+        attacked.apply()
+        if attacked.kind == "mosquitto":
+            users = set(revoked_lately(attacked.database, before).values())
+            assert users == {"acme/p1"}
+            assert evict(attacked.pki, users, "127.0.0.1", attacked.certificate_port, CLOCK.now()) == []
+        until(lambda: not thief.link.connected)
+        time.sleep(3)
+        assert (thief.link.connected, thief.link.epoch) == (False, 1)
+        device = attacked.by_certificate(attacked.files(new.certificate, new.key))
+        until(lambda: device.link.connected)
+        assert attacked.reaches(device, "p1")
 
     def test_a_resumed_tls_session_brings_no_revoked_certificate_back(self, attacked: Fortress) -> None:
         attacked.device("p1")
