@@ -24,7 +24,7 @@ class Settings:
     mqtt_url
         `mqtt://ingest:SECRET@host:port`.
     block_seconds, block_bytes
-        A block is taken when it is this old or this large (6 MB are about 13,000 samples of ten signals).
+        A block is taken when it is this old or this large (3 MB are about 12,000 samples of ten signals).
     queue_bytes
         What may wait in memory; beyond, nothing more is read from the broker.
     future_seconds, late_seconds
@@ -35,8 +35,8 @@ class Settings:
 
     mqtt_url: str
     block_seconds: float = 0.2
-    block_bytes: int = 6_000_000
-    queue_bytes: int = 16_000_000
+    block_bytes: int = 3_000_000
+    queue_bytes: int = 8_000_000
     future_seconds: float = 60.0
     late_seconds: float = 300.0
     quarantine_a_device: int = 10_000
