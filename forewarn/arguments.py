@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     _product(command)
     _services(command)
     _devices(command, group, action)
+    _remote(group, action)
     _analysis(command, group, action)
     return top
 
@@ -173,6 +174,38 @@ def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
         help="what a name there means here; THERE= leaves it out, '*=' leaves out all others; may be repeated",
     )  # fmt: skip
     return made
+
+
+def _remote(group: Any, action: Any) -> None:
+    of = "forewarn.commands.remote:"
+    commands = group("command", "commands to devices")
+    send = action(commands, "send", "send a command to a device", f"{of}send")
+    send.add_argument("device")
+    send.add_argument("name", help="as its asset model declares it, such as snapshot")
+    send.add_argument("args", nargs="*", metavar="NAME=VALUE", help="arguments; a list is [a,b]")
+    send.add_argument("--lifetime", type=_positive, metavar="SECONDS", help="it never begins later (default by risk)")
+    send.add_argument("--why", default="", help="for the record")
+    send.add_argument("--wait", action="store_true", help="until it has ended")
+    listed = action(commands, "list", "commands, newest first", f"{of}list_")
+    listed.add_argument("--device", metavar="D")
+    listed.add_argument("--state", metavar="S", help="such as waiting_approval")
+    listed.add_argument("--limit", type=_count, default=50, metavar="N")
+    show = action(commands, "show", "one command with its result", f"{of}show")
+    approve = action(commands, "approve", "approve a guarded command of somebody else", f"{of}approve")
+    cancel = action(commands, "cancel", "take a command back that was not granted yet", f"{of}cancel")
+    guarded = action(commands, "guarded", "switch guarded commands of a device on or off", f"{of}guarded")
+    guarded.add_argument("device")
+    guarded.add_argument("switch", choices=("on", "off"))
+    for sub in (show, approve, cancel):
+        sub.add_argument("id")
+    for sub in (send, listed, show, approve, cancel, guarded):
+        sub.add_argument("--tenant", default="local")
+        sub.add_argument("--json", action="store_true", help="machine-readable")
+    action(commands, "key", "the platform's public key, for an agent's file", f"{of}key")
+    enable = action(commands, "enable", "at the machine: enable guarded commands for 15 minutes", f"{of}enable")
+    enable.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's agent.toml")
+    enable.add_argument("--by", default="", metavar="NAME", help="who stands there")
+    enable.add_argument("--off", action="store_true", help="take it back")
 
 
 def _analysis(command: Any, group: Any, action: Any) -> None:

@@ -9,6 +9,7 @@ import msgspec
 
 from contracts import wire
 from contracts.topics import topic
+from simulators.obeying import Obeying
 
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
@@ -25,6 +26,10 @@ class Source(Protocol):
 
     def sample(self, seq: int) -> wire.Sample:
         """Sample number `seq` (from 1 on), the same each time."""
+        ...
+
+    def check(self, name: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        """The answer to a read command; None = there is no such command here."""
         ...
 
 
@@ -62,6 +67,7 @@ class Line:
         self.device, self.newest = device, newest
         self.window, self.batch = window, batch
         self.counters = Counters()
+        self._obeying = Obeying("/".join(device.key), device.source)
         self.client: Any = None
         self.problem = "not connected yet"
         self.retry_at, self._failures = 0.0, 0
@@ -166,7 +172,7 @@ class Line:
         self._asked.clear()
         self._questions = 0
         self.counters.connects += 1
-        client.subscribe(topic(*self.device.key, "stored"), 1)
+        client.subscribe([(topic(*self.device.key, kind), 1) for kind in ("stored", "command")])
         self._state()
 
     def _on_disconnect(self, _client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
@@ -180,6 +186,10 @@ class Line:
         self._failures += 1
 
     def _on_message(self, _client: Any, _data: Any, message: Any) -> None:
+        if message.topic.endswith("/command"):
+            for body in self._obeying.hear(message.payload):
+                self._publish("result", body, False)
+            return
         try:
             stored = wire.decode_stored(message.payload)
         except msgspec.MsgspecError as failure:

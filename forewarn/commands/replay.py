@@ -54,6 +54,9 @@ class Engine:
         at = self.start + (seq - 1) * self.cycle
         return Sample(dict(zip(self.signals, self.values[seq - 1].tolist(), strict=True)), at.isoformat())
 
+    def check(self, name: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        return None
+
     def cycle_of(self, at: str) -> int:
         """The cycle that was measured at a time."""
         return round((datetime.fromisoformat(at) - self.start) / self.cycle) + 1

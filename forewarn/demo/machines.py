@@ -3,10 +3,12 @@
 import threading
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from typing import Any
 
 from contracts.clock import Clock
 from contracts.wire import Sample
 from forewarn.demo.facts import Facts
+from simulators.checks import vibration_waveform
 from simulators.link import SimDevice, SimLink
 from simulators.pump_physics import COMPONENTS, SIGNALS, SLOT, Pump, damage
 from simulators.pumps import Fleet, Kind
@@ -44,6 +46,20 @@ class Machines:
         slot = self.fleet.history_end + seq - 1
         reading = pump.sample(slot, self._facts.events(name))
         return Sample({s: reading[s] for s in SIGNALS}, pump.time(slot).isoformat())
+
+    def check(self, name: str, command: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        """What a pump answers to a read command now, by its physics; None = it has no such command."""
+        pump = self.fleet.pump(name)
+        slot = pump.slot(self._clock.now())
+        events = self._facts.events(name)
+        match command:
+            case "self_test":
+                return {"faults": 0, "problem": {}}
+            case "snapshot":
+                return {"values": {s: {"value": v, "age_s": 0.0} for s, v in pump.sample(slot, events).items()}}
+            case "vibration_waveform":
+                return vibration_waveform(pump, slot, events, float(args.get("seconds", 1.0)))
+        return None
 
     def start(self) -> None:
         """Connect, and report from now on."""
@@ -111,3 +127,6 @@ class _Source:
 
     def sample(self, seq: int) -> Sample:
         return self._machines.reading(self._name, seq)
+
+    def check(self, name: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        return self._machines.check(self._name, name, args)

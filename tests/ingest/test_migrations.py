@@ -7,7 +7,6 @@ from alembic.runtime.migration import MigrationContext
 from ingest.service import command_tables, tables
 from plumbing.sql import Database
 
-
 metadata = sa.MetaData()
 for part in (tables, command_tables):
     for table in part.metadata.tables.values():

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -20,6 +21,9 @@ class Machine:
 
     def sample(self, seq: int) -> wire.Sample:
         return wire.Sample({"x": float(seq)}, seq * 1000)
+
+    def check(self, name: str, args: dict[str, Any]) -> dict[str, Any] | None:
+        return None
 
 
 @pytest.fixture

@@ -92,7 +92,7 @@ def _shown(answer: Answer) -> str:
     if answer.outcome is None:
         return f"no answer to “{answer.title}”"
     unit = f" {answer.unit}" if answer.unit not in ("", "1") else ""
-    value = f" ({answer.value:.3g}{unit})" if answer.value is not None else ""
+    value = f" ({answer.value:.3g}{unit})" if answer.value else ""
     return f"{answer.outcome.says}{value}"
 
 
