@@ -88,6 +88,8 @@ class SqliteOutbox:
         try:
             if path.exists() and path.stat().st_size == 0:
                 raise OutboxDamaged(f"the outbox {path} is damaged: it is empty")
+            if path.exists() and outbox_file.cut_short(path):
+                raise OutboxDamaged(f"the outbox {path} is damaged: it was cut short")
             fresh = not path.exists() or str(path) == ":memory:"
         except OSError as failure:
             raise OutboxBroken(path, str(failure)) from failure
@@ -107,6 +109,9 @@ class SqliteOutbox:
             if there and "samples" not in there:
                 raise OutboxBroken(self._path, "it is a database of another kind")
             old = "facts" in there
+            fault = "" if fresh else outbox_file.fault(db, self._path)
+            if fault:
+                raise OutboxDamaged(f"the outbox {self._path} is damaged: {fault}")
             if not fresh and not old and "book" not in there:
                 raise OutboxDamaged(f"the outbox {self._path} is damaged: its tables are gone")
         book = None
@@ -134,7 +139,6 @@ class SqliteOutbox:
         except (TypeError, ValueError) as problem:
             raise OutboxDamaged(f"the outbox {self._path} is damaged: {problem}") from problem
         self._opened_at = self._monotonic()
-        self._unanswered = self._book.known is not None
         self._known = self._book.last if self._book.known is None else self._book.known
         self._ran_before = self._book.ran
         self._confirmed = False
@@ -143,8 +147,11 @@ class SqliteOutbox:
         return self._wall() if self._wall else None
 
     def _find_first(self) -> None:
-        found = self._db.execute("select seq, aged from samples order by seq limit 1").fetchone()
+        with told(self._path, "read"):
+            found = self._db.execute("select seq, aged from samples order by seq limit 1").fetchone()
         first, aged = found or (None, 0)
+        if not isinstance(first, int | None) or not isinstance(aged, int):
+            raise OutboxDamaged(f"the outbox {self._path} is damaged: its first sample was changed")
         self._first: int | None = first
         self._oldest: int = aged
 

@@ -13,6 +13,8 @@ from edge_agent.domain.farewell import Farewell
 from edge_agent.service import EdgeAgentError, OutboxDamaged, OutboxUnwritable
 
 LOG_BYTES = 4_000_000
+CHECKED_BYTES = 32_000_000
+"""A file up to this size is looked at whole when it is opened (0.1 s)."""
 _LOCK_WAIT_S = 2.0
 _UNWRITABLE = {
     sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM,
@@ -189,3 +191,21 @@ def refuse_other_kinds(path: Path) -> None:
         raise OutboxBroken(path, str(failure)) from failure
     if len(begin) > len(_MAGIC) and b"\0" not in begin and begin[: len(_MAGIC)] != _MAGIC:
         raise OutboxBroken(path, "file is not a database")
+
+
+def fault(db: sqlite3.Connection, path: Path) -> str:
+    """What SQLite itself finds amiss with a file that is small enough to look at whole; "" = nothing."""
+    if path.stat().st_size > CHECKED_BYTES:
+        return ""
+    found = db.execute("PRAGMA quick_check(1)").fetchone()
+    return "" if found == ("ok",) else str(found)
+
+
+def cut_short(path: Path) -> bool:
+    """Whether the file is shorter than its header says, with no log that has the rest."""
+    log = path.with_name(path.name + "-wal")
+    if log.exists() and log.stat().st_size:
+        return False
+    with path.open("rb") as file:
+        pages = int.from_bytes(file.read(32)[28:32], "big")
+    return path.stat().st_size < pages * PAGE
