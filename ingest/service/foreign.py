@@ -5,12 +5,14 @@ treat them like any other of a sender without numbers. The message says in `from
 """
 
 import json
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import sqlalchemy as sa
+from sqlalchemy.exc import SQLAlchemyError
 
 from contracts import topics, wire
 from contracts.names import is_name
@@ -37,6 +39,7 @@ from plumbing.mqtt import Incoming
 from plumbing.sql import Database, to_us
 from plumbing.system_clock import SystemClock
 
+log = logging.getLogger(__name__)
 LOOK_EVERY_S = 1.0
 LOOK_UNKNOWN_S = 0.2
 MAX_SESSIONS = 10_000
@@ -82,7 +85,7 @@ class Fleets:
         self._database, self._system = database, system
         self._verify, self._refused = verify, refused
         self._decoders = {d.name: d for d in decoders()}
-        self._lock = threading.Lock()
+        self._lock, self._counting = threading.Lock(), threading.Lock()
         self._looked, self._version = -LOOK_EVERY_S, -1
         self._accounts: dict[str, _Account] = {}
         self._tokens: dict[str, str] = {}
@@ -131,11 +134,13 @@ class Fleets:
 
     def offer(self, account: str, topic: str, body: bytes, done: Callable[[], None]) -> bool:
         """Take a message; False while ingest takes none."""
-        if self._put is None or not self._put(FromStation(_NO_EPOCH, 0, topic, body, False, account, done)):
+        if self._put is None:
             return False
-        with self._lock:
-            self._waiting += 1
-        return True
+        self._count(1)  # before it can be taken out
+        if self._put(FromStation(_NO_EPOCH, 0, topic, body, False, account, done)):
+            return True
+        self._count(-1)
+        return False
 
     def retained(self) -> list[tuple[str, bytes]]:
         """That the primary host is there."""
@@ -159,9 +164,12 @@ class Fleets:
                 done.append(message.done)
             else:
                 out.append(message)
-        with self._lock:
-            self._waiting -= len(done)
+        self._count(-len(done))
         return out, done
+
+    def _count(self, n: int) -> None:
+        with self._counting:
+            self._waiting += n
 
     def _of(self, message: FromStation) -> list[Incoming]:
         self._refresh(LOOK_EVERY_S)
@@ -218,11 +226,16 @@ class Fleets:
             now = self._system.monotonic()
             if now - self._looked < after_s:
                 return
-            with self._database.read() as connection:
-                version = mark(connection, REGISTRY)
-                if version != self._version:
-                    self._load(connection)
-            self._version, self._looked = version, now
+            self._looked = now
+            try:
+                with self._database.read() as connection:
+                    version = mark(connection, REGISTRY)
+                    if version != self._version:
+                        self._load(connection)
+            except SQLAlchemyError as failure:
+                log.warning("the registry could not be read, what was known of foreign devices stays: %s", failure)
+                return
+            self._version = version
 
     def _load(self, connection: sa.Connection) -> None:
         rows = connection.execute(

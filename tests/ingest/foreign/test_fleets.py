@@ -2,6 +2,7 @@
 
 import msgspec
 import pytest
+from sqlalchemy.exc import OperationalError
 
 from ingest.domain.account import UNSEQUENCED
 from ingest.domain.foreign.sparkplug_payload import DataType, read_payload
@@ -146,6 +147,29 @@ def test_what_needs_no_storing_is_kept_at_once_and_in_order(yard: Yard) -> None:
     yard.send(TB, "v1/devices/me/attributes/request/1", "{}")
     assert yard.kept == [0, 1]
     assert yard.replies == [(TB, "v1/devices/me/attributes/response/1", b'{"client": {"make": "Acme"}, "shared": {}}')]
+
+
+def test_a_database_that_does_not_answer_leaves_what_was_known(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert yard.fleets.may_publish(TB, "v1/devices/me/telemetry")
+
+    def fails() -> None:
+        raise OperationalError("select", None, OSError("gone"))
+
+    yard.look()
+    monkeypatch.setattr(yard.fleets._database, "read", fails)
+    assert yard.fleets.may_publish(TB, "v1/devices/me/telemetry")
+    monkeypatch.undo()
+    revoke_device(yard.world.database, "acme", "tb", now=NOW)
+    yard.look()
+    assert not yard.fleets.may_publish(TB, "v1/devices/me/telemetry")
+
+
+def test_while_ingest_has_no_room_nothing_is_taken(yard: Yard) -> None:
+    yard.fleets.attach(lambda message: False)
+    assert not yard.fleets.offer(TB, "v1/devices/me/telemetry", b'{"temp":1}', lambda: None)
+    yard.fleets.attach(yard.put)
+    yard.send(TB, "v1/devices/me/telemetry", f'{{"ts":{T},"values":{{"temp":1}}}}')
+    assert values_of(yard.world, "tb") == {(T, "temp"): 1.0}
 
 
 class TestSigningIn:
