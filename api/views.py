@@ -50,6 +50,8 @@ class Forecast:
     quality: str
     measured_at: datetime | None = None
     """Time of the newest sample that it rests on."""
+    evidence: Sequence[str] = ()
+    """What speaks for the failure mode, strongest first, in words; empty = several signals together."""
 
 
 @dataclass(frozen=True, slots=True)

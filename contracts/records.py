@@ -26,6 +26,8 @@ class Carrier(msgspec.Struct, frozen=True):
     value: float | None = None
     expected: float | None = None
     """Window mean and what the healthy baseline expects under these conditions, in the signal's unit."""
+    usual: tuple[float, float] | None = None
+    """From where to where 99 % of the healthy window means lie under these conditions; None = not known."""
 
 
 class Remaining(msgspec.Struct, frozen=True):

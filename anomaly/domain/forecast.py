@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anomaly.domain.diagnosis import Diagnosis
-from anomaly.domain.health import Course, course_of, health_of, level_now, passage_of
+from anomaly.domain.health import Course, course_of, health_of, level_now, passage_of, spared
 from anomaly.domain.layout import Array, Layout
 from anomaly.domain.passage import Passage
 from contracts.asset_model import AssetModel
@@ -28,6 +28,8 @@ class Carried:
     direction: str
     value: float | None
     expected: float | None
+    usual: tuple[float, float] | None
+    """Range of the healthy window means under the same conditions; None = not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +42,10 @@ class Life:
     p_fail: dict[str, float]
     risk_hours: tuple[float, ...]
     risk: tuple[float, ...]
+
+    def by(self, hours: float) -> float:
+        """P(failure within so many hours), which must be one of `risk_hours`."""
+        return self.risk[self.risk_hours.index(hours)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,16 +73,20 @@ def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, m
     assert base is not None
     z = m.path.z(len(layout.symptoms))
     expected = m.recent.rows[:, 1].mean(0)
+    usual = (base.offset + base.band) * base.scale.mean(0) + expected
     value = _mean(m.recent.rows[:, 0])
     course = course_of(diagnosis.mode, watch.model, layout, base, z, means, expected)
     hours, steps = m.path.hours, watch.window_steps
     passage = passage_of(course, hours, watch.model, steps) if course is not None else None
     share = course.share(level_now(course, steps)) if course is not None else 0.0
+    life = life_of(passage, m.duty, watch.model) if passage is not None and diagnosis.fits else None
+    chance = life.by(watch.model.decision.horizon_hours) if life is not None else 0.0
     _, parts = watch.detector.measure(means.reshape(1, -1), base)
     carriers = tuple(
         Carried(
             name, part, "up" if means[layout.symptoms.index(name)] > 0 else "down",
             _number(value[layout.symptoms.index(name)]), _number(expected[layout.symptoms.index(name)]),
+            _range(usual[:, layout.symptoms.index(name)]),
         )
         for name, part in shares(parts[0], layout)[:CARRIERS]
     )  # fmt: skip
@@ -87,11 +97,11 @@ def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, m
         mode=diagnosis.mode.name,
         mode_probability=diagnosis.probability,
         score=score,
-        health=health_of(share),
-        life=life_of(passage, m.duty, watch.model) if passage is not None else None,
+        health=spared(health_of(share), chance),
+        life=life,
         evidence_from_us=t_us - round(layout.settings.window_hours * 3.6e9),
         carriers=carriers,
-        quality=_quality(watch, means, course),
+        quality=_quality(watch, means, course) if diagnosis.fits else "what moved fits no known failure mode",
         number=m.forecasts + 1,
     )
 
@@ -134,6 +144,11 @@ def _mean(seen: Array) -> Array:
 
 def _number(x: float) -> float | None:
     return float(x) if np.isfinite(x) else None
+
+
+def _range(bounds: Array) -> tuple[float, float] | None:
+    low, high = bounds.tolist()
+    return (low, high) if np.isfinite(bounds).all() and low < high else None
 
 
 def shares(parts: Array, layout: Layout) -> tuple[tuple[str, float], ...]:

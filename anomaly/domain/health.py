@@ -84,6 +84,20 @@ def health_of(share: float) -> float:
     return float(min(100.0, max(0.0, 100.0 * (1.0 - share))))
 
 
+def spared(health: float, chance: float) -> float:
+    """Health that does not contradict the forecast: at most the percentage by which the machine gets through.
+
+    The way to the limit is walked slowly and then fast (wear grows exponentially), so a machine five days from its
+    failure can have nine tenths of the way before it. Nobody may read 92 of 100 beside "five days".
+
+    Parameters
+    ----------
+    chance
+        P(failure within the horizon of the model's decisions), 0 to 1; 0 = no forecast stands.
+    """
+    return min(health, round(100.0 * (1.0 - chance), 6))  # what is left of a chance near 1 is rounding alone
+
+
 def passage_of(course: Course, hours: Array, model: AssetModel, window_steps: int) -> Passage | None:
     """First passage of the limit; None = no trend yet.
 

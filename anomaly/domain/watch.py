@@ -1,7 +1,7 @@
 """The watch over one machine: detector, alarm, path and forecasts; one state, whatever the rows are cut into."""
 
 import math
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, 
 from anomaly.domain.diagnosis import Diagnosis, diagnose
 from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
 from anomaly.domain.forecast import Forecast, forecast_of, shares
-from anomaly.domain.health import course_of, health_of, level_now
+from anomaly.domain.health import course_of, health_of, level_now, spared
 from anomaly.domain.layout import Array, Layout, layout_of
 from anomaly.domain.trail import Trail
 from contracts.asset_model import AssetModel
@@ -108,6 +108,8 @@ class Memory:
     means: Array = field(default_factory=lambda: np.zeros(0))
     forecasts: int = 0
     """Of the standing alarm."""
+    chance: float = 0.0
+    """P(failure within the decision's horizon) by the newest forecast of the standing alarm; 0 = there is none."""
 
 
 Event = AlarmChanged | Forecast | Point
@@ -181,7 +183,7 @@ class Watch:
         score, parts = m.score or 0.0, self._shares(m.means)
         old = m.component
         m.path, m.recent = self._blank()
-        m.last_forecast_us, m.forecasts = -1, 0
+        m.last_forecast_us, m.forecasts, m.chance = -1, 0, 0.0
         m.component = m.rival = ""
         m.rival_count, m.score, m.why = 0, None, Why.LEARNING
         change = m.alarm.restart(at_us)
@@ -218,11 +220,8 @@ class Watch:
         m = self.memory
         events: list[Event] = []
         m.means = means
-        if m.last_point_us < 0 or t - m.last_point_us >= EARLY * point_hours * HOUR_US:
-            health = self.health()
-            if health is not None:
-                m.last_point_us = t
-                events.append(Point(t, health, score))
+        if change is not None:
+            m.chance = 0.0
         if change is Change.RAISED:
             raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
             ranked = self._diagnose(means)
@@ -235,7 +234,13 @@ class Watch:
             made = self._forecast(t, score, means)
             if made is not None:
                 m.forecasts += 1
+                m.chance = made.life.by(self.model.decision.horizon_hours) if made.life is not None else 0.0
                 events.append(made)
+        if m.last_point_us < 0 or t - m.last_point_us >= EARLY * point_hours * HOUR_US:
+            health = self.health()
+            if health is not None:
+                m.last_point_us = t
+                events.append(Point(t, health, score))
         return events
 
     def forecast_due(self, t: int) -> bool:
@@ -271,11 +276,7 @@ class Watch:
         ranked = self._diagnose(means)
         if not ranked:
             return None
-        mine = self._component_of(ranked)
-        made = forecast_of(self, mine, t, score, means)
-        if made is None or mine.fits:
-            return made
-        return replace(made, life=None, quality="what moved fits no known failure mode")
+        return forecast_of(self, self._component_of(ranked), t, score, means)
 
     def _component_of(self, ranked: list[Diagnosis]) -> Diagnosis:
         """The alarm keeps its component until another one has been the more probable for a while."""
@@ -302,7 +303,7 @@ class Watch:
         return shares(parts[0], self.layout)
 
     def health(self) -> float | None:
-        """Health now, 0 to 100: the worst of all failure modes; None = not known yet."""
+        """Health now, 0 to 100: the worst failure mode's, bounded by a standing forecast; None = not known yet."""
         m, base = self.memory, self.detector.baseline
         if base is None or not len(m.recent) or len(m.means) == 0:
             return None
@@ -314,7 +315,7 @@ class Watch:
                 course = course_of(mode, self.model, self.layout, base, z, m.means, expected)
                 if course is not None:
                     worst = max(worst, course.share(level_now(course, self.window_steps)))
-        return health_of(worst)
+        return spared(health_of(worst), m.chance)
 
     @property
     def window_steps(self) -> int:

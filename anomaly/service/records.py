@@ -6,6 +6,9 @@ from anomaly.service.times import at
 from contracts.asset_model import AssetModel
 from contracts.records import Alarm, Carrier, Prediction, Remaining
 
+LEAST_SHARE = 0.1
+"""A signal with less of the score is no reason to name it."""
+
 
 def alarm_id(device: str, raised_us: int) -> str:
     """An alarm is known by its device and the time at which it was raised."""
@@ -48,17 +51,27 @@ def prediction_record(
         risk=list(life.risk) if life else [],
         remaining=Remaining(life.p05, life.p50, life.p95) if life else None,
         evidence_from=at(made.evidence_from_us),
-        carriers=[Carrier(c.signal, c.share, c.direction, c.value, c.expected) for c in made.carriers],
+        carriers=[Carrier(c.signal, c.share, c.direction, c.value, c.expected, c.usual) for c in made.carriers],
         quality=made.quality,
         pageable=pageable,
     )
+
+
+def telling(alarm: Alarm, model: AssetModel) -> list[Carrier]:
+    """What an alarm shows in, strongest first: of a named component its symptoms alone; next to nothing is left out."""
+    component = model.components.get(alarm.component)
+    named = {s.signal for mode in component.modes for s in mode.symptoms} if component else set()
+    return [
+        c for c in alarm.carriers
+        if c.signal in model.signals and c.share >= LEAST_SHARE and (not named or c.signal in named)
+    ]  # fmt: skip
 
 
 def alarm_text(model: AssetModel, alarm: Alarm) -> str:
     """One sentence about an alarm's change."""
     what = model.components[alarm.component].title if alarm.component in model.components else alarm.device
     if alarm.change == "raised":
-        names = ", ".join(model.signals[c.signal].title for c in alarm.carriers[:2] if c.signal in model.signals)
+        names = ", ".join(model.signals[c.signal].title for c in telling(alarm, model)[:2])
         return f"{alarm.device}: {what} is not as usual; it shows in {names or 'several signals'}."
     if alarm.change == "cleared":
         return f"{alarm.device}: the alarm has ended{f': {alarm.reason}' if alarm.reason else ''}."

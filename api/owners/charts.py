@@ -11,6 +11,7 @@ from anomaly.queries.forecasts import alarms, index_chart
 from api.owners.machines import mine
 from api.roles import Principal
 from api.views import Chart, Series
+from contracts.evidence import evidence
 from contracts.points import StoreUnreachable
 from contracts.records import Prediction
 from contracts.units import shown
@@ -136,7 +137,8 @@ class Charts:
         names = [c for c in prediction.carriers if model is not None and c.signal in model.signals]
         if model is None or not names:
             return Chart("Evidence", [], note="No single signal carries it.")
-        top = names[0]
+        mode = model.mode(prediction.failure_mode)
+        top = (evidence(names, mode) or names)[0]
         of = model.signals[top.signal]
         now = self._shared.clocks.of(tenant).now()
         end = min(now, until) if until else now
@@ -150,7 +152,6 @@ class Charts:
             known = Series(USUAL_THEN, line.unit, span, [round(top.expected, 4)] * 2)
         if known is not None:
             series.append(known)
-        mode = model.mode(prediction.failure_mode)
         limits = []
         if mode is not None and mode.limit is not None and mode.limit.signal == of.name:
             limits.append((mode.limit.value, f"fails: {mode.title.lower()}"))

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Sequence
 
 from api.views import Action, Forecast
 from contracts.asset_model import AssetModel
+from contracts.evidence import evidence, in_words
 from contracts.records import Prediction
 from work_orders.domain.order_states import HOLD_REASONS
 from work_orders.domain.words import chance, duration, span
@@ -47,7 +48,7 @@ def forecast_of(prediction: Prediction, asset: str, model: AssetModel | None) ->
         mode.title if mode else prediction.failure_mode, prediction.issued_at, prediction.health, p,
         (remaining.p05, remaining.p50, remaining.p95) if remaining else None, said, life,
         [(c.signal, c.direction, c.share, c.value, c.expected) for c in prediction.carriers], prediction.quality,
-        prediction.measured_at,
+        prediction.measured_at, [in_words(c, model) for c in evidence(prediction.carriers, mode)] if model else (),
     )  # fmt: skip
 
 

@@ -10,7 +10,8 @@ import pytest
 
 from anomaly.queries.forecasts import alarms, index_chart, predictions
 from anomaly.queries.states import asset_state
-from contracts.records import BLOCKS, Alarm, Finding, Prediction, Shelve
+from anomaly.service.records import alarm_text
+from contracts.records import BLOCKS, Alarm, Carrier, Finding, Prediction, Shelve
 from plumbing import log
 from plumbing.sql import from_us
 from tests.anomaly.bench import FAILS_AT, HOUR, WALL, Bench
@@ -207,3 +208,37 @@ def test_a_block_that_is_none_is_passed_over(bench: Bench) -> None:
     bench.put("pump", t_us, values, first=1, boot="0123abcd")
     bench.run()
     assert newest(bench) == from_us(int(t_us[-1]))
+
+
+def test_the_health_shown_never_contradicts_the_forecast(bench: Bench) -> None:
+    feed(bench, [24])
+    forecasts = [r for r in bench.said() if isinstance(r, Prediction) and r.remaining is not None]
+    last = forecasts[-1]
+    chance = dict(zip(last.risk_hours, last.risk, strict=True))[MODEL.decision.horizon_hours]
+    assert chance > 0.5
+    chart = index_chart(bench.database, "acme", "pump", WALL, WALL + 1000 * HOUR)
+    state = asset_state(bench.database, "acme", "pump")
+    assert state is not None
+    assert state.health is not None
+    for health in (last.health, chart.health[-1], state.health):
+        assert health <= 100 * (1 - chance) + 1e-6
+    horizon = last.risk_hours.index(MODEL.decision.horizon_hours)
+    assert all(f.health <= 100 * (1 - f.risk[horizon]) + 1e-6 for f in forecasts)
+
+
+def test_what_carries_a_forecast_says_how_far_it_is_outside_of_what_is_usual(bench: Bench) -> None:
+    feed(bench, [24])
+    made = [r for r in bench.said() if isinstance(r, Prediction)][-1]
+    vibration = next(c for c in made.carriers if c.signal == "vibration")
+    assert vibration.value is not None
+    assert vibration.expected is not None
+    assert vibration.usual is not None
+    low, high = vibration.usual
+    assert low < vibration.expected < high < vibration.value
+    assert high - low < 0.5 * vibration.expected
+
+
+def test_an_alarm_names_the_symptoms_of_its_component_alone() -> None:
+    carriers = [Carrier("pressure", 0.5, ""), Carrier("vibration", 0.4, ""), Carrier("temperature", 0.04, "")]
+    alarm = Alarm(1, "a", "acme", "pump", "raised", WALL, WALL, "", "bearing", 3.0, carriers)
+    assert alarm_text(MODEL, alarm) == "pump: Bearing is not as usual; it shows in Vibration."

@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from api import access
+from contracts.records import Carrier
 from tests.api.company import ROLES, Company
+from work_orders import queries
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
 JSON_ROUTES = ("/api/", "/charts/", "/events", "/metrics", "/openapi", "/healthz", "/readyz")
@@ -63,6 +65,28 @@ def test_hostile_names_are_shown_as_text(company: Company) -> None:
         assert "<script>alert" not in client.get(path).text
         assert "<img src=x" not in client.get(path).text
     assert "&lt;script&gt;alert" in client.get("/fleet").text
+
+
+@pytest.mark.parametrize("path", ["/fleet", "/assets/p3"])
+def test_the_bar_of_health_has_the_colour_of_the_state(company: Company, path: str) -> None:
+    company.full()
+    page = company.browser("dispatcher").get(path).text
+    assert "Maintenance required" in page
+    assert 'class="bar-maint"' in page
+    assert 'class="bar-ok"' not in page
+    )
+    assert 'class="bar-bad"' not in page
+
+
+def test_a_case_shows_what_speaks_for_its_failure_alone(company: Company) -> None:
+    odd = Carrier("leakage", 0.6, "down", 1.58, 1.59, (1.5, 1.7))
+    grown = Carrier("vibration", 0.4, "up", 4.2, 2.1, (1.9, 2.3))
+    company.world.take(3, carriers=[odd, grown])
+    with company.shared.database.read() as connection:
+        case = queries.cases(connection, company.world.tenant, asset_id="p1").items[0].id
+    page = company.browser("dispatcher").get(f"/cases/{case}").text
+    assert "Vibration is higher than expected (4.2 mm/s; usual now: 1.9 to 2.3 mm/s)" in page
+    assert "1.58" not in page
 
 
 def test_a_page_of_a_simulated_tenant_says_so(demo: Company) -> None:

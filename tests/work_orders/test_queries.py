@@ -7,6 +7,7 @@ from datetime import date, timedelta
 import pytest
 import sqlalchemy as sa
 
+from contracts.records import Carrier
 from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import queries, service
 from work_orders.domain.machine import Role
@@ -50,6 +51,25 @@ def test_a_notice_says_everything_in_plain_words(any_world: World) -> None:
     assert len(found.waiting_words) == 4
     costs = [found.now_cost.total, *(s.if_then.total for s in found.slots if s.if_then), found.never_cost.total]
     assert costs == sorted(costs)
+
+
+def test_a_notice_gives_no_reason_that_is_no_symptom_of_the_failure(world: World) -> None:
+    leak = Carrier("leakage", 0.5, "down", 7.9, 8.3, (8.0, 8.6))
+    hardly = Carrier("vibration", 0.4, "up", 2.2, 2.1, (1.9, 2.3))
+    grown = Carrier("vibration", 0.4, "up", 4.2, 2.1, (1.9, 2.3))
+    told = []
+    for device, carriers in (("p1", [leak, grown]), ("p2", [leak, hardly])):
+        world.take(3, device=device, carriers=carriers)
+        (row,) = [r for r in world.rows(t.notices) if r.asset_id == device]
+        with world.database.read() as connection:
+            found = queries.notice(connection, world.tenant, row.id, world.clock.at)
+        assert found is not None
+        told.append(found.text.reason)
+    assert told == [
+        "The bearing shows signs of bearing wear: vibration is higher than expected (4.2 mm/s; usual now: 1.9 to 2.3"
+        " mm/s).",
+        "The bearing shows signs of bearing wear: its signals together are not as usual, though none of them alone.",
+    ]
 
 
 def test_a_notice_counts_what_is_left_now(world: World) -> None:

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from contracts.asset_model import AssetModel, FailureMode
+from contracts.evidence import evidence as telling
+from contracts.evidence import in_words
 from contracts.records import Carrier, Prediction
 from contracts.units import shown
 from work_orders.domain.money import Costs, money
@@ -11,6 +13,7 @@ from work_orders.domain.risk import Curve, interpolate
 from work_orders.domain.words import chance, duration, listed, span
 
 WEEK, MONTH = 168.0, 720.0
+TOGETHER = "its signals together are not as usual, though none of them alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +59,7 @@ def write(
     unit = model.lifetime_unit
     p = interpolate(prediction.risk_hours, prediction.risk, horizon_hours) or 0.0
     later = interpolate(prediction.risk_hours, prediction.risk, MONTH) or 0.0
-    evidence = tuple(_evidence(c, model) for c in prediction.carriers[:3])
+    evidence = tuple(_evidence(c, model) for c in telling(prediction.carriers, mode))
     component = model.components[mode.component].title.lower()
     remaining = prediction.remaining
     c = costs.currency
@@ -101,14 +104,11 @@ def _cost(costs: Costs) -> str:
 
 def _reason(component: str, mode: FailureMode, words: Sequence[str]) -> str:
     seen = listed(list(words))
-    return f"The {component} shows signs of {mode.title.lower()}" + (f": {seen}." if seen else ".")
+    return f"The {component} shows signs of {mode.title.lower()}: {seen or TOGETHER}."
 
 
 def _evidence(carrier: Carrier, model: AssetModel) -> Evidence:
     signal = model.signals.get(carrier.signal)
     title, unit = (signal.title, shown(signal.unit)) if signal else (carrier.signal, "")
-    way = "higher" if carrier.direction == "up" else "lower"
-    words = f"{title[:1].lower()}{title[1:]} is {way} than expected"
-    if carrier.value is not None and carrier.expected is not None:
-        words += f" ({carrier.value:.3g} {unit} instead of {carrier.expected:.3g} {unit})"
+    words = in_words(carrier, model)
     return Evidence(carrier.signal, title, unit, carrier.direction, carrier.value, carrier.expected, words)
