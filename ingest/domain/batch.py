@@ -22,6 +22,7 @@ from ingest.domain.account import Account
 from ingest.domain.message import LooseSample, Message, Sample
 from ingest.domain.plain import PlainMessage
 from ingest.domain.ranges import RangeSet
+from ingest.domain.refused_samples import Mark, Marks
 from ingest.domain.signals import Plan, Signals
 from ingest.domain.times import DAY_US, EPOCH, NEWEST_US, OLDEST_US
 
@@ -99,6 +100,11 @@ class Aside:
     delta: Delta | None
     seq: int
     refusals: list[Refusal] = field(default_factory=list)
+    marks: Marks = field(default_factory=dict)
+
+    def mark(self, i: int, reason: Reason, *, whole: bool) -> None:
+        """Note that sample `i` was refused, in whole or in part."""
+        self.marks.setdefault(i, Mark(whole)).add(reason, whole=whole)
 
 
 @dataclass(slots=True, eq=False)
@@ -126,13 +132,14 @@ class Batch:
             found = self.deltas[key] = Delta(account, signals, times, newest_us=account.newest_us)
         return found
 
-    def aside(self, number: int, delta: Delta | None, refusals: list[Refusal]) -> None:
+    def aside(self, number: int, delta: Delta | None, refusals: list[Refusal]) -> Aside:
         """Note what was refused of a message."""
         found = self.asides.get(number)
         if found is None:
             message = self.messages.get(number)
             found = self.asides[number] = Aside(number, delta, message.seq if message else 0)
         found.refusals += refusals
+        return found
 
     def add(self, number: int, message: Message, delta: Delta) -> None:
         """Take in a message that is of the account of `delta`; `number` is unique in this batch."""
@@ -252,20 +259,22 @@ class Batch:
     def _add_fault(self, number: int, message: Message, delta: Delta) -> None:
         assert message.fault is not None
         path, reason = message.fault
-        fresh = 0
+        fresh: list[int] = []
         for i in range(message.count):
             if message.seq and not self._is_new(delta, message.seq + i):
                 continue
-            fresh += 1
+            fresh.append(i)
             delta.refuse(reason)
             if message.seq:
                 delta.rejected.append((message.seq + i, reason))
-        delta.quarantined += fresh
+        delta.quarantined += len(fresh)
         if not message.count:
             delta.bad_messages += 1
             delta.refuse(reason)
         if fresh or not message.count:
-            self.aside(number, delta, [Refusal(path, reason)])
+            aside = self.aside(number, delta, [Refusal(path, reason)])
+            for i in fresh:
+                aside.mark(i, reason, whole=True)
 
     def _judge(self, number: int, i: int, sample: Sample | LooseSample, message: Message, delta: Delta) -> None:
         """The exact way for one sample that is no repeat."""
@@ -283,9 +292,10 @@ class Batch:
 
     def _account_for(self, number: int, i: int, message: Message, delta: Delta, verdict: Verdict) -> None:
         if verdict.refusals:
+            aside = self.aside(number, delta, verdict.refusals)
             for refusal in verdict.refusals:
                 delta.refuse(refusal.reason)
-            self.aside(number, delta, verdict.refusals)
+                aside.mark(i, refusal.reason, whole=verdict.quarantined)
         if verdict.quarantined:
             delta.quarantined += 1
             if message.seq:
@@ -403,11 +413,12 @@ class Batch:
         ]
         for j in columns:
             rows.rows.values[row][j] = None
-        for _ in refusals:
-            delta.refuse("store_refused")
         if refusals:
-            self.aside(number, delta, refusals)
-            if all(x is None for x in rows.rows.values[row]):
+            aside, whole = self.aside(number, delta, refusals), all(x is None for x in rows.rows.values[row])
+            for _ in refusals:
+                delta.refuse("store_refused")
+                aside.mark(i, "store_refused", whole=whole)
+            if whole:
                 delta.stored -= 1
                 delta.quarantined += 1
                 if message.seq:

@@ -1,5 +1,6 @@
 """Accounts of outboxes in the database, and who may write them."""
 
+import secrets
 from collections.abc import Iterable
 
 import msgspec
@@ -12,12 +13,22 @@ from ingest.service.bulk import Bulk
 from ingest.service.tables import EVERYONE, marks, outboxes
 
 OWNER = "owner"
+CHANGES = 1 << 20
+"""Who keeps the accounts is a multiple of this; what is added to it counts the changes by others."""
 AT_ONCE = 400
 Key = tuple[str, str]
 
 
 class Superseded(Exception):
     """Another ingest has taken over this database."""
+
+
+class Altered(Exception):
+    """Somebody else changed accounts (a replay): read them anew, hold `token` from now on."""
+
+    def __init__(self, token: int) -> None:
+        super().__init__("accounts were changed by somebody else")
+        self.token = token
 
 
 def bump(connection: sa.Connection, name: str, value: int | None = None) -> None:
@@ -36,14 +47,28 @@ def mark(connection: sa.Connection, name: str) -> int:
     return int(found or 0)
 
 
+def new_token() -> int:
+    """A token for who keeps the accounts from now on."""
+    return (secrets.randbits(42) | 1) * CHANGES
+
+
+def alter(connection: sa.Connection) -> None:
+    """Change accounts in this transaction: nobody else does until it ends, and who has them in memory hears of it."""
+    where = (marks.c.tenant == EVERYONE, marks.c.name == OWNER)
+    connection.execute(marks.update().where(*where).values(value=marks.c.value + 1))
+
+
 def hold(connection: sa.Connection, token: int) -> None:
-    """Make sure that this process is still the one that keeps the accounts. Raises Superseded."""
+    """Make sure that this process is still the one that keeps the accounts. Raises Superseded, Altered."""
     done = connection.execute(
         marks.update()
         .where(marks.c.tenant == EVERYONE, marks.c.name == OWNER, marks.c.value == token)
         .values(value=token)
     )
     if done.rowcount == 0:
+        found = mark(connection, OWNER)
+        if found // CHANGES == token // CHANGES:
+            raise Altered(found)
         raise Superseded("another ingest has taken over this database")
 
 
@@ -168,4 +193,7 @@ class Book:
         return [total]
 
 
-__all__ = ["EARLIER", "UNSEQUENCED", "Book", "Superseded", "bump", "hold", "load", "mark", "save"]
+__all__ = [
+    "EARLIER", "UNSEQUENCED", "Altered", "Book", "Superseded", "alter", "bump", "hold", "load", "mark", "new_token",
+    "save",
+]  # fmt: skip

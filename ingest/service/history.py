@@ -19,6 +19,7 @@ from ingest.domain.acceptance import Refusal
 from ingest.domain.account import Account
 from ingest.domain.batch import Batch, Rows, Times
 from ingest.domain.message import LooseSample, Message, Sample
+from ingest.domain.refused_samples import written
 from ingest.domain.signals import Signals
 from ingest.service.book import load, save
 from ingest.service.quarantine import Quarantine, Refused
@@ -31,6 +32,8 @@ from plumbing.sql import from_us, lock, to_us
 
 BLOCK_ROWS = 5_000
 LISTED_FAULTS = 100
+FROM_FILE = "history import"
+"""Topic in quarantine of what no device sent; its body is the file's row."""
 Progress = Callable[[int, int], None]
 
 
@@ -203,7 +206,8 @@ def _commit(shared: Shared, tenant: str, device: str, batch: Batch, rows: list[R
             save(connection, [delta.account])
         Quarantine().put(connection, [
             Refused(
-                tenant, device, aside.delta.account.boot_id, aside.seq, now, aside.refusals, "history import", 0, b"",
+                tenant, device, aside.delta.account.boot_id, aside.seq, now, aside.refusals, FROM_FILE, 0, b"",
+                written(aside.marks),
             )
             for aside in batch.asides.values()
             if aside.delta is not None

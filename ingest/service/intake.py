@@ -7,7 +7,6 @@ anew from the database.
 """
 
 import gc
-import secrets
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
@@ -25,7 +24,8 @@ from contracts.units import Units
 from ingest.domain.acceptance import Refusal
 from ingest.domain.account import Account
 from ingest.domain.batch import Aside, Rows
-from ingest.service.book import OWNER, Book, bump, hold, save
+from ingest.domain.refused_samples import UNCOUNTED, written
+from ingest.service.book import OWNER, Altered, Book, bump, hold, new_token, save
 from ingest.service.bulk import Bulk
 from ingest.service.command_ledger import hear
 from ingest.service.quarantine import Quarantine, Refused
@@ -104,11 +104,15 @@ class Intake:
         if not self._token:
             self.claim()
         with collector_paused():
-            try:
-                # a transaction of SQLite keeps everybody else from writing: it does not wait for the store
-                self._take(block, ahead=self._database.dialect == "postgresql")
-            except _TooEarly:
-                self._take(block, ahead=False)
+            # a transaction of SQLite keeps everybody else from writing: it does not wait for the store
+            ahead = self._database.dialect == "postgresql"
+            while True:
+                try:
+                    return self._take(block, ahead=ahead)
+                except _TooEarly:
+                    ahead = False
+                except Altered as altered:
+                    self._token = altered.token
 
     def _take(self, block: Sequence[Delivery], *, ahead: bool) -> None:
         """Take a block; `ahead` = put the statements of the commit to the database while the store still writes."""
@@ -158,7 +162,7 @@ class Intake:
 
     def claim(self) -> None:
         """Become the one that keeps the accounts of this database."""
-        token = secrets.randbits(62) | 1
+        token = new_token()
         with self._database.write() as connection:
             bump(connection, OWNER, token)
         self._token = token
@@ -171,8 +175,12 @@ class Intake:
         at = self._clocks.of(tenant).now()
         refusal = Refusal(why[:200], "malformed")
         with self._database.write() as connection:
-            hold(connection, self._token)
-            self._quarantine.put(connection, [_refused(tenant, device, "", 0, at, [refusal], message)])
+            try:
+                hold(connection, self._token)
+            except Altered as altered:
+                self._token = altered.token
+                self._forget()
+            self._quarantine.put(connection, [_refused(tenant, device, "", 0, at, [refusal], message, UNCOUNTED)])
 
     def _forget(self) -> None:
         self._book.forget()
@@ -220,7 +228,7 @@ class Intake:
             message = work.block[number]
             if number in work.strangers:
                 tenant, device, at, refusal = work.strangers[number]
-                out.append(_refused(tenant, device, "", 0, at, [refusal], message))
+                out.append(_refused(tenant, device, "", 0, at, [refusal], message, UNCOUNTED))
                 continue
             aside: Aside = work.batch.asides[number]
             if aside.delta is None:
@@ -228,8 +236,11 @@ class Intake:
             account = aside.delta.account
             at = from_us(aside.delta.times.received_us)
             out.append(
-                _refused(account.tenant, account.device, account.boot_id, aside.seq, at, aside.refusals, message)
-            )
+                _refused(
+                    account.tenant, account.device, account.boot_id, aside.seq, at, aside.refusals, message,
+                    written(aside.marks),
+                )
+            )  # fmt: skip
         return out
 
     def _touch(self, connection: sa.Connection, work: Work) -> None:
@@ -331,8 +342,9 @@ def _refused_by(writing: list[Future[list[PointRefused]]]) -> list[PointRefused]
 
 
 def _refused(
-    tenant: str, device: str, boot_id: str, seq: int, at: datetime, refusals: list[Refusal], message: Delivery
-) -> Refused:
+    tenant: str, device: str, boot_id: str, seq: int, at: datetime, refusals: list[Refusal], message: Delivery,
+    samples: str,
+) -> Refused:  # fmt: skip
     size = len(message.body)
     body = message.body if size <= wire.MAX_BODY_BYTES else message.body[:KEPT_OF_TOO_LARGE]
-    return Refused(tenant, device, boot_id, seq, at, refusals, message.topic, size, bytes(body))
+    return Refused(tenant, device, boot_id, seq, at, refusals, message.topic, size, bytes(body), samples)

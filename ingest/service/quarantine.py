@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from contracts.wire import Reason
 from ingest.domain.acceptance import Refusal, clean_path
+from ingest.domain.refused_samples import NOT_KNOWN
 from ingest.service.bulk import Bulk
 from ingest.service.tables import quarantine
 from plumbing.sql import Database, to_us
@@ -19,6 +20,8 @@ MAX_BYTES = 100_000_000
 LISTED_REFUSALS = 100
 TRIM_TO = 0.9
 """What is cut when a limit is passed leaves this share, so that cutting is rare."""
+KEPT, REPLAYED, EXPIRED = "kept", "replayed", "expired"
+STATES = (KEPT, REPLAYED, EXPIRED)
 _CHUNK = 500
 
 
@@ -35,11 +38,17 @@ class Refused:
     topic: str
     size: int
     body: bytes
+    samples: str
+    """ingest.domain.refused_samples."""
 
 
 @dataclass(frozen=True, slots=True)
 class Quarantined:
-    """A message in quarantine: `refusals` are (path, reason), the first 100 of `refused`."""
+    """A message in quarantine: `refusals` are (path, reason), the first 100 of `refused`.
+
+    `state` is kept, replayed (nothing of it is refused any more) or expired (its body is gone); `replayed` of its
+    samples are stored by now. `moved_at` is the tenant's clock at the last replay, or when it expired.
+    """
 
     id: int
     tenant: str
@@ -54,6 +63,11 @@ class Quarantined:
     topic: str
     size: int
     body: bytes
+    samples: str = NOT_KNOWN
+    state: str = KEPT
+    moved_at: datetime | None = None
+    moved_by: str | None = None
+    replayed: int = 0
 
 
 class Quarantine:
@@ -80,7 +94,7 @@ class Quarantine:
                 "tenant": m.tenant, "device": m.device, "boot_id": m.boot_id, "seq": m.seq or None,
                 "received_at": to_us(m.received_at), "reason": listed[0][1], "path": listed[0][0],
                 "refusals": msgspec.json.encode(listed).decode(), "refused": len(m.refusals),
-                "topic": clean_path(m.topic), "size": m.size, "body": m.body,
+                "topic": clean_path(m.topic), "size": m.size, "body": m.body, "samples": m.samples,
             })  # fmt: skip
             key = (m.tenant, m.device)
             kept[key] = kept.get(key, 0) + 1
@@ -132,7 +146,8 @@ class Quarantine:
             connection.execute(quarantine.delete().where(quarantine.c.id.in_(ids)))
 
 
-_INSERT = Bulk(quarantine, [column.name for column in quarantine.columns if column.name != "id"])
+_LATER = ("id", "state", "moved_at", "moved_by", "replayed")
+_INSERT = Bulk(quarantine, [column.name for column in quarantine.columns if column.name not in _LATER])
 _OLDEST = sa.select(
     quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
 ).order_by(quarantine.c.id)
@@ -144,6 +159,7 @@ def quarantine_page(
     device: str | None = None,
     *,
     reason: str | None = None,
+    state: str | None = None,
     before: int | None = None,
     limit: int = 50,
 ) -> list[Quarantined]:
@@ -155,13 +171,18 @@ def quarantine_page(
         query = query.where(quarantine.c.device == device)
     if reason is not None:
         query = query.where(quarantine.c.reason == reason)
+    if state is not None:
+        query = query.where(quarantine.c.state == state)
     if before is not None:
         query = query.where(quarantine.c.id < before)
     with database.read() as connection:
-        return [
-            Quarantined(
-                r.id, r.tenant, r.device, r.boot_id, r.seq, r.received_at, r.reason, r.path,
-                msgspec.json.decode(r.refusals, type=list[tuple[str, str]]), r.refused, r.topic, r.size, r.body,
-            )
-            for r in connection.execute(query)
-        ]  # fmt: skip
+        return [quarantined(row) for row in connection.execute(query)]
+
+
+def quarantined(row: sa.Row[Any]) -> Quarantined:
+    """A row of the table."""
+    refusals = msgspec.json.decode(row.refusals, type=list[tuple[str, str]])
+    return Quarantined(
+        row.id, row.tenant, row.device, row.boot_id, row.seq, row.received_at, row.reason, row.path, refusals,
+        row.refused, row.topic, row.size, row.body, row.samples, row.state, row.moved_at, row.moved_by, row.replayed,
+    )  # fmt: skip

@@ -80,8 +80,26 @@ quarantine = sa.Table(
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
+    sa.Column("samples", sa.Text, nullable=False, server_default=""),  # ingest.domain.refused_samples
+    sa.Column("state", sa.String(16), nullable=False, server_default="kept"),  # kept | replayed | expired
+    sa.Column("moved_at", UtcTime, nullable=True),  # of the last replay, or when it expired
+    sa.Column("moved_by", sa.String(128), nullable=True),
+    sa.Column("replayed", sa.BigInteger, nullable=False, server_default="0"),  # samples of it that are stored now
     sa.Index("ingest_quarantine_by_device", "tenant", "device", "id"),
     sqlite_autoincrement=True,
+)
+mappings = sa.Table(
+    "ingest_mappings",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("scope", sa.String(16), primary_key=True),  # device | model
+    sa.Column("owner", sa.String(64), primary_key=True),  # name of the device or the asset model
+    sa.Column("kind", sa.String(16), primary_key=True),  # signal | unit | factor
+    sa.Column("name", sa.String(200), primary_key=True),  # of the signal, as it is sent
+    sa.Column("target", sa.String(200), nullable=False),
+    sa.Column("from_now_on", sa.Boolean, nullable=False),
+    sa.Column("made_at", UtcTime, nullable=False),
+    sa.Column("made_by", sa.String(128), nullable=False),
 )
 refused_publishes = sa.Table(
     "ingest_refused_publishes",
