@@ -6,6 +6,8 @@ A device may send other signals in every message; what is held and what comes is
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
+from contracts.wire import WINDOW
+
 WAIT_S = 10.0
 """Wall seconds that a gap is waited for."""
 
@@ -44,6 +46,10 @@ class Ordering:
             else:
                 self.held[str(seq)] = sample
         ready += self._in_turn()
+        if self.held and min(map(int, self.held)) - self.next_seq > WINDOW:
+            # more than can be in flight is missing: an outage's backlog, which comes after what is new
+            self.next_seq = min(map(int, self.held))
+            ready += self._in_turn()
         self.waiting_since = (now if self.waiting_since is None else self.waiting_since) if self.held else None
         return ready, late
 
