@@ -74,7 +74,6 @@ def test_the_bar_of_health_has_the_colour_of_the_state(company: Company, path: s
     assert "Maintenance required" in page
     assert 'class="bar-maint"' in page
     assert 'class="bar-ok"' not in page
-    )
     assert 'class="bar-bad"' not in page
 
 
