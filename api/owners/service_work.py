@@ -154,8 +154,8 @@ class ServiceWork:
                 connection, who.tenant, asset_id=wanted.asset or None, state=wanted.state or None,
                 after=wanted.after or None, limit=wanted.limit, **own(who),
             )  # fmt: skip
-            details = [queries.notice(connection, who.tenant, r.id, now, **own(who)) for r in found.items]
-        return Page([notice_of(d) for d in details if d is not None], found.next)
+            details = queries.notice_details(connection, who.tenant, found.items, now)
+        return Page([notice_of(d) for d in details], found.next)
 
     def predictions(self, who: Principal, wanted: Wanted) -> Page:
         with self._shared.database.read() as connection:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import date, timedelta
 
 import pytest
@@ -265,22 +267,43 @@ def test_the_installed_base_shows_what_goes_on(world: World) -> None:
     assert (second.worked_on, third.worked_on) == ("cleaning", "")
 
 
+@contextmanager
+def statements(connection: sa.Connection) -> Iterator[list[str]]:
+    """What is asked of the database meanwhile."""
+    said: list[str] = []
+
+    def hear(_c: object, _cursor: object, statement: str, *_more: object) -> None:
+        said.append(statement)
+
+    sa.event.listen(connection, "before_cursor_execute", hear)
+    yield said
+    sa.event.remove(connection, "before_cursor_execute", hear)
+
+
 def test_a_list_of_orders_takes_as_many_queries_as_one(world: World) -> None:
-    def statements(rows: int) -> int:
-        said: list[str] = []
-
-        def hear(_c: object, _cursor: object, statement: str, *_more: object) -> None:
-            said.append(statement)
-
-        with world.database.read() as connection:
-            found = queries.orders(connection, world.tenant).items[:rows]
-            assert len(found) == rows
-            sa.event.listen(connection, "before_cursor_execute", hear)
-            details = queries.order_details(connection, world.tenant, found)
-            sa.event.remove(connection, "before_cursor_execute", hear)
-            assert details == [queries.order(connection, world.tenant, r.id) for r in found]
-        return len(said)
-
     world.booked()
     world.take(3, device="p3")
-    assert statements(1) == statements(2) == 3
+    with world.database.read() as connection:
+        for rows in (1, 2):
+            found = queries.orders(connection, world.tenant).items[:rows]
+            assert len(found) == rows
+            with statements(connection) as said:
+                details = queries.order_details(connection, world.tenant, found)
+            assert len(said) == 3
+            assert details == [queries.order(connection, world.tenant, r.id) for r in found]
+
+
+def test_a_list_of_notices_takes_as_many_queries_as_one(world: World) -> None:
+    world.booked()
+    world.take(3, device="p2")
+    world.take(3, device="p3")
+    world.later(hours=1)
+    with world.database.read() as connection:
+        for rows in (2, 3):
+            found = queries.notices(connection, world.tenant).items[:rows]
+            assert len(found) == rows
+            with statements(connection) as said:
+                details = queries.notice_details(connection, world.tenant, found, world.clock.at)
+            assert len(said) == 6
+            assert details == [queries.notice(connection, world.tenant, r.id, world.clock.at) for r in found]
+            assert any(d.slots for d in details)

@@ -5,6 +5,7 @@ from work_orders.queries.cases import CaseDetail, CaseRow, DecisionRow, case, ca
 from work_orders.queries.figures import Figures, StoryBill, figures, story_bill
 from work_orders.queries.inbox import InboxItem, inbox
 from work_orders.queries.notices import NoticeDetail, NoticeRow, SlotChoice, notice, notices, waiting_for_answer
+from work_orders.queries.notices import details as notice_details
 from work_orders.queries.orders import OrderDetail, OrderRow, my_jobs, order, orders
 from work_orders.queries.orders import details as order_details
 from work_orders.queries.paging import Page
@@ -35,6 +36,7 @@ __all__ = [
     "inbox",
     "my_jobs",
     "notice",
+    "notice_details",
     "notices",
     "order",
     "order_details",

@@ -23,7 +23,7 @@ def crew(connection: sa.Connection, tenant: str, first: dt.date) -> list[Crew]:
     """All technicians with the half days that are taken from a day on."""
     taken: dict[str, set[HalfDay]] = {}
     c = t.half_days.c
-    last = first + timedelta(days=FURTHEST_DAYS + 1)
+    last = first + timedelta(days=FURTHEST_DAYS + 2)  # a time zone may be a day ahead of the caller's
     for row in connection.execute(
         sa.select(c.technician_id, c.day, c.half).where(c.tenant == tenant, c.day >= first, c.day <= last)
     ):
