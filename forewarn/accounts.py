@@ -1,5 +1,6 @@
 """Keeps Mosquitto's files in step with the registry, while ingest runs on a real broker; counts whom it refused."""
 
+import errno
 import logging
 import socket
 import threading
@@ -89,18 +90,26 @@ class AccountFiles:
         if self._address.user == INGEST:
             set_service_account(self._shared.database, INGEST, self._address.secret)
         secret = set_service_account(self._shared.database, WATCH)
-        self._look()
-        ours = self._address.host in ("localhost", "127.0.0.1", "::1")
-        plain = DEFAULT_PORT if self._address.tls else self._address.port
-        inside = "127.0.0.1" if ours or self._address.tls else ""
-        listeners = Listeners(plain, inside, certificate=self._certificate_port)
-        write_once(self._folder / "mosquitto.conf", mosquitto_config(self._folder, listeners))
+        try:
+            self._write_all()
+        except OSError as failure:
+            if failure.errno != errno.ENOSPC or not (self._folder / "passwd").exists():
+                raise
+            self._note(failure)  # readings come in by the files of before; these are written when there is room
         self._thread.start()
         self._tally.start()
         parts = urlsplit(self._url)
         host = parts.netloc.rpartition("@")[2]
         self._log = MosquittoLog(f"{parts.scheme}://{WATCH}:{quote(secret)}@{host}", self._tally.add)
         self._log.start()
+
+    def _write_all(self) -> None:
+        self._look()
+        ours = self._address.host in ("localhost", "127.0.0.1", "::1")
+        plain = DEFAULT_PORT if self._address.tls else self._address.port
+        inside = "127.0.0.1" if ours or self._address.tls else ""
+        listeners = Listeners(plain, inside, certificate=self._certificate_port)
+        write_once(self._folder / "mosquitto.conf", mosquitto_config(self._folder, listeners))
 
     def stop(self) -> None:
         """End."""
@@ -121,9 +130,12 @@ class AccountFiles:
                 self._send_away()
                 self._trouble = ""
             except (OSError, SQLAlchemyError, PkiFault) as failure:
-                if self._trouble == "":
-                    log.warning("the broker's accounts cannot be written: %s", failure)
-                self._trouble = f"the broker's accounts cannot be written: {failure}"
+                self._note(failure)
+
+    def _note(self, failure: Exception) -> None:
+        if self._trouble == "":
+            log.warning("the broker's accounts cannot be written: %s", failure)
+        self._trouble = f"the broker's accounts cannot be written: {failure}"
 
     def _look(self) -> None:
         with self._shared.database.read() as connection:

@@ -86,3 +86,32 @@ def test_the_registry_reaches_a_running_mosquitto_within_a_minute(database: Data
         files.stop()
         broker.terminate()
         broker.wait(20)
+
+
+def test_ingest_starts_on_a_full_disk_with_the_files_of_before(database: Database, tmp_path: Path) -> None:
+    def files() -> AccountFiles:
+        shared = Shared(tmp_path, database, CLOCK, TenantClocks(database, CLOCK), NoStore(), lambda _: None)
+        return AccountFiles(shared, {"FOREWARN_MQTT_URL": f"mqtt://ingest:a-secret@127.0.0.1:{free_port()}"})
+
+    full = tmp_path / "broker" / "passwd.new"
+    full.parent.mkdir()
+    full.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        files().start()  # nothing to go on with
+
+    full.unlink()
+    first = files()
+    first.start()
+    first.stop()
+    before = (full.parent / "passwd").read_text()
+    full.symlink_to("/dev/full")
+    second = files()
+    second.start()
+    try:
+        assert "No space left" in second.healthy()
+        assert (full.parent / "passwd").read_text() == before
+        full.unlink()
+        until(lambda: second.healthy() == "", MINUTE_S)
+        assert (full.parent / "passwd").read_text() != before
+    finally:
+        second.stop()
