@@ -4,7 +4,7 @@ Each function is one transaction, callable from any process. What is issued is a
 """
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -285,14 +285,16 @@ def find_on(connection: sa.Connection, tenant: str, id: str) -> Recorded | None:
 
 def page(
     database: Database, tenant: str, *, device: str = "", state: str = "", case_id: str = "", after: str = "",
-    limit: int = 50,
+    limit: int = 50, among: Collection[str] | None = None,
 ) -> tuple[list[Recorded], str | None]:  # fmt: skip
-    """Commands, newest first, and the cursor of the next ones."""
+    """Commands, newest first, and the cursor of the next ones; `among` these devices (None = all of the tenant)."""
     c = commands.c
     query = sa.select(commands).where(c.tenant == tenant)
     for column, value in ((c.device, device), (c.state, state), (c.case_id, case_id)):
         if value:
             query = query.where(column == value)
+    if among is not None:
+        query = query.where(c.device.in_(sorted(among)))
     with database.read() as connection:
         if after:
             mark = connection.execute(sa.select(c.issued_at).where(c.tenant == tenant, c.id == after)).scalar()

@@ -7,8 +7,10 @@ import sqlalchemy as sa
 
 from contracts.asset_model import AssetModel
 from contracts.units import Units
+from ingest.domain.mapping import NONE, Mapping
 from ingest.domain.signals import Signals
 from ingest.service.book import mark
+from ingest.service.mappings import DEVICE, MODEL, live_mappings
 from ingest.service.registry import REGISTRY, REVOKED
 from ingest.service.tables import devices
 from plumbing.sql import Database
@@ -25,6 +27,8 @@ class KnownDevice:
     tenant: str
     name: str
     signals: Signals
+    mapping: Mapping = NONE
+    """Mends what comes."""
 
 
 class Known:
@@ -55,9 +59,13 @@ class Known:
             if version != self._version:
                 rows = connection.execute(
                     sa.select(devices.c.tenant, devices.c.device, devices.c.model).where(devices.c.state != REVOKED)
-                )
+                ).all()
+                rules = live_mappings(connection)
                 self._signals = {}
-                self._devices = {(t, d): KnownDevice(t, d, self._of(model)) for t, d, model in rows}
+                self._devices = {}
+                for t, d, model in rows:
+                    mine = [*rules.get((t, MODEL, model), []), *rules.get((t, DEVICE, d), [])] if rules else []
+                    self._devices[t, d] = KnownDevice(t, d, self._of(model), Mapping.of(mine) if mine else NONE)
         self._version, self._looked = version, now
 
     def _of(self, model: str) -> Signals:

@@ -11,8 +11,10 @@ import sqlalchemy as sa
 from contracts.wire import Reason
 from ingest.domain.acceptance import Refusal, clean_path
 from ingest.domain.refused_samples import NOT_KNOWN
+from ingest.service.book import alter
 from ingest.service.bulk import Bulk
 from ingest.service.tables import quarantine
+from plumbing import audit
 from plumbing.sql import Database, to_us
 
 MAX_A_DEVICE = 10_000
@@ -186,3 +188,58 @@ def quarantined(row: sa.Row[Any]) -> Quarantined:
         row.id, row.tenant, row.device, row.boot_id, row.seq, row.received_at, row.reason, row.path, refusals,
         row.refused, row.topic, row.size, row.body, row.samples, row.state, row.moved_at, row.moved_by, row.replayed,
     )  # fmt: skip
+
+
+def changed_entry(
+    connection: sa.Connection, kept: Quarantined, *, state: str, refusals: Sequence[Refusal], samples: str, moved: int,
+    now: datetime, actor: str,
+) -> None:  # fmt: skip
+    """Note what a replay left of an entry."""
+    values: dict[str, object] = {
+        "state": state, "samples": samples, "moved_at": now, "moved_by": actor[:128], "replayed": kept.replayed + moved,
+    }  # fmt: skip
+    if refusals:
+        listed = [(r.path, r.reason) for r in refusals[:LISTED_REFUSALS]]
+        values |= {
+            "reason": listed[0][1], "path": listed[0][0], "refusals": msgspec.json.encode(listed).decode(),
+            "refused": len(refusals),
+        }  # fmt: skip
+    connection.execute(quarantine.update().where(quarantine.c.id == kept.id).values(values))
+
+
+def find_entry(database: Database, tenant: str, id: int) -> Quarantined | None:
+    """One entry; None where there is none."""
+    with database.read() as connection:
+        row = connection.execute(
+            sa.select(quarantine).where(quarantine.c.tenant == tenant, quarantine.c.id == id)
+        ).first()
+        return quarantined(row) if row else None
+
+
+def expire(
+    database: Database, tenant: str, *, ids: Sequence[int] | None = None, before: datetime | None = None,
+    device: str | None = None, now: datetime, actor: str = "command line",
+) -> int:  # fmt: skip
+    """Give entries up that are kept: their bodies go, what was counted stays; returns how many.
+
+    `before` = only those received earlier than that (the tenant's clock).
+    """
+    where = [quarantine.c.tenant == tenant, quarantine.c.state == KEPT]
+    if ids is not None:
+        where.append(quarantine.c.id.in_(list(ids)))
+    if before is not None:
+        where.append(quarantine.c.received_at < before)
+    if device is not None:
+        where.append(quarantine.c.device == device)
+    with database.write() as connection:
+        alter(connection)
+        gone = connection.execute(
+            quarantine.update().where(*where).values(state=EXPIRED, body=b"", moved_at=now, moved_by=actor[:128])
+        ).rowcount
+        if gone:
+            audit.append(
+                connection, tenant, now, actor, "quarantine_expired",
+                {"asset": device or "", "id": device or "", "entries": gone,
+                 "text": f"{gone} messages in quarantine were given up; they stay counted as quarantined."},
+            )  # fmt: skip
+    return int(gone)

@@ -174,9 +174,11 @@ class Reading:
         work.heard[tenant, name] = moment
         if address.kind == "telemetry":
             told = read_message(message.body)
+            mended = device.mapping.apply(told) if device.mapping else told
             account = self._find(connection, work, device, told.boot_id)
-            work.batch.add(number, told, work.batch.delta(account, device.signals, moment.times))
-            self._learn(work, message.topic, told, device)
+            work.batch.add(number, mended, work.batch.delta(account, device.signals, moment.times))
+            if not device.mapping:
+                self._learn(work, message.topic, told, device)
         elif address.kind == "state":
             self._read_state(connection, work, number, message.body, device, moment)
         elif _is_result(message.body):
