@@ -42,6 +42,8 @@ class CommandChoice:
     title: str
     risk: str
     args: Sequence[dict[str, Any]]
+    may: bool = True
+    """Whether this principal's role may send it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ Everything is scoped by the principal: what belongs to another tenant, customer 
 not exist. Commands raise `api.problems.Problem`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -97,6 +97,10 @@ class Reading(Protocol):
     def chart_order(self, who: Principal, order: str) -> Chart | None: ...
     def chart_notice(self, who: Principal, notice: str) -> Chart | None: ...
     def commands(self, who: Principal, wanted: Wanted) -> Page: ...
+    def commands_of(self, who: Principal, devices: Collection[str], limit: int) -> Sequence[DeviceCommand]:
+        """The newest of these devices."""
+        ...
+
     def command(self, who: Principal, id: str) -> DeviceCommand | None: ...
     def remote(self, who: Principal, device: str) -> Remote | None:
         """What may be asked of a device."""

@@ -1,11 +1,12 @@
 """Commands to devices and guided diagnoses: the ledger of ingest and the evidence of work_orders, for pages and API."""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from api.command_views import CheckResult, CommandChoice, DeviceCommand, Examination, Remote
 from api.owners.commands import actor_of, refusals
+from api.owners.machines import visible
 from api.owners.words import mode_title
 from api.ports import Wanted
 from api.problems import Problem, bad_field, not_found
@@ -48,21 +49,38 @@ class DeviceCommands:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
 
+    def _reach(self, who: Principal) -> frozenset[str] | None:
+        """The devices that a technician's jobs lead to; None = all of the tenant."""
+        if who.sees_all:
+            return None
+        with self._shared.database.read() as connection:
+            machines = visible(connection, who, self._shared.clocks.of(who.tenant).now())
+        return frozenset(device for machine in machines for device in machine.devices)
+
+    def _reaches(self, who: Principal, device: str) -> bool:
+        reach = self._reach(who)
+        return reach is None or device in reach
+
     def commands(self, who: Principal, wanted: Wanted) -> Page:
         items, cursor = ledger.page(
             self._shared.database, who.tenant, device=wanted.asset, state=wanted.state, after=wanted.after,
-            limit=wanted.limit,
+            limit=wanted.limit, among=self._reach(who),
         )  # fmt: skip
         return Page([_shown(c, who) for c in items], cursor)
+
+    def commands_of(self, who: Principal, devices: Collection[str], limit: int) -> list[DeviceCommand]:
+        reach = self._reach(who)
+        among = set(devices) if reach is None else reach & set(devices)
+        return [_shown(c, who) for c in ledger.page(self._shared.database, who.tenant, limit=limit, among=among)[0]]
 
     def command(self, who: Principal, id: str) -> DeviceCommand | None:
         with self._shared.database.read() as connection:
             found = ledger.find_on(connection, who.tenant, id)
-        return None if found is None else _shown(found, who)
+        return None if found is None or not self._reaches(who, found.device) else _shown(found, who)
 
     def remote(self, who: Principal, device: str) -> Remote | None:
         found = registry.find_device(self._shared.database, who.tenant, device)
-        if found is None:
+        if found is None or not self._reaches(who, device):
             return None
         model = self._shared.models(found.model)
         now = self._shared.clocks.of(who.tenant).now()
@@ -70,11 +88,16 @@ class DeviceCommands:
             guarded = ledger.is_guarded_on(connection, who.tenant, device)
             holds = ledger.held_by(connection, who.tenant, device, now)
         kinds = model.commands.values() if model is not None else ()
-        choices = [CommandChoice(k.name, k.title, k.risk, [_arg(a) for a in k.args]) for k in kinds]
+        choices = [
+            CommandChoice(k.name, k.title, k.risk, [_arg(a) for a in k.args], who.role in ledger.ISSUERS[k.risk])
+            for k in kinds
+        ]
         return Remote(device, choices, guarded, holds)
 
     def send_command(self, who: Principal, device: str, name: str, args: dict[str, Any], **more: Any) -> DeviceCommand:
         shared = self._shared
+        if not self._reaches(who, device):
+            raise not_found("device")
         wanted = ledger.Wanted(who.tenant, device, name, args, **more)
         with _refusals():
             id = ledger.issue(
@@ -126,7 +149,7 @@ def _shown(of: ledger.Recorded, who: Principal) -> DeviceCommand:
     can: list[str] = []
     if of.state == State.WAITING and who.role in APPROVERS and who.actor != of.issued_by:
         can.append("approve")
-    if of.state in BEFORE_GRANT and who.sees_all:
+    if of.state in BEFORE_GRANT and who.role in APPROVERS:
         can.append("cancel")
     return DeviceCommand(
         of.id, of.device, of.name, of.args, of.risk, of.state, of.reason, of.text, of.progress, of.result, of.case_id,

@@ -1,13 +1,15 @@
 """The page of commands: what was asked of which device, and what waits for a second person."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
 from api.json.lists import Want
 from api.problems import not_found
-from api.web import Web, back_to
+from api.web import Web, back_to, local_address
 
 
 def routes(web: Web, router: APIRouter) -> None:
@@ -19,7 +21,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return web.page(request, "commands.html", page=owners.commands(who, want), want=want)
 
     @router.post("/commands/{command}/{action}", include_in_schema=False)
-    def move(who: Who, command: str, action: str) -> Response:
+    def move(who: Who, command: str, action: str, next: Annotated[str, Form(max_length=500)] = "/commands") -> Response:
         if owners.move_command(who, command, action) is None:
             raise not_found("command")
-        return back_to("/commands")
+        return back_to(local_address(next, "/commands"))

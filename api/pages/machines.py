@@ -4,11 +4,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
+from api.afar import Tried, afar
 from api.guard import Who
 from api.json.answers import answer
 from api.ports import Wanted
 from api.problems import bad_field, not_found
-from api.views import Health
+from api.roles import Principal
+from api.views import Asset, Health
 from api.web import Web
 
 HOURS = (1.0, 24.0 * 400)
@@ -31,11 +33,7 @@ def routes(web: Web, router: APIRouter) -> None:
         found = owners.asset(who, asset)
         if found is None:
             raise not_found("machine")
-        mine = Wanted(asset=asset, limit=5)
-        return web.page(
-            request, "asset.html", asset=found, hours=_hours(hours), spans=SPANS, timeline=owners.timeline(who, asset),
-            cases=owners.cases(who, mine).items if who.sees_all else (),
-        )  # fmt: skip
+        return page_of(web, request, who, found, hours=_hours(hours))
 
     @router.get("/charts/assets/{asset}/{signal}", include_in_schema=False)
     def signal(who: Who, asset: str, signal: str, hours: float = 240.0) -> Response:
@@ -52,6 +50,19 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/charts/notices/{notice}", include_in_schema=False)
     def notice(who: Who, notice: str) -> Response:
         return _chart(owners.chart_notice(who, notice))
+
+
+def page_of(
+    web: Web, request: Request, who: Principal, found: Asset, *, hours: float = 240.0, tried: Tried | None = None,
+    status: int = 200,
+) -> Response:  # fmt: skip
+    """The page of a machine; `tried` is a command that was not taken."""
+    mine = Wanted(asset=found.id, limit=5)
+    return web.page(
+        request, "asset.html", status, asset=found, hours=hours, spans=SPANS, path=f"/assets/{found.id}",
+        timeline=web.owners.timeline(who, found.id), afar=afar(web.owners, who, found, tried),
+        cases=web.owners.cases(who, mine).items if who.sees_all else (),
+    )  # fmt: skip
 
 
 def _hours(given: float) -> float:

@@ -2,8 +2,8 @@
 import htmx from "htmx.org/dist/htmx.esm.js";
 import { drawAll, renewCharts } from "./charts.js";
 
-const QUIET_MS = 1500; // least time between two renewals of the page's live part
-const TICKS_RENEW = 5; // without news the live part is renewed every so many ticks
+const QUIET_MS = 1500; // least time between two renewals of the page's live parts
+const TICKS_RENEW = 5; // without news the live parts are renewed every so many ticks
 
 let renewedAt = 0;
 let waiting = null;
@@ -17,10 +17,13 @@ function busy(part) {
 
 function renew() {
   waiting = null;
-  const part = document.getElementById("live");
-  if (!part || document.hidden || busy(part)) return;
-  renewedAt = Date.now();
-  htmx.ajax("GET", part.dataset.refresh, { source: part, target: part, select: "#live", swap: "outerHTML" });
+  if (document.hidden) return;
+  for (const part of document.querySelectorAll("[data-refresh]")) {
+    if (busy(part)) continue;
+    renewedAt = Date.now();
+    const address = part.dataset.refresh;
+    htmx.ajax("GET", address, { source: part, target: part, select: `#${part.id}`, swap: "outerHTML" });
+  }
 }
 
 function renewSoon() {
@@ -64,7 +67,7 @@ function listen(address) {
 
 function poll() {
   const part = document.querySelector("[data-poll]");
-  if (part) htmx.ajax("GET", part.dataset.poll, { source: part, target: part, swap: "outerHTML" });
+  if (part && !busy(part)) htmx.ajax("GET", part.dataset.poll, { source: part, target: part, swap: "outerHTML" });
 }
 
 document.addEventListener("keydown", (event) => {
