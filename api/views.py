@@ -190,6 +190,8 @@ class Order:
     decided_on: datetime | None = None
     """Time of the newest sample behind the decision to open it."""
     version: int = 0
+    bookable: bool = False
+    """Whether its visit can be booked, or moved, by whoever looks at it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,13 @@ class Notice:
     """Why it was withdrawn or corrected."""
     given_up: bool = False
     """Nobody answered in time: it went to a dispatcher as `no reply`. It can still be answered while it is open."""
+
+    @property
+    def stands(self) -> str:
+        """Where it stands, for people: what it waits for rather than how far the message has come."""
+        if not self.open:
+            return self.state
+        return "no_reply" if self.given_up else "waits_for_an_answer"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,11 @@
 """JSON answers by msgspec."""
 
-from typing import Any
+import re
+from collections.abc import Callable, Iterable
+from typing import Annotated, Any
 
 import msgspec
+from fastapi import Depends
 from starlette.responses import Response
 
 from api.ports import Wanted
@@ -10,6 +13,8 @@ from api.problems import bad_field
 from api.views import Page
 
 LIMIT = (1, 500)
+MOMENT, NAME, NUMBER = r"-?\d{1,19}_.{1,200}", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}", r"\d{1,18}"
+"""Cursors: the time and id of a page's last item, its name, its number."""
 
 
 def answer(what: Any, status: int = 200) -> Response:
@@ -28,3 +33,18 @@ def wanted(asset: str = "", state: str = "", after: str = "", limit: int = 50) -
     if not low <= limit <= high:
         raise bad_field("limit", limit, f"{low} to {high}")
     return Wanted(asset, state, after, limit)
+
+
+def wanting(states: Iterable[str], cursor: str = MOMENT) -> Callable[..., Wanted]:
+    """The same for a list whose items are in one of `states` and whose cursors look like `cursor`: a filter that can
+    match nothing is a mistake, and a cursor that is none would begin the list anew."""
+    allowed = [str(state) for state in states]
+
+    def check(want: Annotated[Wanted, Depends(wanted)]) -> Wanted:
+        if want.state and want.state not in allowed:
+            raise bad_field("state", want.state, f"one of {', '.join(allowed)}")
+        if want.after and not re.fullmatch(cursor, want.after):
+            raise bad_field("after", want.after, "the `next` of the page before")
+        return want
+
+    return check

@@ -7,13 +7,27 @@ from fastapi import APIRouter, Depends, Query
 from starlette.responses import Response
 
 from api.guard import Who
-from api.json.answers import answer, listed, wanted
+from api.json.answers import NAME, NUMBER, answer, listed, wanted, wanting
 from api.ports import Wanted
 from api.problems import bad_field, not_found
+from api.views import Health
 from api.web import Web
+from contracts.records import RESULTS
+from contracts.wire import REASONS
+from ingest.domain.lifecycle import State as DeviceState
 from plumbing.sql import from_us, to_us
+from work_orders.domain.case_states import CaseState, IntakeState, NoticeState
+from work_orders.domain.order_states import OrderState
 
 Want = Annotated[Wanted, Depends(wanted)]
+WantDevices = Annotated[Wanted, Depends(wanting(DeviceState, NAME))]
+WantAssets = Annotated[Wanted, Depends(wanting(Health, NAME))]
+WantPredictions = Annotated[Wanted, Depends(wanting(IntakeState))]
+WantCases = Annotated[Wanted, Depends(wanting(CaseState))]
+WantOrders = Annotated[Wanted, Depends(wanting(OrderState))]
+WantNotices = Annotated[Wanted, Depends(wanting(NoticeState))]
+WantFindings = Annotated[Wanted, Depends(wanting(RESULTS))]
+WantRefusals = Annotated[Wanted, Depends(wanting(REASONS, NUMBER))]
 MOST_READINGS = 10_000
 
 
@@ -40,7 +54,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer({"tenant": who.tenant, "role": who.role, "subject": who.subject, "name": who.name})
 
     @router.get(f"{root}/devices", tags=["devices"], summary="Registered devices")
-    def devices(who: Who, want: Want) -> Response:
+    def devices(who: Who, want: WantDevices) -> Response:
         return listed(owners.devices(who, want))
 
     @router.get(f"{root}/devices/{{tenant}}/{{device}}/readings", tags=["devices"], summary="Readings of a device")
@@ -77,7 +91,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer(found)
 
     @router.get(f"{root}/assets", tags=["work"], summary="Machines with their present state")
-    def assets(who: Who, want: Want) -> Response:
+    def assets(who: Who, want: WantAssets) -> Response:
         found = [
             a
             for a in owners.assets(who)
@@ -89,27 +103,27 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer({"items": page, "next": page[-1].id if more else None})
 
     @router.get(f"{root}/predictions", tags=["work"], summary="Forecasts, newest first")
-    def predictions(who: Who, want: Want) -> Response:
+    def predictions(who: Who, want: WantPredictions) -> Response:
         return listed(owners.predictions(who, want))
 
     @router.get(f"{root}/cases", tags=["work"], summary="Cases, newest first")
-    def cases(who: Who, want: Want) -> Response:
+    def cases(who: Who, want: WantCases) -> Response:
         return listed(owners.cases(who, want))
 
     @router.get(f"{root}/work-orders", tags=["work"], summary="Work orders, newest first")
-    def orders(who: Who, want: Want) -> Response:
+    def orders(who: Who, want: WantOrders) -> Response:
         return listed(owners.orders(who, want))
 
     @router.get(f"{root}/notices", tags=["work"], summary="Notices to customers, newest first")
-    def notices(who: Who, want: Want) -> Response:
+    def notices(who: Who, want: WantNotices) -> Response:
         return listed(owners.notices(who, want))
 
     @router.get(f"{root}/findings", tags=["work"], summary="What technicians found, newest first")
-    def findings(who: Who, want: Want) -> Response:
+    def findings(who: Who, want: WantFindings) -> Response:
         return listed(owners.findings(who, want))
 
     @router.get(f"{root}/quarantine", tags=["devices"], summary="What was not accepted, and why (`state` = the reason)")
-    def quarantine(who: Who, want: Want) -> Response:
+    def quarantine(who: Who, want: WantRefusals) -> Response:
         return listed(owners.refusals(who, want))
 
     @router.get(f"{root}/clock", tags=["system"], summary="The tenant's clock")

@@ -6,7 +6,7 @@ from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from api import metrics, service
+from api import access, metrics, service
 from api.guard import COOKIE, Who
 from api.json.answers import answer
 from api.problems import Problem, bad_field
@@ -67,6 +67,44 @@ def routes(web: Web, router: APIRouter) -> None:
         )
 
 
+PROBLEM = {
+    "type": "object",
+    "description": "RFC 9457; more members by kind: field, value, rule, errors (422), state and allowed (409).",
+    "required": ["type", "title", "status", "detail"],
+    "properties": {
+        "type": {"type": "string"}, "title": {"type": "string"}, "status": {"type": "integer"},
+        "detail": {"type": "string"}, "field": {"type": "string"}, "value": {}, "rule": {"type": "string"},
+        "state": {"type": "string"}, "allowed": {"type": "array", "items": {"type": "string"}},
+        "errors": {"type": "array", "items": {"type": "object"}},
+    },
+    "additionalProperties": True,
+}  # fmt: skip
+MEANS = {
+    "401": "Nobody is signed in, or the API key is not good",
+    "403": "This role may not",
+    "404": "It does not exist, or belongs to others",
+    "409": "Not in its present state, or somebody was faster",
+    "422": "A field cannot be taken",
+}
+
+
+def with_errors(schema: dict[str, Any]) -> dict[str, Any]:
+    """The description with the answers that every route can give besides the good one, all of one shape."""
+    schema.setdefault("components", {}).setdefault("schemas", {})["Problem"] = PROBLEM
+    for unused in ("HTTPValidationError", "ValidationError"):
+        schema["components"]["schemas"].pop(unused, None)
+    content = {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    for path, methods in schema["paths"].items():
+        for method, operation in methods.items():
+            if not path.startswith("/api/") and path != "/events":
+                continue
+            open_to_all = access.TABLE[f"{method.upper()} {path}"] is None
+            said = [] if open_to_all else ["401", "403"]
+            said += ["404"] * ("{" in path) + ["409"] * (method == "post") + ["422"]
+            operation["responses"] |= {status: {"description": MEANS[status], "content": content} for status in said}
+    return schema
+
+
 def add_openapi(made: FastAPI) -> None:
     """The description of the JSON API, made once."""
     for route in made.router.routes:
@@ -76,7 +114,7 @@ def add_openapi(made: FastAPI) -> None:
 
     async def openapi() -> Response:
         if not schema:
-            schema.update(made.openapi())
+            schema.update(with_errors(made.openapi()))
         return answer(schema)
 
     made.router.add_api_route("/openapi.json", openapi, methods=["GET"], include_in_schema=False)

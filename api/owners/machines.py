@@ -124,10 +124,13 @@ def mine(shared: Shared, who: Principal) -> set[str]:
 def timeline(shared: Shared, who: Principal, asset: str) -> list[Line]:
     """What happened around an asset that the principal may see."""
     with shared.database.read() as connection:
-        found = queries.timeline(connection, who.tenant, asset)
+        found, known = queries.timeline(connection, who.tenant, asset), queries.names(connection, who.tenant)
     if who.role is Role.CUSTOMER:
         found = [m for m in found if m.action in CUSTOMER_HEARS]
-    return [Line(m.at, m.action, m.text, m.actor if who.sees_all else "", link_of(m.id, who)) for m in found]
+    return [
+        Line(m.at, m.action, queries.in_names(m.text, known), m.actor if who.sees_all else "", link_of(m.id, who))
+        for m in found
+    ]
 
 
 LINKS = {"C-": "/cases/", "WO-": "/orders/", "N-": "/notices/"}

@@ -14,6 +14,7 @@ from plumbing.runtime import Shared
 from work_orders import queries
 from work_orders.domain import machine
 from work_orders.domain.money import Bill, Costs, bill, money
+from work_orders.domain.order_states import BOOKABLE
 from work_orders.queries import CaseDetail, CaseRow, NoticeDetail, OrderDetail
 
 ANSWERS = {
@@ -110,6 +111,7 @@ class ServiceWork:
             actions=actions_of(a for a in found.allowed if a not in ("schedule",)),
             finding=finding.result if finding else "", as_found=finding.as_found if finding else "",
             modes=_modes(model, row.component), version=row.version, decided_on=row.measured_at,
+            bookable=row.state in BOOKABLE and who.role in (Role.DISPATCHER, Role.ADMIN),
         )  # fmt: skip
 
     def order(self, who: Principal, order: str) -> Order | None:

@@ -2,17 +2,16 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Form
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
-from api.json.answers import wanted
+from api.json.lists import WantCases, WantDevices, WantOrders, WantRefusals
 from api.ports import Wanted
 from api.problems import not_found
 from api.web import Web, back_to, local_address
 
-Want = Annotated[Wanted, Depends(wanted)]
 KEYS = "1234567890"
 
 
@@ -27,7 +26,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return web.page(request, "inbox.html", chores=keyed)
 
     @router.get("/cases", include_in_schema=False)
-    def cases(request: Request, who: Who, want: Want) -> Response:
+    def cases(request: Request, who: Who, want: WantCases) -> Response:
         return web.page(request, "cases.html", page=owners.cases(who, want), want=want)
 
     @router.get("/cases/{case}", include_in_schema=False)
@@ -50,11 +49,11 @@ def routes(web: Web, router: APIRouter) -> None:
         return back_to(local_address(next, f"/cases/{case}"))
 
     @router.get("/orders", include_in_schema=False)
-    def orders(request: Request, who: Who, want: Want) -> Response:
+    def orders(request: Request, who: Who, want: WantOrders) -> Response:
         return web.page(request, "orders.html", page=owners.orders(who, want), want=want)
 
     @router.get("/devices", include_in_schema=False)
-    def devices(request: Request, who: Who, want: Want) -> Response:
+    def devices(request: Request, who: Who, want: WantDevices) -> Response:
         return web.page(request, "devices.html", page=owners.devices(who, want), want=want)
 
     @router.get("/devices/{device}", include_in_schema=False)
@@ -72,7 +71,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return back_to(f"/devices/{device}")
 
     @router.get("/quarantine", include_in_schema=False)
-    def quarantine(request: Request, who: Who, want: Want) -> Response:
+    def quarantine(request: Request, who: Who, want: WantRefusals) -> Response:
         return web.page(request, "quarantine.html", page=owners.refusals(who, want), want=want)
 
     @router.get("/figures", include_in_schema=False)

@@ -10,6 +10,7 @@ from forewarn.demo.facts import Facts
 from forewarn.demo.stage import TENANT
 from plumbing import audit
 from plumbing.runtime import Shared
+from work_orders.queries import in_names, names
 
 LOOK_S = 0.2
 KINDS = (
@@ -63,6 +64,7 @@ class Story:
     def _look(self) -> None:
         with self._shared.database.read() as connection:
             page = audit.read(connection, TENANT, self._after)
+            known = names(connection, TENANT) if page else {}
         for entry in page:
             self._after = entry.seq
             asset, text = entry.diff.get("asset", ""), entry.diff.get("text", "")
@@ -72,7 +74,7 @@ class Story:
                      "id": str(entry.diff.get("id", "")), "text": text}
                 )  # fmt: skip
             if entry.action in TOLD:
-                self._say(f"{self._elapsed():6.1f} s  {entry.at:%a %d %b %H:%M}  {asset:8}  {text}")
+                self._say(f"{self._elapsed():6.1f} s  {entry.at:%a %d %b %H:%M}  {asset:8}  {in_names(text, known)}")
 
     def report(self, readings: dict[str, int]) -> dict[str, Any]:
         """The content of `demo --json`."""

@@ -190,6 +190,52 @@ def test_a_body_that_is_no_json_is_named_as_the_body(company: Company) -> None:
     assert answer.json()["field"] == "body"
 
 
+LISTS = ("devices", "assets", "predictions", "cases", "work-orders", "notices", "findings", "quarantine")
+
+
+@pytest.mark.parametrize("name", LISTS)
+@pytest.mark.parametrize("field", ["state", "after"])
+def test_a_filter_or_cursor_that_can_match_nothing_is_named(company: Company, name: str, field: str) -> None:
+    answer = company.program("dispatcher").get(f"/api/v1/{name}", params={field: "no such thing"})
+    assert answer.status_code == 422
+    assert (answer.json()["field"], answer.json()["value"]) == (field, "no such thing")
+
+
+def test_a_list_goes_on_where_it_stopped_and_is_filtered_by_state(company: Company) -> None:
+    company.full()
+    client = company.program("dispatcher")
+    for name in ("devices", "assets", "predictions", "cases", "work-orders", "notices"):
+        everything = client.get(f"/api/v1/{name}").json()["items"]
+        page = client.get(f"/api/v1/{name}", params={"limit": 1}).json()
+        rest = client.get(f"/api/v1/{name}", params={"after": page["next"]}).json()["items"]
+        assert [*page["items"], *rest] == everything
+        state = everything[0]["state"]
+        some = client.get(f"/api/v1/{name}", params={"state": state}).json()["items"]
+        assert some == [i for i in everything if i["state"] == state]
+    rule = client.get("/api/v1/work-orders", params={"state": "opened"}).json()["rule"]
+    assert "draft, awaiting_approval, approved, planned" in rule
+
+
+def test_the_description_names_the_answers_to_errors(company: Company) -> None:
+    said = company.stranger().get("/openapi.json").json()
+    move = said["paths"]["/api/v1/work-orders/{order}/{action}"]["post"]["responses"]
+    assert {"200", "401", "403", "404", "409", "422"} <= move.keys()
+    problem = {"$ref": "#/components/schemas/Problem"}
+    assert all(r["content"]["application/problem+json"]["schema"] == problem for s, r in move.items() if s >= "400")
+    assert "401" not in said["paths"]["/api/v1/claims"]["post"]["responses"]
+    assert "409" not in said["paths"]["/api/v1/cases"]["get"]["responses"]
+    shape = said["components"]["schemas"]["Problem"]["properties"]
+    client = company.program("dispatcher")
+    for answer in (
+        company.stranger().get("/api/v1/cases"), client.get("/api/v1/cases?state=x"),
+        client.post("/api/v1/work-orders/WO-none/start"), client.post("/api/v1/devices", json={}),
+    ):  # fmt: skip
+        assert answer.status_code >= 400
+        assert answer.json().keys() <= shape.keys()
+        assert said["components"]["schemas"]["Problem"]["required"] == ["type", "title", "status", "detail"]
+        assert {"type", "title", "status", "detail"} <= answer.json().keys()
+
+
 def test_what_machines_ask_is_open(company: Company) -> None:
     client = company.stranger()
     assert client.get("/healthz").json() == {"status": "ok"}

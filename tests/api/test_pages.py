@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 
 from api import access
@@ -86,6 +88,41 @@ def test_a_case_shows_what_speaks_for_its_failure_alone(company: Company) -> Non
     page = company.browser("dispatcher").get(f"/cases/{case}").text
     assert "Vibration is higher than expected (4.2 mm/s; usual now: 1.9 to 2.3 mm/s)" in page
     assert "1.58" not in page
+
+
+def test_a_notice_that_waits_for_an_answer_says_so(company: Company) -> None:
+    ids = company.full()
+    client = company.browser("customer", "brewery")
+    assert client.get(f"/notices/{ids['open_notice']}").status_code == 200
+    assert company.program("dispatcher").get("/api/v1/notices", params={"state": "read"}).json()["items"]
+    for path in (f"/notices/{ids['open_notice']}", "/notices"):
+        page = client.get(path).text
+        assert "Waits for an answer</span>" in page
+        assert "Read</span>" not in page
+
+
+def test_the_page_of_an_approved_order_books_its_visit(company: Company) -> None:
+    ids = company.full()
+    at = f"/orders/{ids['order3']}"
+    assert f'action="{at}/book"' not in company.browser("engineer").get(at).text
+    client = company.browser("dispatcher")
+    page = client.get(at).text
+    assert "Book a visit" in page
+    fields = dict(re.findall(r'type="hidden" name="(agreed_by|version)" value="([^"]*)"', page))
+    done = client.post(f"{at}/book", data={**fields, "csrf": client.headers["x-csrf-token"]}, follow_redirects=False)
+    assert done.status_code == 303
+    page = client.get(at).text
+    assert "not agreed yet" not in page
+    assert "Move the visit" in page
+
+
+def test_what_happened_to_a_machine_is_told_by_names(company: Company) -> None:
+    ids = company.full()
+    page = company.browser("dispatcher").get(f"/assets/{ids['asset']}").text
+    told = page[page.index("What happened") :]
+    assert "City waterworks" in told
+    assert "waterworks" not in told.replace("City waterworks", "")
+    assert "Device p1 " in told
 
 
 def test_a_page_of_a_simulated_tenant_says_so(demo: Company) -> None:

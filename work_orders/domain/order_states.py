@@ -54,6 +54,8 @@ HOLD_REASONS = ("parts", "access", "customer", "weather", "safety")
 BEFORE_WORK = (
     _S.DRAFT, _S.AWAITING_APPROVAL, _S.APPROVED, _S.PLANNED, _S.READY, _S.SCHEDULED, _S.DISPATCHED,
 )  # fmt: skip
+BOOKABLE = (_S.APPROVED, _S.PLANNED, _S.READY, _S.SCHEDULED, _S.DISPATCHED)
+"""While it is one of these a visit can be booked, or moved to another half day."""
 ENDED = (_S.CLOSED, _S.CANNOT_COMPLETE, _S.CANCELLED)
 
 ORDER = Machine(

@@ -4,6 +4,7 @@ from work_orders.queries.assets import AssetView, asset, assets, customers, peop
 from work_orders.queries.cases import CaseDetail, CaseRow, DecisionRow, case, cases, findings, predictions
 from work_orders.queries.figures import Figures, StoryBill, figures, story_bill
 from work_orders.queries.inbox import InboxItem, inbox
+from work_orders.queries.names import in_names, names
 from work_orders.queries.notices import NoticeDetail, NoticeRow, SlotChoice, notice, notices, waiting_for_answer
 from work_orders.queries.notices import details as notice_details
 from work_orders.queries.orders import OrderDetail, OrderRow, my_jobs, order, orders
@@ -33,8 +34,10 @@ __all__ = [
     "customers",
     "figures",
     "findings",
+    "in_names",
     "inbox",
     "my_jobs",
+    "names",
     "notice",
     "notice_details",
     "notices",

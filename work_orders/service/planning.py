@@ -7,7 +7,7 @@ from datetime import timedelta
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState, NoticeAction, NoticeState
 from work_orders.domain.machine import Actor, Role
-from work_orders.domain.order_states import OrderAction, OrderState, may
+from work_orders.domain.order_states import BOOKABLE, OrderAction, OrderState, may
 from work_orders.domain.risk import Window
 from work_orders.domain.slots import HALVES, HalfDay, free_slots
 from work_orders.service import tables as t
@@ -18,9 +18,6 @@ from work_orders.service.moves import live_visit_of, move_case, move_notice, off
 from work_orders.service.offers import new_offer, put_slots
 from work_orders.service.orders import schedule
 from work_orders.service.unit import Row, Unit, unit
-
-_S = OrderState
-_BOOKABLE = (_S.APPROVED, _S.PLANNED, _S.READY, _S.SCHEDULED, _S.DISPATCHED)
 
 
 def _half(day: dt.date, half: str) -> HalfDay:
@@ -81,8 +78,8 @@ def first_free(work: Unit, order: Row, technician_id: str | None) -> HalfDay:
 
 
 def _book(work: Unit, order: Row, slot: HalfDay, technician_id: str | None, agreed_by: str, dispatch: bool) -> str:
-    if OrderState(order.state) not in _BOOKABLE:
-        raise BadInput("order", f"is {order.state}; a visit can be booked while it is {', '.join(_BOOKABLE)}")
+    if OrderState(order.state) not in BOOKABLE:
+        raise BadInput("order", f"is {order.state}; a visit can be booked while it is {', '.join(BOOKABLE)}")
     if not order.agreed and order.customer_id is not None and not agreed_by:
         raise BadInput("agreed_by", "the customer has not agreed yet: say who did, and how")
     visit = book(work, order, slot, agreed_by or work.actor.name, technician_id=technician_id)
