@@ -1,4 +1,4 @@
-"""`forewarn-agent run|check --config agent.toml`: the agent alone. It loads nothing of the server.
+"""`forewarn-agent run|check --config agent.toml` and `claim URL CODE`: the agent alone, without the server's code.
 
 `forewarn run agent` runs the same; `python -m edge_agent` is this command.
 """
@@ -24,7 +24,8 @@ def parser() -> argparse.ArgumentParser:
     top = argparse.ArgumentParser(
         prog="forewarn-agent",
         description="The agent on the machine: reads, keeps every sample until it is stored, and sends.",
-        epilog="Exit codes: 0 done, 1 failed, 2 wrong use. Drivers and their files: docs/drivers.md",
+        epilog="To fetch credentials with a one-time code: forewarn-agent claim --help. Exit codes: 0 done, 1 failed, 2"
+        " wrong use. Drivers and their files: docs/drivers.md",
     )
     check = "check: name every fault, or say what would be read; connects to nothing (default: run)"
     top.add_argument("action", nargs="?", choices=("run", "check"), default="run", help=check)
@@ -34,9 +35,48 @@ def parser() -> argparse.ArgumentParser:
     return top
 
 
+def claim_parser() -> argparse.ArgumentParser:
+    """The words of `claim`."""
+    top = argparse.ArgumentParser(
+        prog="forewarn-agent claim",
+        description="Exchange a one-time code for credentials of this machine's own: files that only their owner reads,"
+        " and an agent.toml to begin with.",
+        epilog="Exit codes: 0 claimed, 1 not claimed, 2 wrong use: nothing was sent.",
+    )
+    top.add_argument("url", metavar="URL", help="the platform's address, https://HOST; what the QR code says is right")
+    top.add_argument("code", nargs="?", default="", metavar="CODE", help="the claim code; - reads it from the input")
+    top.add_argument("--config", type=Path, default=Path("agent.toml"), metavar="FILE", help="default: agent.toml")
+    top.add_argument("--ca", default="", metavar="FILE", help="who signed the platform's https certificate (PEM)")
+    top.add_argument("--insecure", action="store_true", help="permit http to another machine; all can read the secret")
+    return top
+
+
+def claim(arguments: Sequence[str]) -> int:
+    """Claim; exit code 1 when no credentials came, 2 for an address or a code that cannot be."""
+    from edge_agent.adapters import claiming
+
+    given = claim_parser().parse_args(arguments)
+    code = sys.stdin.readline() if given.code == "-" else given.code
+    try:
+        at = claiming.where(given.url, code, insecure=given.insecure, ca=given.ca)
+        if at.plain and given.insecure:
+            print("Warning: http is not encrypted; everybody on the way can read the secret.", file=sys.stderr)
+        print("\n".join(claiming.claim(at, given.config)))
+    except claiming.BadClaim as fault:
+        print(fault, file=sys.stderr)
+        return WRONG_USE
+    except claiming.ClaimFailed as failure:
+        print(f"Not claimed: {failure}.", file=sys.stderr)
+        return FAILED
+    return DONE
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run or check; exit code 2 for settings that cannot be, 1 when the outbox cannot be used."""
-    given = parser().parse_args(arguments)
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if words[:1] == ["claim"]:
+        return claim(words[1:])
+    given = parser().parse_args(words)
     environ = dict(os.environ)
     if given.data_dir:
         environ["FOREWARN_HOME"] = given.data_dir

@@ -16,7 +16,7 @@ from plumbing.mqtt import BrokerAddress
 from plumbing.tls import TlsFiles
 
 URL = "FOREWARN_MQTT_URL"
-_TOP = ("mqtt", "window", "batch", "backlog_rate", "outbox", "drivers", "commands")
+_TOP = ("mqtt", "mqtt_file", "window", "batch", "backlog_rate", "outbox", "drivers", "commands")
 _TLS = ("ca", "certificate", "key")
 _OUTBOX = ("path", "max_mb", "max_days")
 
@@ -68,9 +68,10 @@ def load(path: Path, environ: Mapping[str, str]) -> Settings:
     rate = 10
     ```
 
-    At the top may stand besides: `window` (most unsettled samples in flight), `batch` (most samples in a message) and
-    `backlog_rate` (samples a second of what waited through an outage, behind new ones; 0 = as fast as settled); for a
-    `mqtts:` address files: `ca` (who signed the broker's certificate), `certificate` and `key` (the device's own).
+    At the top may stand besides: `mqtt_file` (a file that holds the address, instead of `mqtt`), `window` (most
+    unsettled samples in flight), `batch` (most samples in a message) and `backlog_rate` (samples a second of what
+    waited through an outage, behind new ones; 0 = as fast as settled); for a `mqtts:` address files: `ca` (who signed
+    the broker's certificate), `certificate` and `key` (the device's own).
     """
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -85,7 +86,7 @@ def read(
     """The settings of a table as `agent.toml` holds it; relative paths start from `folder`. Raises BadSettings."""
     kinds = drivers.names()
     faults = _unknown(table, (*_TOP, *_TLS, *kinds), "")
-    url, tenant, device = _account(table, environ, faults)
+    url, tenant, device = _account(table, environ, folder, faults)
     given_outbox = _table(table.get("outbox", {}), "outbox", faults)
     faults += _unknown(given_outbox, _OUTBOX, "outbox.")
     home = Path(environ.get("FOREWARN_HOME") or ".forewarn").expanduser()
@@ -113,12 +114,20 @@ def read(
     return Settings(url, tenant, device, outbox, limits, window, batch, made, commands, backlog_rate, tls)
 
 
-def _account(table: Mapping[str, object], environ: Mapping[str, str], faults: list[Fault]) -> tuple[str, str, str]:
+def _account(
+    table: Mapping[str, object], environ: Mapping[str, str], folder: Path, faults: list[Fault]
+) -> tuple[str, str, str]:
     """The broker's address with the account, and whose it is."""
     named, url = URL, environ.get(URL) or ""
-    file = environ.get(f"{URL}_FILE") or ""
+    file, beside = environ.get(f"{URL}_FILE") or "", table.get("mqtt_file")
+    if beside is not None and not (isinstance(beside, str) and beside):
+        faults.append(Fault("mqtt_file", beside, "must be the path of a file"))
+    elif beside is not None and "mqtt" in table and isinstance(table["mqtt"], str):
+        faults.append(Fault("mqtt_file", beside, "is given besides mqtt: one of them"))
+    elif beside and not file:
+        file = str(folder / str(beside))
     if not url and file:
-        named = f"{URL}_FILE"
+        named = f"{URL}_FILE" if environ.get(f"{URL}_FILE") else "mqtt_file"
         try:
             url = Path(file).read_text(encoding="utf-8").strip()
         except (OSError, UnicodeDecodeError) as problem:

@@ -272,6 +272,21 @@ def write_secret(path: Path, content: bytes) -> None:
     new.replace(path)
 
 
+def fresh_request() -> tuple[str, str]:
+    """A request for a certificate and its private key, both PEM. The authority decides on the name.
+
+    Raises ModuleNotFoundError where `cryptography` is not installed.
+    """
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes
+    from cryptography.hazmat.primitives.asymmetric import ec
+    from cryptography.hazmat.primitives.serialization import Encoding
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    made = x509.CertificateSigningRequestBuilder().subject_name(x509.Name([])).sign(key, hashes.SHA256())
+    return made.public_bytes(Encoding.PEM).decode(), _key_pem(key).decode()
+
+
 def check_request(pem: bytes) -> None:
     """Whether a request can be signed. Raises PkiFault."""
     _requested(pem)

@@ -3,6 +3,7 @@
 What a device sends when it claims holds secrets: no answer here repeats anything of it.
 """
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ from ingest.service.certificates import issue_certificate
 from ingest.service.registry import NewDevice, RegistryFault, UnknownDevice, resume_device, suspend_device
 from plumbing.pki import CLIENT_LIFE, PkiFault, check_request
 
+log = logging.getLogger(__name__)
 STATUS = {claims.UNKNOWN: 404, claims.USED: 409, claims.EXPIRED: 410, claims.TOO_MANY: 429, claims.SHUT: 403}
 MAX_BODY = 20_000
 
@@ -109,24 +111,29 @@ def _claimed(web: Web, body: ClaimBody, address: str) -> dict[str, Any]:
     settings, shared, wall = web.settings, web.shared, web.wall()
     pki = PkiFolder(Path(settings.pki_dir), settings.ca_key) if settings.pki_dir else None
     request = body.csr.encode() or None
+    authority = None
     try:
         if request is not None:
             if pki is None:
                 raise PkiFault("csr", "certificates are not signed here")
             check_request(request)  # before the code is spent
+            authority = pki.authority(wall)
         made = claims.claim(
             shared.database, body.code, wall=wall, now_of=lambda tenant: web.clock(tenant).now(), address=address
         )
-        certificate = ""
-        if request is not None and pki is not None:
-            certificate = issue_certificate(
-                shared.database, pki.authority(wall), made.tenant, made.device, now=web.clock(made.tenant).now(),
-                wall=wall, life=CLIENT_LIFE, request=request, actor=f"claim from {address}"[:128],
-            ).certificate  # fmt: skip
     except claims.ClaimRefused as refused:
         raise Problem(STATUS[refused.reason], str(refused), reason=refused.reason) from refused
     except PkiFault as fault:
         raise Problem(422, f"csr: {fault.rule}", field="csr", rule=fault.rule) from fault
+    certificate = ""
+    if authority is not None:
+        try:
+            certificate = issue_certificate(
+                shared.database, authority, made.tenant, made.device, now=web.clock(made.tenant).now(), wall=wall,
+                life=CLIENT_LIFE, request=request, actor=f"claim from {address}"[:128],
+            ).certificate  # fmt: skip
+        except PkiFault as fault:  # a user name too long for a certificate; the secret is good
+            log.warning("device %s/%s was claimed without a certificate: %s", made.tenant, made.device, fault)
     ca = pki.certificate.read_text() if pki is not None and pki.certificate.exists() else ""
     return {**_credentials(web, made), "ca": ca, "certificate": certificate}
 
