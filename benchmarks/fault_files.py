@@ -2,7 +2,11 @@
 alone, with no code of the product."""
 
 import csv
+import io
 import random
+import threading
+import time
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -10,14 +14,15 @@ SIGNALS = {"vibration": (0.0, 100.0), "bearing_temperature": (-40.0, 200.0), "sp
 """Ranges of the asset model `centrifugal-pump`."""
 MODEL = "centrifugal-pump"
 START = datetime(2026, 1, 1, tzinfo=UTC)
+WRITE_EVERY_S = 0.2
 Points = dict[int, dict[str, float]]
 """Epoch microseconds -> signal -> value."""
 
 
-def write(path: Path, seed: int, count: int) -> list[dict[str, str]]:
-    """Write a file of `count` rows with everything that an acceptance has to refuse; returns the rows."""
+def rows(seed: int, count: int) -> list[dict[str, str]]:
+    """`count` rows with everything that an acceptance has to refuse."""
     dice = random.Random(seed)
-    rows = []
+    made = []
     t = START
     for i in range(count):
         if i % 97:  # every 97th row has the time of the row before
@@ -38,12 +43,63 @@ def write(path: Path, seed: int, count: int) -> list[dict[str, str]]:
             row["speed"] = ""
         if i % 310 == 40:
             row["time"] = "yesterday"
-        rows.append(row)
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, list(rows[0]))
+        made.append(row)
+    return made
+
+
+def _text(rows: list[dict[str, str]], *, head: bool = False) -> bytes:
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, list(rows[0]))
+    if head:
         writer.writeheader()
-        writer.writerows(rows)
-    return rows
+    writer.writerows(rows)
+    return out.getvalue().encode()
+
+
+class Loggers:
+    """One on each machine, writing its file at a steady rate whatever happens to everything else.
+
+    Parameters
+    ----------
+    files
+        Of the machines; begun at once, with a first row each.
+    rows
+        Of each file. When they are used up, nothing more is written.
+    rate
+        Rows a second and machine.
+    """
+
+    def __init__(self, files: Sequence[Path], rows: Sequence[list[dict[str, str]]], rate: float) -> None:
+        self._files, self._rows, self._rate = files, rows, rate
+        self.written = [1] * len(files)
+        for path, content in zip(files, rows, strict=True):
+            path.write_bytes(_text(content[:1], head=True))
+        self._stopping = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="loggers", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Write no more."""
+        self._stopping.set()
+        self._thread.join()
+
+    def content(self) -> list[list[dict[str, str]]]:
+        """The rows that stand in the files."""
+        return [content[:count] for content, count in zip(self._rows, self.written, strict=True)]
+
+    def _run(self) -> None:
+        began = time.monotonic()
+        while not self._stopping.wait(WRITE_EVERY_S):
+            due = 1 + int((time.monotonic() - began) * self._rate)
+            for i, path in enumerate(self._files):
+                new = self._rows[i][self.written[i] : due]
+                if new:
+                    with path.open("ab") as file:
+                        file.write(_text(new))
+                    self.written[i] += len(new)
 
 
 def points(rows: list[dict[str, str]]) -> Points:

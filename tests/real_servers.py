@@ -19,7 +19,10 @@ from deploy.servers.launch import available
 
 REQUIRE = "FOREWARN_REQUIRE_SERVERS"
 
-SERVER_OF_MARK = {"mosquitto": "mosquitto", "influxdb": "influxdb", "postgres": "postgresql", "browser": "chromium"}
+SERVER_OF_MARK = {
+    "mosquitto": "mosquitto", "influxdb": "influxdb", "postgres": "postgresql", "browser": "chromium",
+    "telegraf": "telegraf", "faketime": "faketime",
+}  # fmt: skip
 
 PROGRAM_OF_MARK = {
     "sparkplug_python": "sparkplug-python",

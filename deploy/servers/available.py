@@ -9,7 +9,7 @@ from pathlib import Path
 
 _FIND = Path(__file__).resolve().parent / "find.sh"
 
-SERVERS = ("mosquitto", "postgresql", "chromium", "influxdb", "telegraf")
+SERVERS = ("mosquitto", "postgresql", "chromium", "faketime", "influxdb", "telegraf")
 
 
 class ServerMissing(RuntimeError):

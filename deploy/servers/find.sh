@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Tells where each real server is. One line a server: name, path ("-" if there is none), what it is or what is missing;
-# separated by tabs. Usage: find.sh [mosquitto|influxdb|postgresql|chromium|telegraf]...  Exit 0 if all of these are there.
+# separated by tabs. Usage: find.sh [mosquitto|influxdb|postgresql|chromium|faketime|telegraf]...  Exit 0 if all of these are there.
 #
 # A path of one's own wins: FOREWARN_MOSQUITTO, FOREWARN_INFLUXD, FOREWARN_POSTGRESQL (the folder that holds
-# initdb and postgres), FOREWARN_CHROMIUM, FOREWARN_TELEGRAF.
+# initdb and postgres), FOREWARN_CHROMIUM, FOREWARN_TELEGRAF, FOREWARN_FAKETIME (the library libfaketimeMT.so.1).
 set -uo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
@@ -83,10 +83,21 @@ find_telegraf() {
     esac
 }
 
+find_faketime() {
+    local path
+    for path in "${FOREWARN_FAKETIME:-}" /usr/lib/*/faketime/libfaketimeMT.so.1 /usr/lib/faketime/libfaketimeMT.so.1; do
+        if [ -f "$path" ]; then
+            found faketime "$path" "libfaketime, for programs with threads"
+            return
+        fi
+    done
+    missing faketime "no libfaketimeMT.so.1 on this machine"
+}
+
 [ $# -gt 0 ] || set -- "${all_servers[@]}"
 for server in "$@"; do
     case $server in
-        mosquitto | influxdb | postgresql | chromium | telegraf) "find_$server" ;;
+        mosquitto | influxdb | postgresql | chromium | faketime | telegraf) "find_$server" ;;
         *)
             echo "find.sh: no server is called '$server'; known: ${all_servers[*]}" >&2
             exit 2

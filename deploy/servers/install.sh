@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs the real servers that tests, benchmarks and fault drills use; what is there already stays as it is.
-# Usage: install.sh [mosquitto|influxdb|postgresql|chromium|telegraf|all]...   (default: all)
+# Usage: install.sh [mosquitto|influxdb|postgresql|chromium|faketime|telegraf|all]...   (default: all)
 # Prints a line a server: where it is, or why it could not be installed. Exit 1 if one of those asked for is missing.
 #
 # Debian packages need root or a sudo without password. InfluxDB 2 and Telegraf are in no Debian archive: they are built
@@ -15,6 +15,7 @@ reason=
 install_mosquitto() { apt_install mosquitto mosquitto-clients; }
 install_postgresql() { apt_install postgresql; }
 install_chromium() { apt_install chromium fonts-dejavu-core; }
+install_faketime() { apt_install faketime; }
 
 # built SERVER PROGRAM VERSION FOLDER: run its build.sh, unless another run has done so while this one waited.
 built() {
@@ -76,9 +77,9 @@ asked=()
 for server in "$@"; do
     case $server in
         all) asked+=("${all_servers[@]}") ;;
-        mosquitto | influxdb | postgresql | chromium | telegraf) asked+=("$server") ;;
+        mosquitto | influxdb | postgresql | chromium | faketime | telegraf) asked+=("$server") ;;
         *)
-            echo "usage: install.sh [mosquitto|influxdb|postgresql|chromium|telegraf|all]..." >&2
+            echo "usage: install.sh [mosquitto|influxdb|postgresql|chromium|faketime|telegraf|all]..." >&2
             exit 2
             ;;
     esac

@@ -1,7 +1,7 @@
 # Sourced: which servers there are, the versions of what is built here, and where it is kept.
 # shellcheck shell=bash disable=SC2034
 
-all_servers=(mosquitto postgresql chromium influxdb telegraf)
+all_servers=(mosquitto postgresql chromium faketime influxdb telegraf)
 influxdb_version=2.7.12 # the same as in influxd/go.mod
 telegraf_version=1.37.2 # its sums are in telegraf/build.sh
 

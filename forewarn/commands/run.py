@@ -55,6 +55,8 @@ def _service(given: argparse.Namespace, environ: Mapping[str, str], port: int, s
             health.start()
     except OSError as failure:
         raise Failed(f"run {given.service} cannot start: {failure.strerror or failure}") from failure
+    except SQLAlchemyError as failure:
+        raise Failed(f"run {given.service} cannot start: {str(failure).splitlines()[0]}") from failure
     print(f"forewarn {given.service} runs", flush=True)
     stop.wait()
     if health:
@@ -89,7 +91,7 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
 
 
 def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
-    from forewarn.accounts import AccountFiles
+    from forewarn.accounts import AccountFiles, link_tls
     from forewarn.foreign import FOREIGN_PORT, Beside
     from forewarn.product import Heart
     from forewarn.remote import command_key_of
@@ -97,7 +99,7 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     from ingest.adapters.command_post import CommandPost
 
     try:
-        told = settings.Settings.of(environ)
+        told = replace(settings.Settings.of(environ), tls=link_tls(environ, shared.home))
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
     key = command_key_of(environ, shared.home)
