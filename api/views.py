@@ -312,6 +312,8 @@ class Refusal:
     at: datetime
     body: str
     remedy: str
+    state: str = "kept"
+    """kept, replayed or expired."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -56,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
     _product(command)
     _services(command)
     _devices(command, group, action)
+    _quarantine(group, action)
     _remote(group, action)
     _analysis(command, group, action)
     return top
@@ -174,6 +175,42 @@ def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
         help="what a name there means here; THERE= leaves it out, '*=' leaves out all others; may be repeated",
     )  # fmt: skip
     return made
+
+
+def _quarantine(group: Any, action: Any) -> None:
+    of = "forewarn.commands.quarantine:"
+    quarantine = group("quarantine", "what was not accepted: look at it, mend it, replay it")
+    listed = action(quarantine, "list", "messages in quarantine, newest first", f"{of}list_")
+    listed.add_argument("--state", choices=("kept", "replayed", "expired"), help="only these")
+    listed.add_argument("--before", type=_count, metavar="ID", help="only older ones")
+    listed.add_argument("--limit", type=_count, default=50, metavar="N")
+    show = action(quarantine, "show", "one message with all that was refused of it", f"{of}show")
+    show.add_argument("id", type=_count, metavar="ID")
+    replay = action(quarantine, "replay", "judge messages once more, mended by rules", f"{of}replay")
+    replay.add_argument("--model", metavar="M", help="the rules are for all devices of this asset model")
+    for name, to, text in (
+        ("signal", "SIGNAL", "rule: this name means that signal; SENT= leaves it out"),
+        ("unit", "CODE", "rule: the values of this name are in that unit, a UCUM code"),
+        ("factor", "F[,OFFSET]", "rule: values of this name times F, plus OFFSET"),
+    ):
+        replay.add_argument(f"--{name}", action="append", default=[], metavar=f"SENT={to}", help=text)
+    replay.add_argument("--from-now-on", action="store_true", help="the rules mend what comes from now on, too")
+    expire = action(quarantine, "expire", "give messages up; they stay counted", f"{of}expire_")
+    expire.add_argument("--older", type=_positive, metavar="DAYS", help="those received longer ago")
+    rules = action(quarantine, "rules", "the rules that are kept", f"{of}rules")
+    drop = action(quarantine, "drop", "let a rule go; what it mended stays", f"{of}drop")
+    drop.add_argument("kind", choices=("signal", "unit", "factor"))
+    drop.add_argument("name", help="as it is sent")
+    drop.add_argument("--model", metavar="M", help="of this asset model")
+    for sub in (replay, expire):
+        sub.add_argument("id", type=_count, nargs="*", metavar="ID", help="these (default: all that fit the options)")
+    for sub in (listed, replay, expire, drop):
+        sub.add_argument("--device", metavar="D", help="of this device")
+    for sub in (listed, replay):
+        sub.add_argument("--reason", metavar="R", help="refused for this reason, such as unknown_signal")
+    for sub in (listed, show, replay, expire, rules, drop):
+        sub.add_argument("--tenant", default="local")
+        sub.add_argument("--json", action="store_true", help="machine-readable")
 
 
 def _remote(group: Any, action: Any) -> None:

@@ -73,7 +73,7 @@ class Devices:
             self._shared.database, who.tenant, wanted.asset or None, reason=wanted.state or None, before=before,
             limit=wanted.limit + 1,
         )  # fmt: skip
-        page = [_refusal(q) for q in found[: wanted.limit]]
+        page = [refusal_of(q) for q in found[: wanted.limit]]
         return Page(page, page[-1].id if len(found) > wanted.limit else None)
 
     def heard(self, who: Principal, device: str, conditions: Conditions) -> Heard | None:
@@ -101,7 +101,7 @@ class Devices:
             text = BROKERS[last.reason]
             return Refusal("", device, last.reason, last.where, text, last.at, "", last.remedy)
         kept = quarantine_page(self._shared.database, tenant, device, limit=1)
-        return _refusal(kept[0]) if kept else None
+        return refusal_of(kept[0]) if kept else None
 
     def add_device(self, who: Principal, device: str, model: str) -> NewDevice:
         now = self._shared.clocks.of(who.tenant).now()
@@ -133,13 +133,14 @@ def _device(d: registry.Device) -> Device:
     return Device(d.tenant, d.device, d.model, d.state, d.username, d.last_seen, d.online)
 
 
-def _refusal(q: Quarantined) -> Refusal:
+def refusal_of(q: Quarantined) -> Refusal:
+    """An entry of the quarantine in words."""
     path = q.path
     more = f" ({q.refused} refusals in this message)" if q.refused > 1 else ""
     text = f"{RULES[q.reason].capitalize()}{_value_at(q.body, path)}{more}."
     return Refusal(
         str(q.id), q.device, q.reason, path, text, q.received_at, q.body[:BODY_SHOWN].decode(errors="replace"),
-        REMEDIES[q.reason],
+        REMEDIES[q.reason], q.state,
     )  # fmt: skip
 
 
