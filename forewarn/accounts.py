@@ -5,6 +5,7 @@ import logging
 import socket
 import threading
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
@@ -26,9 +27,11 @@ from ingest.domain.rights import INGEST, WATCH
 from ingest.service.book import mark
 from ingest.service.registry import REGISTRY, set_service_account
 from ingest.service.tally import Tally
+from ingest.settings import tls_files
 from plumbing.mqtt import DEFAULT_PORT, BrokerAddress
 from plumbing.pki import PkiFault
 from plumbing.runtime import Shared
+from plumbing.tls import TlsFiles
 
 FOLDER = "FOREWARN_BROKER_DIR"
 NAMES = "FOREWARN_BROKER_NAMES"
@@ -46,6 +49,17 @@ log = logging.getLogger(__name__)
 def pki_of(environ: Mapping[str, str], home: Path) -> PkiFolder:
     """The folder of certificates that the settings name."""
     return PkiFolder(Path(environ.get(PKI) or home / "pki"), environ.get(KEY, ""))
+
+
+def link_tls(environ: Mapping[str, str], home: Path) -> TlsFiles:
+    """Files for the product's own links by `mqtts:`. The product's own authority counts unless another one is named.
+
+    It is made before the first link connects.
+    """
+    files, _ = tls_files(environ)
+    if files.ca or not environ.get("FOREWARN_MQTT_URL", "").startswith("mqtts:"):
+        return files
+    return replace(files, ca=str(pki_of(environ, home).certificate))
 
 
 def broker_names(environ: Mapping[str, str], *others: str) -> list[str]:
@@ -72,7 +86,7 @@ class AccountFiles:
         self._folder = Path(environ.get(FOLDER) or shared.home / "broker")
         self._url = environ["FOREWARN_MQTT_URL"]
         self._address = BrokerAddress.of(self._url)
-        self._pki = pki_of(environ, shared.home)
+        self._pki, self._tls = pki_of(environ, shared.home), link_tls(environ, shared.home)
         self._names = broker_names(environ, self._address.host)
         self._written: tuple[int, object] | None = None
         self._certificate_port = _port(environ)
@@ -100,7 +114,7 @@ class AccountFiles:
         self._tally.start()
         parts = urlsplit(self._url)
         host = parts.netloc.rpartition("@")[2]
-        self._log = MosquittoLog(f"{parts.scheme}://{WATCH}:{quote(secret)}@{host}", self._tally.add)
+        self._log = MosquittoLog(f"{parts.scheme}://{WATCH}:{quote(secret)}@{host}", self._tally.add, self._tls)
         self._log.start()
 
     def _write_all(self) -> None:

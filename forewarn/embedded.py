@@ -5,6 +5,7 @@ import logging
 import os
 import socket
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -18,7 +19,7 @@ from api.views import StoryBook
 from edge_agent import settings as agent_settings
 from edge_agent import wiring as agent
 from forewarn import ports
-from forewarn.accounts import KEY, AccountFiles, broker_names, pki_of
+from forewarn.accounts import KEY, AccountFiles, broker_names, link_tls, pki_of
 from forewarn.environment import Failed
 from forewarn.home import Running
 from forewarn.inner_broker import HERE, InnerBroker
@@ -95,7 +96,7 @@ class Embedded:
         self.mqtt = _without_secret(mqtt_url)
         self.mqtts = f"mqtts://{broker_names(environ, _here(options.listen))[0]}:{self.mqtts_port}" if tls else ""
         link = ingest.build(
-            IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}),
+            replace(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), tls=link_tls(environ, home)),
             self.shared,
             foreign.fleets if foreign else None,
         )

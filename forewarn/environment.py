@@ -5,6 +5,8 @@ from pathlib import Path
 
 PREFIX = "FOREWARN_"
 DEFAULT_HOME = ".forewarn"
+STAY_FILES = frozenset(f"{PREFIX}MQTT_{what}_FILE" for what in ("CA", "CERTIFICATE", "PRIVATE_KEY"))
+"""OpenSSL reads these itself, anew at each connection."""
 
 
 class WrongUse(Exception):
@@ -19,7 +21,7 @@ def expand(environ: Mapping[str, str], home: str | None = None) -> dict[str, str
     """A copy with every `FOREWARN_X_FILE` replaced by `FOREWARN_X` read from that file. Raises WrongUse."""
     out = dict(environ)
     for name, path in environ.items():
-        if not (name.startswith(PREFIX) and name.endswith("_FILE")):
+        if not (name.startswith(PREFIX) and name.endswith("_FILE")) or name in STAY_FILES:
             continue
         plain = name.removesuffix("_FILE")
         if environ.get(plain):

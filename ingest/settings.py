@@ -1,10 +1,17 @@
 """Settings of ingest."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from urllib.parse import urlsplit
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from plumbing.mqtt import BrokerAddress
+from plumbing.tls import TlsFiles
 
 MQTT_URL = "FOREWARN_MQTT_URL"
+CA_FILE, CERTIFICATE_FILE, KEY_FILE = (
+    "FOREWARN_MQTT_CA_FILE", "FOREWARN_MQTT_CERTIFICATE_FILE", "FOREWARN_MQTT_PRIVATE_KEY_FILE",
+)  # fmt: skip
+_FORM = "mqtt://ingest:SECRET@host:port, or mqtts: for TLS"
 
 
 class BadSettings(ValueError):
@@ -22,7 +29,7 @@ class Settings:
     Attributes
     ----------
     mqtt_url
-        `mqtt://ingest:SECRET@host:port`.
+        `mqtt://ingest:SECRET@host:port`, or `mqtts:` for TLS.
     block_seconds, block_bytes
         A block is taken when it is this old or this large (3 MB are about 12,000 samples of ten signals).
     queue_bytes
@@ -31,9 +38,11 @@ class Settings:
         Tolerances of device clocks, multiplied by the factor of a scaled tenant's clock.
     quarantine_a_device, quarantine_bytes
         How many messages and bytes are kept in quarantine.
+    tls
+        Files for a `mqtts:` address.
     """
 
-    mqtt_url: str
+    mqtt_url: str = field(repr=False)
     block_seconds: float = 0.2
     block_bytes: int = 3_000_000
     queue_bytes: int = 8_000_000
@@ -41,6 +50,7 @@ class Settings:
     late_seconds: float = 300.0
     quarantine_a_device: int = 10_000
     quarantine_bytes: int = 100_000_000
+    tls: TlsFiles = field(default_factory=TlsFiles)
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -60,9 +70,11 @@ class Settings:
 
         url = environ.get(MQTT_URL, "")
         if not url:
-            faults.append(f"{MQTT_URL}: is not set: mqtt://ingest:SECRET@host:port")
+            faults.append(f"{MQTT_URL}: is not set: {_FORM}")
         elif not _is_mqtt(url):
-            faults.append(f"{MQTT_URL}: must be mqtt://ingest:SECRET@host:port")
+            faults.append(f"{MQTT_URL}: must be {_FORM}")
+        tls, found = tls_files(environ)
+        faults += found
         default = cls(url)
         made = cls(
             url,
@@ -73,15 +85,34 @@ class Settings:
             number("FOREWARN_INGEST_LATE_SECONDS", default.late_seconds, 0, 1e9),
             int(number("FOREWARN_INGEST_QUARANTINE_A_DEVICE", default.quarantine_a_device, 1, 1e7)),
             int(number("FOREWARN_INGEST_QUARANTINE_BYTES", default.quarantine_bytes, 1e4, 1e12)),
+            tls,
         )
         if faults:
             raise BadSettings(faults)
         return made
 
 
+def tls_files(environ: Mapping[str, str]) -> tuple[TlsFiles, list[str]]:
+    """Files for a `mqtts:` address, and what is wrong with them; the product's other links to the broker use them too.
+
+    Without a CA the system's authorities count. A certificate is for a broker of your own: the product's Mosquitto lets
+    services in by their secrets alone.
+    """
+    faults = []
+    given = {name: environ.get(name) or "" for name in (CA_FILE, CERTIFICATE_FILE, KEY_FILE)}
+    tls = (environ.get(MQTT_URL) or "").startswith("mqtts:")
+    for name, path in given.items():
+        if path and not Path(path).is_file():
+            faults.append(f"{name}: {path!r} is no file that can be read")
+        elif path and not tls:
+            faults.append(f"{name}: is for an address {MQTT_URL} that begins with mqtts:")
+    if bool(given[CERTIFICATE_FILE]) != bool(given[KEY_FILE]):
+        faults.append(f"{CERTIFICATE_FILE}, {KEY_FILE}: one of them is missing")
+    return TlsFiles(given[CA_FILE], given[CERTIFICATE_FILE], given[KEY_FILE]), faults
+
+
 def _is_mqtt(url: str) -> bool:
     try:
-        parts = urlsplit(url)
-        return parts.scheme == "mqtt" and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+        return BrokerAddress.of(url).port > 0
     except ValueError:
         return False

@@ -46,6 +46,7 @@ class IngestService:
             subscribe=[topics.topic("+", "+", kind) for kind in topics.UP],
             on_messages=self._inbox.put_all,
             room=self._inbox.room,
+            tls=settings.tls,
         )
         self.intake = Intake(
             database=shared.database,

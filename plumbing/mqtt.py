@@ -8,12 +8,12 @@ reconnect the same packet identifier may name another message.
 import logging
 import ssl
 import threading
-from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
+from plumbing.mqtt_patience import Patience
 from plumbing.mqtt_stream import Incoming as Incoming
 from plumbing.system_clock import SystemClock
 from plumbing.tls import TlsFiles, client_context
@@ -26,10 +26,6 @@ DEFAULT_TLS_PORT = 8883
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
 STOP_TIMEOUT_S = 5.0
-RETRY_S = (1.0, 2.0, 3.0)
-THROWN_OUT = 3
-THROWN_OUT_WITHIN_S = 30.0
-THROWN_OUT_WAIT_S = 60.0
 
 _WORDS = {
     "Unsupported protocol version": "the broker does not speak MQTT 3.1.1",
@@ -125,8 +121,7 @@ class MqttLink:
         self._subscribe = list(subscribe)
         self._on_connect, self._on_message, self._on_refused = on_connect, on_message, on_refused
         self._will, self._manual_ack, self._clean = will, manual_ack, clean
-        self._time = SystemClock()
-        self._thrown_out: deque[float] = deque(maxlen=THROWN_OUT)
+        self._patience = Patience(self._address.user, SystemClock().monotonic)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._current: tuple[int, BulkClient] | None = None
@@ -170,25 +165,14 @@ class MqttLink:
         client.acknowledge(message.mid for message in messages if message.epoch == epoch)
 
     def _run(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
             before = self.epoch
             self._one_connection()
-            failures = 0 if self.epoch > before else failures + 1
-            wait = RETRY_S[min(failures, len(RETRY_S) - 1)]
-            if self._keeps_being_thrown_out():
-                self._thrown_out.clear()
-                wait = THROWN_OUT_WAIT_S
-                self._refused(
-                    f"the broker ended the connection {THROWN_OUT} times in {THROWN_OUT_WITHIN_S:.0f} s: another"
-                    f" program runs with the account {self._address.user!r}; the next attempt is in {wait:.0f} s"
-                )
+            wait, words = self._patience.wait(self.epoch > before)
+            if words:
+                self._refused(words)
             self._stopping.wait(wait)
         self.problem = "stopped"
-
-    def _keeps_being_thrown_out(self) -> bool:
-        times = self._thrown_out
-        return len(times) == THROWN_OUT and self._time.monotonic() - times[0] < THROWN_OUT_WITHIN_S
 
     def _one_connection(self) -> None:
         """Connect, and return when the connection has ended."""
@@ -203,8 +187,7 @@ class MqttLink:
             self._refused(f"no TLS with the broker at {where}: {problem.reason or problem}")
             return
         except OSError as problem:
-            # where nobody listens, the connection before ended with the broker: nobody threw us out
-            self._thrown_out.clear()
+            self._patience.nobody_listens()
             self._note(f"no broker answers at {where}: {problem}")
             return
         client.loop_start()
@@ -258,7 +241,7 @@ class MqttLink:
         def disconnected(_client: Any, _data: Any, _flags: Any, reason: Any, _properties: Any) -> None:
             self._current = None
             if taken and not self._stopping.is_set():
-                self._thrown_out.append(self._time.monotonic())
+                self._patience.thrown_out()
                 self._note(f"the connection to the broker ended: {reason}")
             elif not taken and not self.problem:
                 self._note(f"the broker ended the connection before it was taken: {reason}")

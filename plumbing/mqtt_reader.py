@@ -11,20 +11,11 @@ import socket
 import ssl
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Sequence
 
 from plumbing import mqtt_stream as packets
-from plumbing.mqtt import (
-    CONNECT_TIMEOUT_S,
-    KEEPALIVE_S,
-    RETRY_S,
-    STOP_TIMEOUT_S,
-    THROWN_OUT,
-    THROWN_OUT_WAIT_S,
-    THROWN_OUT_WITHIN_S,
-    BrokerAddress,
-)
+from plumbing.mqtt import CONNECT_TIMEOUT_S, KEEPALIVE_S, STOP_TIMEOUT_S, BrokerAddress
+from plumbing.mqtt_patience import Patience
 from plumbing.mqtt_stream import Incoming, Malformed, Stream
 from plumbing.system_clock import SystemClock
 from plumbing.tls import TlsFiles, client_context
@@ -100,7 +91,14 @@ class Connection:
             if not ahead and not _readable(sock, within_s):
                 return None
             with self._lock:
-                return sock.recv(READ_BYTES)
+                # this may be half a record, or a ticket: whoever waits here for more keeps others from sending
+                sock.settimeout(0.0)
+                try:
+                    return sock.recv(READ_BYTES)
+                except (ssl.SSLWantReadError, ssl.SSLWantWriteError):
+                    return None
+                finally:
+                    sock.settimeout(SEND_TIMEOUT_S)
         return sock.recv(READ_BYTES) if _readable(sock, within_s) else None
 
     def finish(self) -> None:
@@ -167,7 +165,7 @@ class MqttReader:
         self._subscribe, self._on_messages, self._room = list(subscribe), on_messages, room
         self._tls = tls or TlsFiles()
         self._time = SystemClock()
-        self._thrown_out: deque[float] = deque(maxlen=THROWN_OUT)
+        self._patience = Patience(self._address.user, self._time.monotonic)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._current: Connection | None = None
@@ -214,20 +212,12 @@ class MqttReader:
             current.send(packets.acknowledgements([m.mid for m in messages if m.epoch == epoch]))
 
     def _run(self) -> None:
-        failures = 0
         while not self._stopping.is_set():
             before = self.epoch
             self._one_connection()
-            failures = 0 if self.epoch > before else failures + 1
-            wait = RETRY_S[min(failures, len(RETRY_S) - 1)]
-            times = self._thrown_out
-            if len(times) == THROWN_OUT and self._time.monotonic() - times[0] < THROWN_OUT_WITHIN_S:
-                times.clear()
-                wait = THROWN_OUT_WAIT_S
-                self._note(
-                    f"the broker ended the connection {THROWN_OUT} times in {THROWN_OUT_WITHIN_S:.0f} s: another"
-                    f" program runs with the account {self._address.user!r}; the next attempt is in {wait:.0f} s"
-                )
+            wait, words = self._patience.wait(self.epoch > before)
+            if words:
+                self._note(words)
             self._stopping.wait(wait)
         self.problem = "stopped"
 
@@ -238,8 +228,7 @@ class MqttReader:
         try:
             sock = socket.create_connection((at.host, at.port), CONNECT_TIMEOUT_S)
         except OSError as problem:
-            # where nobody listens, the connection before ended with the broker: nobody threw us out
-            self._thrown_out.clear()
+            self._patience.nobody_listens()
             self._note(f"no broker answers at {where}: {problem}")
             return
         try:
@@ -259,7 +248,7 @@ class MqttReader:
             self._current = None
             sock.close()
         if self.epoch > before and not self._stopping.is_set():
-            self._thrown_out.append(self._time.monotonic())
+            self._patience.thrown_out()
 
     def _open(self, connection: Connection) -> None:
         at = self._address

@@ -10,7 +10,7 @@ from typing import Protocol
 import pytest
 
 from deploy.servers.launch import Mosquitto
-from plumbing import mqtt_reader
+from plumbing import mqtt_patience, mqtt_reader
 from plumbing import mqtt_stream as packets
 from plumbing.mqtt import Incoming, MqttLink
 from plumbing.mqtt_reader import MqttReader
@@ -195,11 +195,11 @@ TAKEN = b"\x20\x02\x00\x00"
 def test_a_broker_that_goes_wrong_is_left_in_words_and_tried_again(
     says: list[bytes], words: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mqtt_reader, "RETRY_S", (0.05,))
+    monkeypatch.setattr(mqtt_patience, "RETRY_S", (0.05,))
     monkeypatch.setattr(mqtt_reader, "TICK_S", 0.05)
     monkeypatch.setattr(mqtt_reader, "SILENT_S", 0.4)
     monkeypatch.setattr(mqtt_reader, "CONNECT_TIMEOUT_S", 0.4)
-    monkeypatch.setattr(mqtt_reader, "THROWN_OUT_WITHIN_S", 0.0)
+    monkeypatch.setattr(mqtt_patience, "THROWN_OUT_WITHIN_S", 0.0)
     odd = Odd(*says)
     told: list[str] = []
     made = MqttReader(odd.url, "any", subscribe=["#"], on_messages=lambda found: None)
