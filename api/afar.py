@@ -6,12 +6,13 @@ from typing import Any
 
 from api import access
 from api.command_views import DeviceCommand, Examination, Remote
-from api.ports import Owners
 from api.roles import Principal
+from api.service import list_accounts
 from api.views import Asset
+from api.web import Web
 from api.words import plain, sentence
 
-SHOWN_COMMANDS, SHOWN_CHECKS = 12, 3
+SHOWN_COMMANDS, SHOWN_CHECKS = 6, 2
 SHOWN_FACTS, SHOWN_NUMBERS = 60, 6
 OVER = frozenset({"done", "failed", "refused", "expired", "no_answer", "cancelled"})
 HOLDS = {
@@ -47,6 +48,8 @@ class Afar:
     commands: Sequence[DeviceCommand]
     examinations: Sequence[Examination]
     tried: Tried = Tried()
+    names: Mapping[str, str] = field(default_factory=dict)
+    """People by how the audit chain names them."""
 
     @property
     def running(self) -> bool:
@@ -66,6 +69,11 @@ class Afar:
                     return choice.title
         return sentence(command.name)
 
+    def by(self, actor: str) -> str:
+        """A person's name and role; programs and the product itself as the audit chain names them."""
+        name = self.names.get(actor)
+        return f"{name} ({actor.partition(':')[0]})" if name else actor
+
     @staticmethod
     def facts_of(command: DeviceCommand) -> "Facts":
         """Its result for people to read."""
@@ -81,15 +89,28 @@ class Afar:
         return "; ".join(HOLDS.get(kind, kind) for kind in remote.holds)
 
 
-def afar(owners: Owners, who: Principal, found: Asset, tried: Tried | None = None) -> Afar | None:
+def afar(web: Web, who: Principal, found: Asset, tried: Tried | None = None) -> Afar | None:
     """What this principal sees of it; None for those who do not work on machines."""
     if who.role not in access.CREW:
         return None
+    owners = web.owners
     remotes = [r for device in found.devices if (r := owners.remote(who, device)) is not None and r.choices]
+    commands = owners.commands_of(who, found.devices, SHOWN_COMMANDS)
     return Afar(
-        remotes, owners.commands_of(who, found.devices, SHOWN_COMMANDS),
-        owners.examinations(who, asset=found.id, limit=SHOWN_CHECKS), tried or Tried(),
+        remotes, commands, owners.examinations(who, asset=found.id, limit=SHOWN_CHECKS), tried or Tried(),
+        _names(web, who, commands),
     )  # fmt: skip
+
+
+def _names(web: Web, who: Principal, commands: Sequence[DeviceCommand]) -> dict[str, str]:
+    """Names of the people who issued and approved these."""
+    accounts = {f"{a.role}:{a.id}": a.name for a in list_accounts(web.shared.database, who.tenant)}
+    found: dict[str, str] = {}
+    for actor in {a for c in commands for a in (c.issued_by, c.approved_by) if ":" in a}:
+        name = accounts.get(actor) or web.owners.name_of(who.tenant, actor.partition(":")[2])
+        if name:
+            found[actor] = name
+    return found
 
 
 def _gather(value: Any, name: str, into: Facts) -> None:

@@ -60,7 +60,7 @@ def page_of(
     mine = Wanted(asset=found.id, limit=5)
     return web.page(
         request, "asset.html", status, asset=found, hours=hours, spans=SPANS, path=f"/assets/{found.id}",
-        timeline=web.owners.timeline(who, found.id), afar=afar(web.owners, who, found, tried),
+        timeline=web.owners.timeline(who, found.id), afar=afar(web, who, found, tried),
         cases=web.owners.cases(who, mine).items if who.sees_all else (),
     )  # fmt: skip
 

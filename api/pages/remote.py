@@ -53,7 +53,7 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/assets/{asset}/remote", include_in_schema=False)
     def remote(request: Request, who: Who, asset: str) -> Response:
         found = found_asset(who, asset)
-        return web.page(request, "remote.html", asset=found, afar=afar(owners, who, found))
+        return web.page(request, "remote.html", asset=found, afar=afar(web, who, found))
 
     @router.post("/assets/{asset}/commands", include_in_schema=False)
     async def send(request: Request, who: Who, asset: str) -> Response:
