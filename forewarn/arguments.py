@@ -70,7 +70,7 @@ def _listening(to: argparse.ArgumentParser) -> None:
         help="devices by TLS, usually 8883 (0 = any); --mqtt-port is then for this computer only (default: no TLS)",
     )  # fmt: skip
     to.add_argument(
-        "--listen", default="127.0.0.1", metavar="ADDRESS",
+        "--listen", type=_address, default="127.0.0.1", metavar="ADDRESS",
         help="address to listen on (default %(default)s: this computer only; for others use --mqtts-port, too)",
     )  # fmt: skip
     to.add_argument("--fresh", action="store_true", help="set the old home folder aside and begin anew")
@@ -91,8 +91,10 @@ def _product(command: Any) -> None:
 def _services(command: Any) -> None:
     run = command("run", "start one service, on real servers", "forewarn.commands.run:run")
     run.add_argument("service", choices=SERVICES)
-    run.add_argument("--config", type=Path, metavar="FILE", help="the agent's drivers (agent.toml)")
-    run.add_argument("--listen", default="127.0.0.1", metavar="ADDRESS", help="api: address (default %(default)s)")
+    run.add_argument("--config", type=_file, metavar="FILE", help="the agent's drivers (agent.toml)")
+    run.add_argument(
+        "--listen", type=_address, default="127.0.0.1", metavar="ADDRESS", help="api: address (default %(default)s)"
+    )
     run.add_argument("--http-port", type=_port, default=HTTP_PORT, help="api: port (default %(default)s)")
     command("migrate", "bring the database's tables up to date", "forewarn.commands.run:migrate")
     status = command("status", "what runs, and how it is", "forewarn.commands.status:status")
@@ -117,11 +119,13 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     listed = action(devices, "list", "list the devices", "forewarn.commands.devices:list_")
     revoke = action(devices, "revoke", "let a device in no more", "forewarn.commands.devices:revoke")
     revoke.add_argument("name")
-    for sub in (add, listed, revoke, *_identity(devices, action), _foreign(devices, action)):
+    for sub in (add, revoke, *_identity(devices, action), _foreign(devices, action)):
         sub.add_argument("--tenant", default="local")
         sub.add_argument("--json", action="store_true", help="machine-readable")
+    listed.add_argument("--tenant", help="only of this one (default: of all)")
+    listed.add_argument("--json", action="store_true", help="machine-readable")
     imported = command("import", "load a machine's history from a CSV file", "forewarn.commands.devices:import_")
-    imported.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
+    imported.add_argument("file", type=_file, metavar="FILE.csv[.xz|.gz]")
     imported.add_argument("--device", required=True, metavar="D")
     imported.add_argument("--tenant", default="local")
     imported.add_argument("--time", metavar="COLUMN", help="column of the time (default: found by its name)")
@@ -136,7 +140,7 @@ def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
     suspend = action(devices, "suspend", "let a device in no more until it is resumed", f"{where}:suspend")
     resume = action(devices, "resume", "let a suspended device in again", f"{where}:resume")
     rows = action(devices, "import", "register the devices of a CSV file, all or none", f"{where}:import_")
-    rows.add_argument("file", type=Path, metavar="FILE.csv", help="columns: name,model and, if wanted, username")
+    rows.add_argument("file", type=_file, metavar="FILE.csv", help="columns: name,model and, if wanted, username")
     rows.add_argument(
         "--secrets", type=Path, metavar="OUT.csv", help="where the secrets go (default: FILE.secrets.csv)"
     )
@@ -146,7 +150,7 @@ def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
     code.add_argument("--svg", type=Path, metavar="FILE.svg", help="draw it into a file")
     issue = action(devices, "certificate", "issue a device's certificate (X.509); its key is written once",
                    f"{where}:certificate")  # fmt: skip
-    issue.add_argument("--csr", type=Path, metavar="FILE", help="sign this request (PKCS #10) instead of making a key")
+    issue.add_argument("--csr", type=_file, metavar="FILE", help="sign this request (PKCS #10) instead of making a key")
     issue.add_argument("--out", type=Path, metavar="DIR", help="where the files go (default: NAME-certificate)")
     issue.add_argument("--days", type=_count, default=365, metavar="N", help="good for so long (default 365)")
     issue.add_argument("--void-others", action="store_true", help="revoke the device's earlier ones")
@@ -168,7 +172,7 @@ def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
     who.add_argument("--thingsboard", action="store_true", help="it signs in by an access token, which is shown once")
     who.add_argument("--behind", metavar="GATEWAY", help="the connection of this device speaks for it")
     who.add_argument("--forget", action="store_true", help="it is nobody there any more")
-    made.add_argument("--token-file", type=Path, metavar="FILE", help="with --thingsboard: the token that it has")
+    made.add_argument("--token-file", type=_file, metavar="FILE", help="with --thingsboard: the token that it has")
     made.add_argument("--as", dest="alias", metavar="NAME", help="with --behind: its name there (default: NAME)")
     made.add_argument(
         "--signal", action="append", default=[], metavar="THERE=SIGNAL",
@@ -240,7 +244,7 @@ def _remote(group: Any, action: Any) -> None:
         sub.add_argument("--json", action="store_true", help="machine-readable")
     action(commands, "key", "the platform's public key, for an agent's file", f"{of}key")
     enable = action(commands, "enable", "at the machine: enable guarded commands for 15 minutes", f"{of}enable")
-    enable.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's agent.toml")
+    enable.add_argument("--config", type=_file, required=True, metavar="FILE", help="the agent's agent.toml")
     enable.add_argument("--by", default="", metavar="NAME", help="who stands there")
     enable.add_argument("--off", action="store_true", help="take it back")
 
@@ -248,9 +252,9 @@ def _remote(group: Any, action: Any) -> None:
 def _analysis(command: Any, group: Any, action: Any) -> None:
     model = action(group("model", "asset models"), "check", "name every fault of an asset model by line, field, rule",
                    "forewarn.commands.models:check")  # fmt: skip
-    model.add_argument("file", type=Path, metavar="FILE.yaml")
+    model.add_argument("file", type=_file, metavar="FILE.yaml")
     detect = command("detect", "find anomalies in anybody's CSV file", "forewarn.commands.detect:detect")
-    detect.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
+    detect.add_argument("file", type=_file, metavar="FILE.csv[.xz|.gz]")
     detect.add_argument("--time", required=True, metavar="COLUMN", help="column of the time")
     detect.add_argument("--train-rows", required=True, type=int, metavar="N", help="the first N rows are healthy")
     which = detect.add_mutually_exclusive_group()
@@ -287,6 +291,28 @@ def _port(text: str) -> int:
     if not text.isdigit() or not 0 <= int(text) <= 65535:
         raise argparse.ArgumentTypeError(f"{text!r} must be a port, 0 to 65535")
     return int(text)
+
+
+def _address(text: str) -> str:
+    """An address that this computer has: known before anything else begins."""
+    import socket
+
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in text else socket.AF_INET) as probe:
+            probe.bind((text, 0))
+    except OSError as failure:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} must be an address of this computer, such as 127.0.0.1 or 0.0.0.0 ({failure.strerror})"
+        ) from failure
+    return text
+
+
+def _file(text: str) -> Path:
+    """A file to read. One that is not there is wrong use; one whose content is no good fails where it is read."""
+    path = Path(text)
+    if path.is_dir() or not os.access(path, os.R_OK):
+        raise argparse.ArgumentTypeError(f"{text!r} is no file that can be read")
+    return path
 
 
 def _new_file(text: str) -> Path:

@@ -14,7 +14,7 @@ from urllib.parse import quote
 
 from forewarn import home as homes
 from forewarn.accounts import pki_of
-from forewarn.commands.devices import find_database, open_home
+from forewarn.commands.devices import find_database, no_device, open_home
 from forewarn.environment import Failed, WrongUse, home_of
 from ingest.domain.lifecycle import IllegalTransition
 from ingest.service import certificates as issued
@@ -63,9 +63,9 @@ def import_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         rows = roster.read_roster(given.file.read_text(encoding="utf-8-sig"))
     except (OSError, UnicodeDecodeError) as failure:
-        raise WrongUse(f"file: {str(given.file)!r} cannot be read: {failure}") from failure
+        raise Failed(f"file: {str(given.file)!r} cannot be read: {failure}") from failure
     except roster.BadRoster as bad:
-        raise WrongUse(f"{bad}\nNothing was registered.") from bad
+        raise Failed(f"{bad}\nNothing was registered.") from bad
     out = given.secrets or given.file.with_suffix(".secrets.csv")
     try:
         handle = os.open(out, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
@@ -87,7 +87,7 @@ def import_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
             writer.writerows((new.tenant, new.device, new.username, new.password) for new in made)
             file.write(text.getvalue())
         except roster.BadRoster as bad:
-            raise WrongUse(f"{bad}\nNothing was registered.") from bad
+            raise Failed(f"{bad}\nNothing was registered.") from bad
         finally:
             if not made:
                 out.unlink()
@@ -144,7 +144,7 @@ def certificate(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     wall, now = system.now(), TenantClocks(database, system).of(given.tenant).now()
     device = registry.find_device(database, given.tenant, given.name)
     if device is None:
-        raise WrongUse(f"name {given.name!r}: tenant {given.tenant!r} has no device of this name")
+        raise no_device(database, given.tenant, given.name)
     try:
         if given.revoke:
             serial = "" if given.revoke == "all" else given.revoke.lower()

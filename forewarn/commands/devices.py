@@ -47,6 +47,15 @@ def find_database(environ: Mapping[str, str]) -> Database:
     return open_home(environ)[1]
 
 
+def no_device(database: Database, tenant: str, name: str) -> WrongUse:
+    """What to say of a device that the tenant does not have: where it is, else how it comes to be."""
+    words = f"device: tenant {tenant!r} has no device {name!r}"
+    others = [d.tenant for d in registry.list_devices(database) if d.device == name]
+    if others:
+        return WrongUse(f"{words}; tenant {' and '.join(others)} has one. Try: --tenant {others[0]}")
+    return WrongUse(f"{words}. Register it first: forewarn device add {name} --model MODEL")
+
+
 def add(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Register a device, and the asset that it watches."""
     from work_orders.service.installed_base import add_asset
@@ -95,7 +104,8 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         seen = device.last_seen.isoformat(timespec="seconds") if device.last_seen else "never heard"
         print(f"{device.tenant}/{device.device:24} {device.model:20} {device.state:9} {seen}")
     if not found:
-        print(f"No device in tenant {given.tenant}. Register one: forewarn device add NAME --model MODEL")
+        where = f"in tenant {given.tenant}" if given.tenant else "yet"
+        print(f"No device {where}. Register one: forewarn device add NAME --model MODEL")
     return 0
 
 
@@ -105,6 +115,8 @@ def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     now = TenantClocks(database, SystemClock()).of(given.tenant).now()
     try:
         registry.revoke_device(database, given.tenant, given.name, now=now)
+    except registry.UnknownDevice as unknown:
+        raise no_device(database, given.tenant, given.name) from unknown
     except registry.RegistryFault as fault:
         raise WrongUse(str(fault)) from fault
     if given.json:
@@ -119,7 +131,7 @@ def ledger(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     database = find_database(environ)
     device = registry.find_device(database, given.tenant, given.device)
     if device is None:
-        raise WrongUse(f"device: tenant {given.tenant!r} has no device {given.device!r}")
+        raise no_device(database, given.tenant, given.device)
     found = read_ledger(database, given.tenant, given.device)
     at_broker = refused_publishes_of(database, device.username)
     if given.json:
@@ -148,11 +160,9 @@ def _print(found: Ledger) -> None:
 
 def import_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Load a file of history, through the running product where one holds the store."""
-    if not given.file.is_file():
-        raise WrongUse(f"file: {str(given.file)!r} is no file")
     home = home_of(environ)
     running = homes.find(home)
-    said = _import_there(given, running) if running else _import_here(given, environ, home)
+    said = _import_there(given, running, find_database(environ)) if running else _import_here(given, environ, home)
     for fault in said["faults"]:
         print(f"  refused  {fault}", file=sys.stderr)
     for note in said["notes"]:
@@ -164,7 +174,7 @@ def import_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     return 0
 
 
-def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str, Any]:
+def _import_there(given: argparse.Namespace, running: homes.Running, database: Database) -> dict[str, Any]:
     web = Web(running.http, running.api_key)
     try:
         answer: dict[str, Any] = web.upload(
@@ -175,10 +185,7 @@ def _import_there(given: argparse.Namespace, running: homes.Running) -> dict[str
         )
     except WebError as refused:
         if refused.status == 404:
-            raise WrongUse(
-                f"device: tenant {given.tenant!r} has no device {given.device!r}. Register it first:"
-                f" forewarn device add {given.device} --model MODEL"
-            ) from refused
+            raise no_device(database, given.tenant, given.device) from refused
         raise Failed(str(refused)) from refused
     return answer
 
@@ -194,8 +201,10 @@ def _import_here(given: argparse.Namespace, environ: Mapping[str, str], home: Pa
             done = import_file(
                 shared, given.file, device=given.device, tenant=given.tenant, time_column=given.time, progress=bar
             )
-        except (registry.RegistryFault, BadHistoryFile) as fault:
-            raise WrongUse(str(fault)) from fault
+        except registry.UnknownDevice as unknown:
+            raise no_device(shared.database, given.tenant, given.device) from unknown
+        except BadHistoryFile as fault:
+            raise Failed(str(fault)) from fault
         finally:
             shared.store.close()
             shared.database.close()

@@ -6,6 +6,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,12 +26,9 @@ def status(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     said: dict[str, Any] = {"home": str(home), "pid": running.pid, "http": running.http, "mqtt": running.mqtt}
     said["ready"] = _unwell(running)
     if said["ready"] == "":
-        try:
-            said["devices"] = Web(running.http, running.api_key).items("/api/v1/devices")
-        except WebError as failure:
-            said["ready"] = str(failure)
+        said["devices"] = _devices(environ)
     if given.json:
-        print(json.dumps(said, indent=1))
+        print(json.dumps(said, indent=1, default=str))
     else:
         print(f"running    process {running.pid} on {home}")
         print(f"pages      {running.http}")
@@ -40,6 +38,14 @@ def status(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
             seen = device.get("last_seen") or "never"
             print(f"device     {device['tenant']}/{device['device']}  {device['model']}  last heard {seen}")
     return 0 if said["ready"] == "" else 1
+
+
+def _devices(environ: Mapping[str, str]) -> list[dict[str, Any]]:
+    """The devices of all tenants, as `device list` shows them."""
+    from forewarn.commands.devices import find_database
+    from ingest.service.registry import list_devices
+
+    return [asdict(device) for device in list_devices(find_database(environ))]
 
 
 def doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -12,6 +12,7 @@ import pytest
 
 from forewarn import datasets, home, ports
 from forewarn.__main__ import DONE, FAILED, WRONG_USE, main
+from forewarn.arguments import parser
 from forewarn.environment import Failed, WrongUse, expand
 
 LINE = "{unit} {cycle} 0.1 0.2 100 " + " ".join(str(n) for n in range(21))
@@ -175,3 +176,66 @@ def test_a_damaged_archive_is_an_error_in_words(tmp_path: Path) -> None:
     (tmp_path / "train_X.txt.gz").write_bytes(b"no gzip")
     with pytest.raises(Failed, match="cannot be read"):
         datasets.read(tmp_path, "train_X.txt", "")
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["detect", "{}", "--time", "t", "--train-rows", "50"],
+        ["import", "{}", "--device", "p"],
+        ["device", "import", "{}"],
+        ["model", "check", "{}"],
+        ["run", "agent", "--config", "{}"],
+        ["device", "certificate", "p", "--csr", "{}"],
+    ],
+)
+def test_a_file_that_is_not_there_is_wrong_use_everywhere(
+    words: list[str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gone = str(tmp_path / "gone.csv")
+    assert main([w.format(gone) for w in words]) == WRONG_USE
+    assert f"{gone!r} is no file that can be read" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["detect", "{}", "--time", "t", "--train-rows", "50"],
+        ["import", "{}", "--device", "pump-1"],
+        ["device", "import", "{}"],
+        ["model", "check", "{}"],
+    ],
+)
+def test_a_file_of_no_sense_has_failed_everywhere(words: list[str], tmp_path: Path) -> None:
+    bad = tmp_path / "bad.csv"
+    bad.write_bytes(b"\xff\xfe\x00")
+    main(["device", "add", "pump-1", "--model", "centrifugal-pump", "--data-dir", str(tmp_path)])
+    assert main([*(w.format(bad) for w in words), "--data-dir", str(tmp_path)]) == FAILED
+
+
+@pytest.mark.parametrize("address", ["nonsense.invalid", "203.0.113.7"])
+def test_an_address_that_is_not_this_computers_is_wrong_use(address: str, capsys: pytest.CaptureFixture[str]) -> None:
+    for words in (["up"], ["demo"], ["run", "api"]):
+        assert main([*words, "--listen", address]) == WRONG_USE
+        assert "must be an address of this computer" in capsys.readouterr().err
+        assert parser().parse_args([*words, "--listen", "0.0.0.0"]).listen == "0.0.0.0"
+
+
+def test_devices_of_all_companies_are_listed_and_one_elsewhere_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    here = ["--data-dir", str(tmp_path)]
+    main(["device", "add", "this-computer", "--model", "host-computer", *here])
+    main(["device", "add", "pump-01", "--model", "centrifugal-pump", "--tenant", "demo", *here])
+    capsys.readouterr()
+    assert main(["device", "list", *here]) == DONE
+    listed = capsys.readouterr().out
+    assert "demo/pump-01" in listed
+    assert "local/this-computer" in listed
+    assert main(["device", "list", "--tenant", "demo", *here]) == DONE
+    assert "this-computer" not in capsys.readouterr().out
+    for words in (["ledger", "pump-01"], ["device", "revoke", "pump-01"], ["device", "certificate", "pump-01"]):
+        assert main([*words, *here]) == WRONG_USE
+        assert "tenant demo has one. Try: --tenant demo" in capsys.readouterr().err
+    assert main(["ledger", "pump-1", *here]) == WRONG_USE
+    assert "forewarn device add pump-1" in capsys.readouterr().err

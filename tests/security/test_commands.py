@@ -83,7 +83,7 @@ def test_a_file_of_devices_is_registered_and_its_secrets_written_for_the_owner_a
 def test_a_faulty_file_registers_nothing_and_leaves_no_file(shell: Shell, tmp_path: Path) -> None:
     rows = tmp_path / "fleet.csv"
     rows.write_text(f"name,model\nfleet-1,{MODEL}\np1,{MODEL}\nfleet-3,kettle\nx y,{MODEL}\n")
-    said = shell.run("device", "import", rows, code=WRONG_USE)
+    said = shell.run("device", "import", rows, code=FAILED)
     for words in ("line 3: name 'p1'", "line 4: model 'kettle'", "line 5: name 'x y'", "Nothing was registered"):
         assert words in said
     assert not (tmp_path / "fleet.secrets.csv").exists()
