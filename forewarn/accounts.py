@@ -25,10 +25,10 @@ from ingest.adapters.mosquitto_log import MosquittoLog
 from ingest.adapters.pki_folder import PkiFolder
 from ingest.domain.rights import INGEST, WATCH
 from ingest.service.book import mark
-from ingest.service.registry import REGISTRY, set_service_account
+from ingest.service.registry import REGISTRY, hidden_account, set_service_account
 from ingest.service.tally import Tally
 from ingest.settings import tls_files
-from plumbing.mqtt import DEFAULT_PORT, BrokerAddress
+from plumbing.mqtt import DEFAULT_PORT, BrokerAddress, MqttLink
 from plumbing.pki import PkiFault
 from plumbing.runtime import Shared
 from plumbing.tls import TlsFiles
@@ -60,6 +60,24 @@ def link_tls(environ: Mapping[str, str], home: Path) -> TlsFiles:
     if files.ca or not environ.get("FOREWARN_MQTT_URL", "").startswith("mqtts:"):
         return files
     return replace(files, ca=str(pki_of(environ, home).certificate))
+
+
+def ingest_url(environ: Mapping[str, str], shared: Shared) -> str:
+    """The broker's address with the account that ingest signs in with.
+
+    Where a company's authority is trusted, too, that is one whose name the company cannot guess (`hidden_account`).
+    """
+    url = environ["FOREWARN_MQTT_URL"]
+    if BrokerAddress.of(url).user != INGEST or not pki_of(environ, shared.home).has_company:
+        return url
+    return _as(url, hidden_account(shared.database, INGEST))
+
+
+def _as(url: str, user: str, secret: str = "") -> str:
+    """The same broker with another account; its own secret unless another one is given."""
+    parts = urlsplit(url)
+    kept = quote(secret, safe="") or parts.password or ""
+    return f"{parts.scheme}://{user}:{kept}@{parts.netloc.rpartition('@')[2]}"
 
 
 def broker_names(environ: Mapping[str, str], *others: str) -> list[str]:
@@ -98,12 +116,18 @@ class AccountFiles:
         self._thread = threading.Thread(target=self._run, name="broker accounts", daemon=True)
         self._tally = Tally(shared.database, shared.system)
         self._log: MosquittoLog | None = None
+        self._hidden = False
 
     def start(self) -> None:
         """Write the files before anything connects. The account of ingest itself has the secret of its URL."""
         if self._address.user == INGEST:
             set_service_account(self._shared.database, INGEST, self._address.secret)
-        secret = set_service_account(self._shared.database, WATCH)
+        watch, self._hidden = WATCH, self._pki.has_company and self._address.user == INGEST
+        if self._hidden:
+            hidden = hidden_account(self._shared.database, INGEST)
+            set_service_account(self._shared.database, hidden, self._address.secret)
+            watch = hidden_account(self._shared.database, WATCH)
+        secret = set_service_account(self._shared.database, watch)
         try:
             self._write_all()
         except OSError as failure:
@@ -112,9 +136,7 @@ class AccountFiles:
             self._note(failure)  # readings come in by the files of before; these are written when there is room
         self._thread.start()
         self._tally.start()
-        parts = urlsplit(self._url)
-        host = parts.netloc.rpartition("@")[2]
-        self._log = MosquittoLog(f"{parts.scheme}://{WATCH}:{quote(secret)}@{host}", self._tally.add, self._tls)
+        self._log = MosquittoLog(_as(self._url, watch, secret), self._tally.add, self._tls)
         self._log.start()
 
     def _write_all(self) -> None:
@@ -137,7 +159,20 @@ class AccountFiles:
         """Empty when the files are up to date."""
         return self._trouble
 
+    def _forget(self) -> None:
+        """Have the broker keep nothing for the name that ingest had before it had a hidden one."""
+        came = threading.Event()
+        link = MqttLink(
+            self._url, INGEST, subscribe=[], on_connect=came.set, on_message=lambda _: None, tls=self._tls
+        )  # fmt: skip
+        link.start()
+        while not (came.wait(LOOK_S) or self._stopping.is_set()):
+            pass
+        link.stop()
+
     def _run(self) -> None:
+        if self._hidden:
+            threading.Thread(target=self._forget, name="broker session", daemon=True).start()
         while not self._stopping.wait(LOOK_S):
             try:
                 self._look()

@@ -19,7 +19,7 @@ from api.views import StoryBook
 from edge_agent import settings as agent_settings
 from edge_agent import wiring as agent
 from forewarn import ports
-from forewarn.accounts import KEY, AccountFiles, broker_names, link_tls, pki_of
+from forewarn.accounts import KEY, AccountFiles, broker_names, ingest_url, link_tls, pki_of
 from forewarn.environment import Failed
 from forewarn.home import Running
 from forewarn.inner_broker import HERE, InnerBroker
@@ -78,7 +78,7 @@ class Embedded:
                 options.say(f"Port {wanted} is busy: {what} uses {got} instead.")
         foreign = None
         if given:
-            mqtt_url = given
+            mqtt_url = ingest_url(environ, self.shared)
             services.append(AccountFiles(self.shared, environ))
         else:
             try:
@@ -118,6 +118,7 @@ class Embedded:
                 mqtts=self.mqtts.removeprefix("mqtts://"),
                 pki_dir=str(pki_of(environ, home).folder),
                 ca_key=environ.get(KEY, ""),
+                command_key=lambda: self.command_key.public,
             ),
             self.shared,
             stories=stories,

@@ -91,7 +91,7 @@ def _agent(given: argparse.Namespace, environ: Mapping[str, str], port: int, sto
 
 
 def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
-    from forewarn.accounts import AccountFiles, link_tls
+    from forewarn.accounts import AccountFiles, ingest_url, link_tls
     from forewarn.foreign import FOREIGN_PORT, Beside
     from forewarn.product import Heart
     from forewarn.remote import command_key_of
@@ -99,9 +99,10 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     from ingest.adapters.command_post import CommandPost
 
     try:
-        told = replace(settings.Settings.of(environ), tls=link_tls(environ, shared.home))
+        told = settings.Settings.of(environ)
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
+    told = replace(told, mqtt_url=ingest_url(environ, shared), tls=link_tls(environ, shared.home))
     key = command_key_of(environ, shared.home)
     beside = Beside(shared, environ) if environ.get(FOREIGN_PORT) else None
     service = wiring.build(told, shared, beside.fleets if beside else None)
@@ -129,13 +130,21 @@ def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: 
 
 def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
     from api import settings, wiring
+    from plumbing.command_key import BadKey, find_public
+
+    def command_key() -> str:
+        try:
+            return find_public(environ, shared.home)
+        except (BadKey, OSError):
+            return ""  # ingest says what is wrong with it
 
     try:
         asked = settings.Settings.of(environ)
     except settings.BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
     # FOREWARN_HTTP_URL is where people come from; behind a proxy or a container's port it is not where to listen
-    return [wiring.build(replace(asked, host=given.listen, port=given.http_port), shared)]
+    told = replace(asked, host=given.listen, port=given.http_port, command_key=command_key)
+    return [wiring.build(told, shared)]
 
 
 _BUILD: "dict[str, Callable[[argparse.Namespace, Mapping[str, str], Shared], list[Service]]]" = {

@@ -36,7 +36,7 @@ def write_mosquitto_files(database: Database, folder: Path, *, reload_pid: int |
     everyone = {row.username: f"{row.tenant}/{row.device}" for row in known}
     folder.mkdir(parents=True, exist_ok=True)
     # the list of rights first: a new account never meets an old list
-    changed = write_once(folder / "acl", acl(others))
+    changed = write_once(folder / "acl", acl(others, [name for name, _ in services]))
     changed = write_once(folder / "acl-certificates", acl_of_certificates(everyone)) or changed
     changed = write_once(folder / "passwd", "".join(lines)) or changed
     if changed and reload_pid is not None:

@@ -1,5 +1,7 @@
 """Who may publish and receive what. The broker's generated files and the embedded broker both follow this."""
 
+from collections.abc import Iterable
+
 from contracts import topics
 from contracts.topics import DOWN, ROOT, UP
 
@@ -9,6 +11,14 @@ WATCH = "watch"
 SERVICES = (INGEST, LOCAL, WATCH)
 """`ingest` reads all devices and answers them; `local` administers: everything below the root; `watch` reads
 Mosquitto's log, to count whom it refused."""
+
+
+def service_of(username: str) -> str:
+    """Which service an account is of: `ingest` itself, or `ingest.` and something that nobody can guess; "" = none."""
+    name = username.partition(".")[0]
+    return name if name in SERVICES else ""
+
+
 BROKER_LOG = "$SYS/broker/log/N"
 """Where Mosquitto publishes its notices."""
 
@@ -46,16 +56,22 @@ def account_of(tenant: str, device: str) -> str:
     return f"{tenant}/{device}"
 
 
-def acl(other_names: dict[str, str]) -> str:
+def acl(other_names: dict[str, str], services: Iterable[str] = ()) -> str:
     """Mosquitto's access list: one block for all devices, one a service, one a device with a user name of its own.
 
-    `other_names` maps such a user name to `tenant/device`.
+    `other_names` maps such a user name to `tenant/device`; `services` are accounts of services with names besides.
     """
-    lines = [f"user {INGEST}"]
-    lines += [f"topic read {topics.topic('+', '+', kind)}" for kind in UP]
-    lines += [f"topic write {topics.topic('+', '+', kind)}" for kind in DOWN]
-    lines += ["", f"user {LOCAL}", f"topic readwrite {ROOT}/#"]
-    lines += ["", f"user {WATCH}", f"topic read {BROKER_LOG}"]
+    given = {
+        INGEST: [
+            *(f"topic read {topics.topic('+', '+', kind)}" for kind in UP),
+            *(f"topic write {topics.topic('+', '+', kind)}" for kind in DOWN),
+        ],
+        LOCAL: [f"topic readwrite {ROOT}/#"],
+        WATCH: [f"topic read {BROKER_LOG}"],
+    }
+    lines: list[str] = []
+    for name in (*SERVICES, *sorted(set(services) - set(SERVICES))):
+        lines += [*([""] if lines else []), f"user {name}", *given[service_of(name)]]
     for username, account in sorted(other_names.items()):
         lines += _own(username, account)
     lines.append("")

@@ -12,7 +12,7 @@ from contracts.asset_model import AssetModel
 from contracts.names import NAME_RULE, is_name
 from ingest.domain.lifecycle import LET_IN, Action, State, after
 from ingest.domain.passwords import SALT_BYTES, hashed
-from ingest.domain.rights import SERVICES, account_of
+from ingest.domain.rights import SERVICES, account_of, service_of
 from ingest.service.book import bump
 from ingest.service.tables import EVERYONE, certificates, devices, service_accounts
 from plumbing import audit
@@ -102,7 +102,7 @@ def check_new(
         raise UnknownModel("model", model, "there is no asset model of this name")
     user = account_of(tenant, name) if username is None else username
     if user != account_of(tenant, name) and (
-        not _USERNAME.fullmatch(user) or set(user) & set("/:+#%") or user in SERVICES
+        not _USERNAME.fullmatch(user) or set(user) & set("/:+#%") or service_of(user)
     ):
         raise BadName("username", user, f"must be {USERNAME_RULE}")
     return user
@@ -263,8 +263,8 @@ def new_secret(database: Database, tenant: str, name: str, *, now: datetime, act
 
 
 def set_service_account(database: Database, name: str, secret: str | None = None) -> str:
-    """Give a service (`ingest`, `local`) its secret for the broker, a fresh one by default; returns it."""
-    if name not in SERVICES:
+    """Give a service's account (`ingest`, `local`) its secret for the broker, a fresh one by default; returns it."""
+    if not service_of(name):
         raise BadName("service", name, f"must be one of {', '.join(SERVICES)}")
     if secret is None:
         secret, kept = fresh_secret()
@@ -277,3 +277,21 @@ def set_service_account(database: Database, name: str, secret: str | None = None
             connection.execute(service_accounts.insert().values(tenant=EVERYONE, name=name, password=kept))
         bump(connection, REGISTRY)
     return secret
+
+
+def hidden_account(database: Database, service: str) -> str:
+    """The service's account whose name nobody can guess; made once, and let in when it is given a secret.
+
+    On Mosquitto the client id is the user name, and whoever shows a certificate of a trusted authority in a name ends
+    the connection of that name. No authority signs a name that it does not know.
+    """
+    with database.write() as connection:
+        lock(connection, "ingest:registry")
+        for name in connection.execute(sa.select(service_accounts.c.name)).scalars():
+            if name != service and service_of(name) == service:
+                return str(name)
+        name = f"{service}.{secrets.token_hex(16)}"
+        _, kept = fresh_secret()
+        connection.execute(service_accounts.insert().values(tenant=EVERYONE, name=name, password=kept))
+        bump(connection, REGISTRY)
+    return name
