@@ -60,7 +60,7 @@ class Account:
     def fold(self, other: "Account") -> None:
         """Take another account's figures into this one, the sum of earlier ones; what waits there is lost."""
         o = other.outbox
-        o.replaced = True
+        o.replace()
         self.outbox.last += o.last
         self.outbox.off_lost += o.lost
         self.outbox.off_discarded += o.discarded

@@ -5,6 +5,7 @@ outbox's oldest, or of an outbox that a newer one has replaced; neither settled 
 wins whenever it comes. Numbers that are written off count as settled for the sender and as lost or discarded here.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from contracts.names import MAX_SEQ, is_boot_id
@@ -14,6 +15,7 @@ from ingest.domain.ranges import RangeSet
 MAX_RANGES = 1000
 MAX_BOOTS = 8
 MAX_REJECTED = 50
+GONE, REPLACED, TOO_MANY_GAPS = "gone", "replaced", "too_many_gaps"
 
 
 class BadState(ValueError):
@@ -50,6 +52,8 @@ class Outbox:
     off_lost: int = 0
     off_discarded: int = 0
     """Numbers that were written off to keep within MAX_RANGES: they are in `settled` too."""
+    losses: list[tuple[int, int, str]] = field(default_factory=list)
+    """Ranges that were lost or given up since this was emptied last, with the reason."""
 
     def settle(self, fresh: RangeSet) -> None:
         """Take in numbers that are stored or quarantined now."""
@@ -59,10 +63,14 @@ class Outbox:
 
     def report(self, state: State) -> None:
         """Take in what the agent says that it holds. Within one outbox `first` and `last` only grow."""
+        for a, b, reason in state.dropped:
+            self._lose(self.dropped.missing(a, b), reason)
+            self.dropped.add(a, b)
+        if state.first > self.first:
+            self._lose(self._unsettled(self.first, state.first - 1), GONE)
         self.first = max(self.first, state.first)
         self.last = max(self.last, state.last, state.first - 1)
-        for a, b, _ in state.dropped:
-            self.dropped.add(a, b)
+        for _, b, _ in state.dropped:
             self.last = max(self.last, b)
         self.replaced = False
         self._bound()
@@ -70,13 +78,46 @@ class Outbox:
     def _bound(self) -> None:
         while len(self.dropped) > MAX_RANGES:
             a, b = self.dropped.pop_first()
+            self._lose([(a, b)], TOO_MANY_GAPS)
             for low, high in self.settled.missing(a, b):
                 self.settled.add(low, high)
                 self.off_discarded += high - low + 1
         while len(self.settled) > MAX_RANGES and (gap := self.settled.first_gap()):
             self._write_off(*gap)
 
+    def _lose(self, ranges: list[Range], reason: str) -> None:
+        """Note ranges, less what of them is settled."""
+        for a, b in ranges:
+            self.losses += [(low, high, reason) for low, high in self.settled.missing(a, b)]
+
+    def _unsettled(self, a: int, b: int) -> list[Range]:
+        """What of a..b is neither settled nor given up."""
+        return [gap for low, high in self.settled.missing(a, b) for gap in self.dropped.missing(low, high)]
+
+    def replace(self) -> None:
+        """A newer outbox of the device has reported."""
+        if not self.replaced:
+            self.replaced = True
+            self._lose(self._unsettled(self.first, self.last), REPLACED)
+
+    def never_came(self, a: int, b: int, reason: str) -> list[Range]:
+        """What of a range that was lost is so still. What is written off counts as settled, and is noted as such."""
+        if reason == REPLACED and not self.replaced:
+            return []
+        return [(a, b)] if reason == TOO_MANY_GAPS else self.settled.missing(a, b)
+
+    def still_lost(self, newest_first: Iterable[tuple[int, int, str]]) -> list[list[Range]]:
+        """Of each range that was lost, what is so still; each number stands with the newest reason only."""
+        named, out = RangeSet(), []
+        for a, b, reason in newest_first:
+            left = [piece for low, high in self.never_came(a, b, reason) for piece in named.missing(low, high)]
+            for low, high in left:
+                named.add(low, high)
+            out.append(left)
+        return out
+
     def _write_off(self, a: int, b: int) -> None:
+        self._lose([(a, b)], TOO_MANY_GAPS)
         given_up = self.dropped.within(a, b)
         self.off_discarded += given_up
         self.off_lost += b - a + 1 - given_up

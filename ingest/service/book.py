@@ -127,6 +127,8 @@ class Book:
 
     def __init__(self) -> None:
         self._devices: dict[Key, dict[str, Account]] = {}
+        self.folded: list[Account] = []
+        """Accounts that were folded and whose losses nobody has written yet."""
 
     def find(self, connection: sa.Connection, tenant: str, device: str, boot_id: str) -> Account:
         """The account; a new one where there is none."""
@@ -172,6 +174,7 @@ class Book:
     def forget(self) -> None:
         """Read everything anew from the database when it is needed next."""
         self._devices.clear()
+        self.folded.clear()
 
     def fold_oldest(self, connection: sa.Connection, tenant: str, device: str) -> list[Account]:
         """Keep at most MAX_BOOTS outboxes apart; returns the accounts that changed."""
@@ -184,6 +187,7 @@ class Book:
             total = known[EARLIER] = Account(tenant, device, EARLIER)
         for old in live[: len(live) - MAX_BOOTS]:
             total.fold(old)
+            self.folded.append(old)
             del known[old.boot_id]
             connection.execute(
                 outboxes.delete().where(

@@ -25,9 +25,13 @@ from ingest.domain.acceptance import Refusal
 from ingest.domain.account import Account
 from ingest.domain.batch import Aside, Rows
 from ingest.domain.refused_samples import UNCOUNTED, written
+from ingest.domain.times import OLDEST_US
 from ingest.service.book import OWNER, Altered, Book, bump, hold, new_token, save
 from ingest.service.bulk import Bulk
 from ingest.service.command_ledger import hear
+from ingest.service.days import begin_day, day_of
+from ingest.service.links import Links
+from ingest.service.losses import note_losses
 from ingest.service.quarantine import Quarantine, Refused
 from ingest.service.reading import DEFAULT_LIMITS, Delivery, Limits, Reading, Work
 from ingest.service.registry import ACTIVE
@@ -86,6 +90,8 @@ class Intake:
         self._quarantine = quarantine or Quarantine()
         self._writer = ThreadPoolExecutor(1, "ingest store")
         self._owed: dict[tuple[str, str, str], Account] = {}
+        self._links = Links()
+        self._days: dict[tuple[str, str], int] = {}
         self._told_online: dict[tuple[str, str], tuple[float, bool | None]] = {}
         self._stale = False
         self._token = 0
@@ -186,11 +192,13 @@ class Intake:
         self._book.forget()
         self._quarantine.forget()
         self._told_online.clear()
+        self._days.clear()
         self._stale = True
 
     def _commit(self, connection: sa.Connection, work: Work, rows: list[Rows]) -> None:
         changed: dict[tuple[str, str, str], Account] = {}
         crowded: set[tuple[str, str]] = set()
+        self._begin_days(connection, work)
         for key, delta in work.batch.deltas.items():
             if not delta.account.exists:
                 crowded.add(key[:2])
@@ -204,7 +212,7 @@ class Intake:
             changed[key] = account
             for other in self._book.of_device(connection, account.tenant, account.device).values():
                 if other is not account and other.sequenced and not other.history and not other.outbox.replaced:
-                    other.outbox.replaced = True
+                    other.outbox.replace()
                     changed[other.tenant, other.device, other.boot_id] = other
         for tenant, device in crowded:
             totals = self._book.fold_oldest(connection, tenant, device)
@@ -215,12 +223,26 @@ class Intake:
             kept = self._book.of_device(connection, tenant, device)
             for key in [k for k in changed if k[:2] == (tenant, device) and k[2] not in kept]:
                 del changed[key]
+        note_losses(connection, [*changed.values(), *self._book.folded], self._system.now())
+        self._book.folded.clear()
         save(connection, list(changed.values()))
         self._quarantine.put(connection, self._put_aside(work))
         self._touch(connection, work)
         append_blocks(connection, [r.rows for r in rows], self._system.now(), history=False)
         for tenant, device, body, at in work.results:
             hear(connection, tenant, device, body, at, self._system.now())
+
+    def _begin_days(self, connection: sa.Connection, work: Work) -> None:
+        due: dict[tuple[str, str], int] = {}
+        for (tenant, device, _), delta in work.batch.deltas.items():
+            day = day_of(delta.times.received_us)
+            if self._days.get((tenant, device)) != day:
+                due[tenant, device] = day
+        if due:
+            begin_day(connection, [
+                (*key, day, self._book.of_device(connection, *key).values()) for key, day in due.items()
+            ])  # fmt: skip
+            self._days |= due
 
     def _put_aside(self, work: Work) -> list[Refused]:
         out: list[Refused] = []
@@ -253,7 +275,13 @@ class Intake:
             if online == told and now - told_at < TOUCH_EVERY_S:
                 continue
             self._told_online[key] = (now, online)
+            skew_us = backlog_us = None
+            if key in work.seen:
+                body, delta = work.seen[key]
+                newest_us = delta.newest_us if delta.newest_us > OLDEST_US else None
+                skew_us, backlog_us = self._links.note(key, moment.times.received_us, body, newest_us)
             rows.append({
+                "skew_us": skew_us, "backlog_us": backlog_us,
                 "tenant": key[0], "device": key[1], "last_seen": moment.times.received_us,
                 "first_seen": moment.times.received_us, "online": online, "state": ACTIVE,
             })  # fmt: skip
@@ -308,10 +336,12 @@ class Intake:
 
 _TOUCH = Bulk(
     devices,
-    ("tenant", "device", "last_seen", "first_seen", "online", "state"),
+    ("tenant", "device", "last_seen", "first_seen", "online", "state", "skew_us", "backlog_us"),
     ("tenant", "device"),
     {
         "first_seen": "coalesce({old}, {new})",
+        "skew_us": "coalesce({new}, {old})",
+        "backlog_us": "coalesce({new}, {old})",
         # a device that never said whether it is online stays so
         "online": "coalesce({new}, {old})",
         "state": "case when {old} in ('suspended', 'revoked') then {old} else {new} end",

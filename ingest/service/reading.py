@@ -70,6 +70,8 @@ class Work:
     states: list[tuple[Account, wire.State]] = field(default_factory=list)
     results: list[tuple[str, str, bytes, datetime]] = field(default_factory=list)
     """Answers to commands: tenant, device, body, received_at."""
+    seen: dict[tuple[str, str], tuple[bytes, Delta]] = field(default_factory=dict)
+    """A message of each device, for its clock and its backlog."""
     touched: dict[tuple[str, str, str], Account] = field(default_factory=dict)
     plain: dict[str, Delta] = field(default_factory=dict)
     """By topic, where messages go that are as the device's habit is."""
@@ -143,6 +145,7 @@ class Reading:
             moment = work.heard[device.tenant, device.name] = self._moment(work, device.tenant)
             account = self._find(connection, work, device, told.boot_id)
             delta = work.plain[message.topic] = work.batch.delta(account, device.signals, moment.times)
+            work.seen[device.tenant, device.name] = (message.body, delta)
         return work.batch.add_plain(number, told, habit.plan, delta)
 
     def _learn(self, work: Work, topic: str, told: Message, device: KnownDevice) -> None:
@@ -176,7 +179,9 @@ class Reading:
             told = read_message(message.body)
             mended = device.mapping.apply(told) if device.mapping else told
             account = self._find(connection, work, device, told.boot_id)
-            work.batch.add(number, mended, work.batch.delta(account, device.signals, moment.times))
+            delta = work.batch.delta(account, device.signals, moment.times)
+            work.seen[tenant, name] = (message.body, delta)
+            work.batch.add(number, mended, delta)
             if not device.mapping:
                 self._learn(work, message.topic, told, device)
         elif address.kind == "state":

@@ -102,11 +102,15 @@ def replay(
     ids: Sequence[int] | None = None,
     device: str | None = None,
     reason: str | None = None,
+    after: int = 0,
+    most: int = MOST,
     units: Units | None = None,
     limits: Limits = DEFAULT_LIMITS,
     actor: str = "command line",
 ) -> list[Replayed]:
-    """Replay what is kept: these entries, or all of a device, of a reason, of the tenant (the oldest 10,000).
+    """Replay what is kept: these entries, or all of a device, of a reason, of the tenant.
+
+    The oldest `most` whose id is above `after`.
 
     Raises
     ------
@@ -118,7 +122,7 @@ def replay(
 
         units = UcumUnits()
     query = sa.select(entries.c.id, sa.func.length(entries.c.body)).where(
-        entries.c.tenant == tenant, entries.c.state == KEPT
+        entries.c.tenant == tenant, entries.c.state == KEPT, entries.c.id > after
     )
     if ids is not None:
         query = query.where(entries.c.id.in_(list(ids)[:MOST]))
@@ -127,7 +131,7 @@ def replay(
     if reason is not None:
         query = query.where(entries.c.reason == reason)
     with shared.database.read() as connection:
-        chosen = [(int(row[0]), int(row[1])) for row in connection.execute(query.order_by(entries.c.id).limit(MOST))]
+        chosen = [(int(row[0]), int(row[1])) for row in connection.execute(query.order_by(entries.c.id).limit(most))]
     out: list[Replayed] = []
     portion: list[int] = []
     room = PORTION_BYTES

@@ -33,6 +33,8 @@ devices = sa.Table(
     sa.Column("online", sa.Boolean, nullable=True),  # None = it never said
     sa.Column("state_at", UtcTime, nullable=True),  # of the last move by somebody; None = as it was registered
     sa.Column("state_by", sa.String(128), nullable=True),
+    sa.Column("skew_us", sa.BigInteger, nullable=True),  # how far its clock is ahead
+    sa.Column("backlog_us", sa.BigInteger, nullable=True),  # age of what arrives
 )
 service_accounts = sa.Table(
     "ingest_service_accounts",
@@ -87,6 +89,33 @@ quarantine = sa.Table(
     sa.Column("replayed", sa.BigInteger, nullable=False, server_default="0"),  # samples of it that are stored now
     sa.Index("ingest_quarantine_by_device", "tenant", "device", "id"),
     sqlite_autoincrement=True,
+)
+losses = sa.Table(
+    "ingest_losses",
+    metadata,
+    sa.Column("id", _big_key, primary_key=True, autoincrement=True),
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("boot_id", sa.String(32), nullable=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("reason", sa.String(32), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Index("ingest_losses_by_device", "tenant", "device", "id"),
+    sqlite_autoincrement=True,
+)
+days = sa.Table(
+    "ingest_days",  # sums of the account when the day began
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("day", sa.BigInteger, primary_key=True, autoincrement=False),  # since 1970
+    sa.Column("stored", sa.BigInteger, nullable=False),
+    sa.Column("quarantined", sa.BigInteger, nullable=False),
+    sa.Column("duplicate", sa.BigInteger, nullable=False),
+    sa.Column("late", sa.BigInteger, nullable=False),
+    sa.Column("discarded", sa.BigInteger, nullable=False),
+    sa.Column("lost", sa.BigInteger, nullable=False),
 )
 mappings = sa.Table(
     "ingest_mappings",
