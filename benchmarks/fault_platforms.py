@@ -102,18 +102,19 @@ Victim = Process | Server
 
 class Platform(ABC):
     """Whatever takes readings. `victims` can be killed and started again, each by its name; agents connect through the
-    first of `links`, by TLS; `disks` can be filled, the agents' homes lie on the first."""
+    first of `links`, by TLS; `disks` can be filled."""
 
     def __init__(self, folder: Path, dice: random.Random) -> None:
         self.folder, self._dice = folder, dice
         self.victims: dict[str, Victim] = {}
         self.links: list[tuple[Link, tuple[State, ...]]] = []
-        self.disks = [Disk("agents", folder / "agents", AGENTS_MB)]
+        self.disks: list[Disk] = []
         self.ca = folder / "ca.crt"
 
-    def disk(self, name: str, folder: Path, megabytes: int) -> None:
+    def disk(self, name: str, folder: Path, megabytes: int) -> Path:
         """Put a folder on a small disk."""
         self.disks.append(Disk(name, folder, megabytes))
+        return folder
 
     def link(self, name: str, target: int, states: tuple[State, ...]) -> Link:
         """Open a link to a port."""

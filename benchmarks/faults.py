@@ -35,7 +35,7 @@ import sqlalchemy as sa
 from benchmarks.fault_clocks import FalseClock
 from benchmarks.fault_deck import draw, families
 from benchmarks.fault_files import Loggers, Points, points, rows
-from benchmarks.fault_platforms import FOREWARN, PLATFORMS, Platform, Process
+from benchmarks.fault_platforms import AGENTS_MB, FOREWARN, PLATFORMS, Platform, Process
 from contracts.points import TelemetryStore
 from plumbing.sql import Database
 
@@ -117,6 +117,7 @@ class Drill:
         files = [folder / f"{i}.csv" for i in range(devices)]
         self._loggers = Loggers(files, [rows(seed * 100 + i, span) for i in range(devices)], RATE)
         self._agents: list[Process] = []
+        self._homes = folder
         self._clocks: list[FalseClock] = []
         self.report = Report(servers, seed, 0)
 
@@ -124,6 +125,7 @@ class Drill:
         """Do it all."""
         platform, report = self._platform, self.report
         try:
+            self._homes = platform.disk("agents", self._folder / "agents", AGENTS_MB)
             secrets = platform.start(self._names)
             self._agents += [self._agent(i, secrets[name]) for i, name in enumerate(self._names)]
             for agent in self._agents:
@@ -159,7 +161,7 @@ class Drill:
         return min(since + self._seconds, self._began + 3 * self._seconds - 2 * SPARE_S)
 
     def _agent(self, i: int, secret: str) -> Process:
-        home = self._platform.disks[0].folder / f"agent-{i}"
+        home = self._homes / f"agent-{i}"
         home.mkdir()
         config = self._folder / f"agent-{i}.toml"
         config.write_text(f'ca = "{self._platform.ca}"\n[csv]\npath = "{i}.csv"\ntime = "time"\nrate = 0\n')

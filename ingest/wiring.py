@@ -9,7 +9,8 @@ from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 
 from contracts import topics
 from contracts.points import StoreUnreachable
-from ingest.adapters.inbox import Inbox
+from ingest.adapters.block_size import BlockSize
+from ingest.adapters.inbox import Inbox, size_of
 from ingest.domain.rights import INGEST
 from ingest.service.access import Access
 from ingest.service.book import Superseded
@@ -28,6 +29,8 @@ IDLE_S = 0.1
 SWITCH_S = 0.0002
 FIRST_WAIT_S = 0.5
 LONGEST_WAIT_S = 15.0
+TOO_MUCH_S = 5.0
+"""A write that failed after so long is tried again in halves: the store may be too slow for it, not gone."""
 logger = logging.getLogger(__name__)
 
 
@@ -40,6 +43,7 @@ class IngestService:
         self._fleets = fleets
         self._settings, self._monotonic = settings, shared.system.monotonic
         self._inbox = Inbox(settings.queue_bytes, shared.system.monotonic)
+        self._size = BlockSize(settings.block_bytes)
         self._link = MqttReader(
             settings.mqtt_url,
             INGEST,
@@ -117,15 +121,17 @@ class IngestService:
     def _run(self) -> None:
         settings = self._settings
         while True:
-            block: Sequence[Incoming] = self._inbox.take(settings.block_bytes, settings.block_seconds, IDLE_S)
+            block: Sequence[Incoming] = self._inbox.take(self._size.bytes, settings.block_seconds, IDLE_S)
             if not block and self._stopping.is_set():
                 return
             try:
                 kept: Sequence[Callable[[], None]] = ()
                 if self._fleets:
                     block, kept = self._fleets.translate(block)
+                began = self._monotonic()
                 if block and not self.take(block):
                     return
+                self._size.took(size_of(block), self._monotonic() - began)
                 for done in kept:
                     done()
                 self.intake.answer()
@@ -142,11 +148,14 @@ class IngestService:
         """Take a block whatever is in it; False when told to stop before the stores took it."""
         wait = FIRST_WAIT_S
         while True:
+            began = self._monotonic()
+            too_much = False
             try:
                 self.intake.take(block)
             except Superseded:
                 raise
             except StoreUnreachable as failure:
+                too_much = len(block) > 1 and self._monotonic() - began > TOO_MUCH_S
                 self._note(f"the telemetry store does not answer: {failure}")
             except (OperationalError, InterfaceError) as failure:
                 self._note(f"the database does not answer: {failure.orig}")
@@ -166,6 +175,9 @@ class IngestService:
             if self._stopping.wait(wait):
                 # not acknowledged: the broker and the devices still have it
                 return False
+            if too_much:
+                half = len(block) // 2
+                return self.take(block[:half]) and self.take(block[half:])
             wait = min(wait * 2, LONGEST_WAIT_S)
 
     def _halve(self, block: Sequence[Incoming], failure: Exception) -> bool:

@@ -1,14 +1,23 @@
-"""What waits between the network thread, which reads, and the writer, which takes: bounded in bytes."""
+"""What waits between the network thread, which reads, and the writer, which takes: bounded in bytes.
+
+While more waits than a block holds, each device has an equal share of every block: a few that flood never hold up the
+one that has something to say. What one device sent keeps its order.
+"""
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from plumbing.mqtt import Incoming
 
 NAP_S = 0.02
 OVERHEAD = 200
 """Bytes that a waiting message costs besides its body."""
+
+
+def size_of(messages: Sequence[Incoming]) -> int:
+    """Bytes that messages cost while they wait."""
+    return sum([len(m.body) for m in messages]) + OVERHEAD * len(messages)
 
 
 class Inbox:
@@ -18,6 +27,8 @@ class Inbox:
         self._max_bytes, self._monotonic = max_bytes, monotonic
         self._waiting: deque[tuple[list[Incoming], int, float]] = deque()
         """Messages that came together, their size, when they came."""
+        self._turns: dict[str, deque[Incoming]] = {}
+        """Messages by device, whose turn is next first; used while more waits than a block holds."""
         self._messages = self._bytes = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -46,7 +57,7 @@ class Inbox:
 
     def put_all(self, messages: list[Incoming]) -> None:
         """Put in what arrived together, at once."""
-        size = sum([len(m.body) for m in messages]) + OVERHEAD * len(messages)
+        size = size_of(messages)
         with self._changed:
             first = not self._waiting
             self._waiting.append((messages, size, self._monotonic()))
@@ -58,27 +69,51 @@ class Inbox:
     def take(self, max_bytes: int, within_s: float, idle_s: float) -> list[Incoming]:
         """The next block: full, or its first message is `within_s` old; empty after `idle_s` without any."""
         with self._changed:
-            if not self._waiting:
-                self._changed.wait_for(lambda: bool(self._waiting) or self._closed, idle_s)
+            if not self._messages:
+                self._changed.wait_for(lambda: bool(self._messages) or self._closed, idle_s)
             until = (self._waiting[0][2] if self._waiting else self._monotonic()) + within_s
-        while self._waiting and self._bytes < max_bytes and not self._closed:
+        while self._waiting and not self._turns and self._bytes < max_bytes and not self._closed:
             left = until - self._monotonic()
             if left <= 0:
                 break
             # a nap, not a wake-up by every message: the reader is not held up, and it costs half the time
             self._ended.wait(min(left, NAP_S))
-        out: list[Incoming] = []
-        taken = 0
         with self._changed:
-            while self._waiting and taken < max_bytes:
-                messages, size, _ = self._waiting.popleft()
-                taken += size
-                out += messages
+            if self._turns or self._bytes > max_bytes:
+                out, taken = self._share(max_bytes)
+            else:
+                out, taken = [m for messages, _, _ in self._waiting for m in messages], self._bytes
+                self._waiting.clear()
             self._bytes -= taken
             self._messages -= len(out)
             if out:
                 self._changed.notify_all()
         return out
+
+    def _share(self, max_bytes: int) -> tuple[list[Incoming], int]:
+        """About `max_bytes` of what waits, in equal shares; and how much it is."""
+        turns = self._turns
+        for messages, _, _ in self._waiting:
+            for message in messages:
+                turns.setdefault(message.topic.rpartition("/")[0], deque()).append(message)
+        self._waiting.clear()
+        out: list[Incoming] = []
+        taken = 0
+        while turns and taken < max_bytes:
+            share = (max_bytes - taken) // len(turns)
+            for device in list(turns):
+                # who had a turn is last in the next round, and in the next block
+                mine, had = turns.pop(device), 0
+                while mine and (not had or had < share):
+                    message = mine.popleft()
+                    had += len(message.body) + OVERHEAD
+                    out.append(message)
+                if mine:
+                    turns[device] = mine
+                taken += had
+                if taken >= max_bytes:
+                    break
+        return out, taken
 
     def close(self) -> None:
         """Let nobody wait any more; what waits may still be taken."""
