@@ -1,7 +1,7 @@
 """Rows of telemetry, column-wise, as they go to the store and into the log."""
 
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import msgspec
 import numpy as np
@@ -78,6 +78,15 @@ class Band:
 
 class StoreUnreachable(Exception):
     """The telemetry store did not take or give the block; nothing is known to be written, try again."""
+
+
+@runtime_checkable
+class Counting(Protocol):
+    """A telemetry store that can count."""
+
+    def counts(self, tenant: str, device: str, from_us: int, to_us: int, width_us: int) -> list[tuple[str, int, int]]:
+        """Values in equal time buckets from `from_us` on: (signal, begin of the bucket, how many), none without any."""
+        ...
 
 
 class TelemetryStore(Protocol):

@@ -111,6 +111,17 @@ class DuckStore:
         t_us = found["bucket"].astype(np.int64) * width + from_us
         return Band(t_us, *(found[name].astype(np.float64) for name in ("mean", "low", "high")))
 
+    def counts(self, tenant: str, device: str, from_us: int, to_us: int, width_us: int) -> list[tuple[str, int, int]]:
+        """Values in equal time buckets: (signal, begin, how many)."""
+        where, given = _where(tenant, device, from_us, to_us)
+        found = self._fetch(
+            "select signal, (epoch_ns(measured_at) // 1000 - ?) // ? as bucket, count(*) as n"
+            f" from telemetry where {where} group by signal, bucket order by signal, bucket",
+            [from_us, width_us, *given],
+        )
+        begin = found["bucket"].astype(np.int64) * width_us + from_us
+        return list(zip(found["signal"].tolist(), begin.tolist(), found["n"].astype(np.int64).tolist(), strict=True))
+
     def ready(self) -> bool:
         """Whether the file answers."""
         try:

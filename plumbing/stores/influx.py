@@ -225,6 +225,15 @@ class InfluxStore:
         t_us = np.array([row[0] for row in rows], dtype=np.int64)
         return Band(t_us, found[:, 1], found[:, 2], found[:, 3])
 
+    def counts(self, tenant: str, device: str, from_us: int, to_us: int, width_us: int) -> list[tuple[str, int, int]]:
+        """Values in equal time buckets: (signal, begin, how many)."""
+        columns, rows = self._query(
+            f"select count(*::field) from {MEASUREMENT} where {_where(tenant, device, from_us, to_us)}"
+            f" group by time({width_us}u, {from_us % width_us}u) fill(none)"
+        )
+        names = [name.removeprefix("count_") for name in columns]
+        return sorted((names[j], int(row[0]), int(row[j])) for row in rows for j in range(1, len(names)) if row[j])
+
     def _query(self, query: str) -> tuple[list[str], list[list[Any]]]:
         """Columns and rows of an InfluxQL query; times are epoch microseconds."""
         fields = {"db": self._bucket, "q": query, "epoch": "u"}

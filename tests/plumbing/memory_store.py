@@ -74,6 +74,17 @@ class MemoryStore:
         columns = [[f(values) for values in by_bucket.values()] for f in (lambda v: sum(v) / len(v), min, max)]
         return Band(np.array(list(by_bucket), dtype=np.int64), *(np.array(c, dtype=np.float64) for c in columns))
 
+    def counts(self, tenant: str, device: str, from_us: int, to_us: int, width_us: int) -> list[tuple[str, int, int]]:
+        """One by one."""
+        found = self.read(tenant, device, from_us=from_us, to_us=to_us)
+        out: dict[tuple[str, int], int] = {}
+        for t_us, row in zip(found.t_us.tolist(), found.values.tolist(), strict=True):
+            for name, x in zip(found.signals, row, strict=True):
+                if x == x:
+                    key = (name, from_us + (t_us - from_us) // width_us * width_us)
+                    out[key] = out.get(key, 0) + 1
+        return [(name, begin, n) for (name, begin), n in sorted(out.items())]
+
     def ready(self) -> bool:
         """Whether it plays no outage."""
         return self.reachable

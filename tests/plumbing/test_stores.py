@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from contracts.points import DeviceRows, Readings, StoreUnreachable, TelemetryStore
+from contracts.points import Counting, DeviceRows, Readings, StoreUnreachable, TelemetryStore
 from deploy.servers.launch import InfluxAccess, InfluxDB
 from plumbing.stores.duckdb import DuckStore
 from plumbing.stores.influx import InfluxStore
@@ -198,6 +198,23 @@ def test_bands_agree_with_the_obvious_way(store: TelemetryStore, span: int) -> N
     np.testing.assert_allclose(found.mean, wanted.mean, rtol=1e-12, atol=1e-12)
     assert found.low.tolist() == wanted.low.tolist()
     assert found.high.tolist() == wanted.high.tolist()
+
+
+def test_counts_agree_with_the_obvious_way(store: TelemetryStore) -> None:
+    day = 86_400 * SECOND
+    begin = NOON - NOON % day
+    generator = np.random.default_rng(6)
+    t_us = sorted({begin + int(t) for t in generator.integers(-day, 4 * day, 300)})
+    values: list[list[Value]] = [[float(i), None if i % 3 else 1.0] for i in range(len(t_us))]
+    obvious = MemoryStore()
+    for each in (obvious, store):
+        each.write([rows(t_us, values), rows([begin], [[1.0, 1.0]], tenant="other")])
+        assert isinstance(each, Counting)
+    wanted = obvious.counts("acme", "pump-1", begin, begin + 3 * day, day)
+    assert isinstance(store, Counting)
+    assert store.counts("acme", "pump-1", begin, begin + 3 * day, day) == wanted
+    assert len(wanted) == 6
+    assert store.counts("acme", "nobody", begin, begin + day, day) == []
 
 
 @pytest.mark.parametrize("bad", [math.nan, math.inf, -math.inf])
