@@ -101,8 +101,9 @@ class _Connection:
 class ForeignListener:
     """Listens in a thread of its own; `serve` also takes connections that came elsewhere."""
 
-    def __init__(self, host: str, port: int, door: Door, tls: ssl.SSLContext | None = None) -> None:
-        self._host, self.port, self._door, self._tls = host, port, door, tls
+    def __init__(self, host: str, port: int, door: Door) -> None:
+        self._host, self.port, self._door = host, port, door
+        self._tls: ssl.SSLContext | None = None
         self._connections: dict[str, _Connection] = {}
         self._open = 0
         self._closing = False
@@ -110,8 +111,9 @@ class ForeignListener:
         self._thread: threading.Thread | None = None
         self._server: asyncio.Server | None = None
 
-    def start(self) -> None:
-        """Listen. Raises NotListening."""
+    def start(self, tls: ssl.SSLContext | None = None) -> None:
+        """Listen, with TLS where there is a context. Raises NotListening."""
+        self._tls = tls
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, name="foreign listener", daemon=True)
         self._thread.start()
@@ -124,7 +126,10 @@ class ForeignListener:
             ) from problem
 
     async def _listen(self) -> None:
-        self._server = await asyncio.start_server(self._connected, self._host, self.port, ssl=self._tls)
+        patience = None if self._tls is None else CONNECT_TIMEOUT_S
+        self._server = await asyncio.start_server(
+            self._connected, self._host, self.port, ssl=self._tls, ssl_handshake_timeout=patience
+        )
         self.port = int(self._server.sockets[0].getsockname()[1])
 
     def stop(self) -> None:

@@ -33,11 +33,23 @@ def client_context(files: TlsFiles) -> ssl.SSLContext:
     return made
 
 
-def broker_context(files: BrokerTls) -> ssl.SSLContext:
-    """Ask for a client's certificate, and verify it where there is one. Raises OSError."""
+def server_context(certificate: Path, key: Path) -> ssl.SSLContext:
+    """Show a certificate, and ask for none. Raises OSError."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     made.options |= ssl.OP_NO_RENEGOTIATION | ssl.OP_NO_COMPRESSION
+    show(made, certificate, key)
+    return made
+
+
+def show(context: ssl.SSLContext, certificate: Path, key: Path) -> None:
+    """Show this certificate from the next connection on. Raises OSError."""
+    context.load_cert_chain(certificate, key, password=_no_password)
+
+
+def broker_context(files: BrokerTls) -> ssl.SSLContext:
+    """Ask for a client's certificate, and verify it where there is one. Raises OSError."""
+    made = server_context(files.certificate, files.key)
     made.verify_mode = ssl.CERT_OPTIONAL
     made.verify_flags |= ssl.VERIFY_CRL_CHECK_LEAF
     # a resumed session would skip the look at the list of revoked certificates
@@ -50,7 +62,7 @@ def broker_context(files: BrokerTls) -> ssl.SSLContext:
 
 def renew(context: ssl.SSLContext, files: BrokerTls) -> None:
     """Read the broker's certificate and the list of revoked ones again; connections from now on meet them."""
-    context.load_cert_chain(files.certificate, files.key, password=_no_password)
+    show(context, files.certificate, files.key)
     context.load_verify_locations(files.revoked)
 
 

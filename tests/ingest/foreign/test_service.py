@@ -2,6 +2,7 @@
 
 import json
 import socket
+import ssl
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -14,20 +15,22 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from contracts import topics
 from contracts.points import DeviceRows, Refused
 from forewarn.environment import WrongUse
-from forewarn.foreign import FOREIGN_LISTEN, FOREIGN_PORT, Beside, ForeignFleets, port_of
+from forewarn.foreign import FOREIGN_LISTEN, FOREIGN_PORT, FOREIGN_TLS, Beside, ForeignFleets, by_tls, port_of
 from ingest.adapters.mosquitto_files import write_mosquitto_files
+from ingest.adapters.pki_folder import PkiFolder
 from ingest.service.access import Access
 from ingest.service.foreign_names import speak_thingsboard
 from ingest.service.registry import add_device, revoke_device, set_service_account
 from ingest.service.tally import Tally
 from ingest.settings import Settings
 from ingest.wiring import AccessWatch, IngestService, build
-from plumbing.broker import EmbeddedBroker
+from plumbing.broker import EmbeddedBroker, TlsPort
 from plumbing.runtime import Shared
 from plumbing.sql import Database
 from plumbing.stores.duckdb import DuckStore
 from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
+from plumbing.tls import TlsFiles, client_context
 from tests.conftest import MosquittoFactory
 from tests.ingest.conftest import MemoryStore, pump
 from tests.ingest.foreign.conftest import TOKEN
@@ -61,6 +64,7 @@ class Site:
     own_port: int
     foreign_port: int
     password: str
+    ca: str = ""
     clients: list[paho.Client] = field(default_factory=list)
     acknowledged: list[int] = field(default_factory=list)
     ended: list[str] = field(default_factory=list)
@@ -70,6 +74,8 @@ class Site:
         made.username_pw_set(user, secret)
         made.on_publish = lambda c, d, mid, reason, p: self.acknowledged.append(mid)
         made.on_disconnect = lambda c, d, f, reason, p: self.ended.append(str(reason))
+        if self.ca and port == self.foreign_port:
+            made.tls_set_context(client_context(TlsFiles(self.ca)))
         made.connect("127.0.0.1", port)
         made.loop_start()
         until(made.is_connected)
@@ -87,7 +93,10 @@ class Site:
         return {(d, s): v for (_, d, _, s), v in dict(self.store.points).items()}
 
 
-@pytest.fixture(params=["embedded", pytest.param("mosquitto", marks=pytest.mark.mosquitto)])
+WAYS = ("embedded", "embedded by TLS", "mosquitto", "mosquitto, own port by TLS")
+
+
+@pytest.fixture(params=[pytest.param(w, marks=pytest.mark.mosquitto if "mosquitto" in w else ()) for w in WAYS])
 def site(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Site]:
     system = SystemClock()
     now = system.now()
@@ -99,12 +108,17 @@ def site(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> 
     store.memory = MemoryStore()
     shared = Shared(tmp_path, database, system, TenantClocks(database, system), store, MODELS.get)
     tally = Tally(database, system)
-    if request.param == "embedded":
+    pki, embedded, ca = PkiFolder(tmp_path / "pki"), request.param.startswith("embedded"), ""
+    if "TLS" in request.param:
+        files, _ = pki.broker_files(database, ["127.0.0.1"], now)
+        ca = str(pki.certificate)
+    if embedded:
+        tls = TlsPort("127.0.0.1", 0, files) if ca else None
         access = Access(database, system)
         fleets = ForeignFleets(shared, access, tally, {})
         broker = EmbeddedBroker(
             "127.0.0.1", 0, authenticate=access.verify, may_publish=access.may_publish, may_receive=access.may_receive,
-            on_refused=tally.add, foreign=fleets.listener,
+            on_refused=tally.add, foreign=fleets.listener, tls=tls,
         )  # fmt: skip
         broker.start()
 
@@ -114,6 +128,7 @@ def site(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> 
 
         watch = AccessWatch(access, disconnect)
         url, own_port = f"mqtt://ingest:for-ingest@127.0.0.1:{broker.port}", broker.port
+        foreign_port = broker.tls_port or broker.port
     else:
         folder = tmp_path / "accounts"
         write_mosquitto_files(database, folder)
@@ -121,21 +136,20 @@ def site(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> 
         server = factory(folder / "passwd", folder / "acl")
         if not server.running:
             server.start()
-        fleets = beside = Beside(shared, {FOREIGN_PORT: "0"})
+        fleets = beside = Beside(shared, {FOREIGN_PORT: "0", **({FOREIGN_TLS: "1"} if ca else {})})
         watch, url, own_port = beside.watch, server.url("ingest", "for-ingest"), server.port
     fleets.start()
     watch.start()
     service = build(Settings.of({"FOREWARN_MQTT_URL": url}), shared, fleets.fleets)
     service.start()
     until(lambda: service.healthy() == "")
-    port = own_port if request.param == "embedded" else fleets.listener.port
-    site = Site(database, store.memory, own_port, port, made.password)
+    site = Site(database, store.memory, own_port, foreign_port if embedded else fleets.listener.port, made.password, ca)
     yield site
     for client in site.clients:
         client.disconnect()
         client.loop_stop()
     _stop(service, fleets, watch)
-    if request.param == "embedded":
+    if embedded:
         broker.stop()
     store.close()
 
@@ -206,3 +220,31 @@ def test_a_port_of_their_own_listens_where_it_is_told(database: Database, tmp_pa
         pass
     beside.stop()
     store.close()
+
+
+def test_a_port_by_tls_takes_no_other_and_asks_who_signs(database: Database, tmp_path: Path) -> None:
+    system = SystemClock()
+    store = DuckStore(str(tmp_path / "t.duckdb"))
+    shared = Shared(tmp_path, database, system, TenantClocks(database, system), store, MODELS.get)
+    beside = Beside(shared, {FOREIGN_PORT: "0", FOREIGN_TLS: "1", "FOREWARN_PKI_DIR": str(tmp_path / "pki")})
+    beside.start()
+    at = ("127.0.0.1", beside.listener.port)
+    with socket.create_connection(at, 5) as plain:
+        plain.sendall(b"\x10\x10\x00\x04MQTT\x04\x02\x00\x3c\x00\x04abcd")
+        heard = plain.recv(100)
+    assert heard[:1] != b"\x20", "no CONNACK without TLS"
+    with socket.create_connection(at, 5) as one, pytest.raises(ssl.SSLCertVerificationError):
+        ssl.create_default_context().wrap_socket(one, server_hostname="127.0.0.1")
+    old = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    old.load_verify_locations(tmp_path / "pki" / "ca.crt")
+    old.maximum_version = ssl.TLSVersion.TLSv1_1
+    with socket.create_connection(at, 5) as one, pytest.raises((ssl.SSLError, OSError)):
+        old.wrap_socket(one, server_hostname="127.0.0.1")
+    beside.stop()
+    store.close()
+
+
+def test_a_setting_of_tls_is_yes_or_no() -> None:
+    assert [by_tls({FOREIGN_TLS: text}) for text in ("", "0", "1")] == [False, False, True]
+    with pytest.raises(WrongUse, match=FOREIGN_TLS):
+        by_tls({FOREIGN_TLS: "yes"})
