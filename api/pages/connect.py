@@ -2,6 +2,7 @@
 
 import shlex
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated
 
 import msgspec
@@ -13,6 +14,7 @@ from api.guard import Who
 from api.ports import NewDevice
 from api.problems import Problem, not_found
 from api.web import Web
+from ingest.adapters.pki_folder import CA
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,20 +31,24 @@ def example_of(values: dict[str, float]) -> str:
     return msgspec.json.encode({"v": 1, "samples": [{"values": values}]}).decode()
 
 
-def recipes(of: NewDevice, host: str, port: str, values: dict[str, float]) -> tuple[Recipe, ...]:
+def recipes(
+    of: NewDevice, host: str, port: str, values: dict[str, float], *, tls: bool = False
+) -> tuple[Recipe, ...]:
     """The ways to connect this device."""
     body = example_of(values)
     mosquitto = " ".join(
-        ["mosquitto_pub", "-V", "mqttv311", "-q", "1", "-h", shlex.quote(host), "-p", port, "-i",
+        ["mosquitto_pub", "-V", "mqttv311", "-q", "1", "-h", shlex.quote(host), "-p", port,
+         *(["--cafile", CA] if tls else []), "-i",
          shlex.quote(of.username), "-u", shlex.quote(of.username), "-P", shlex.quote(of.password), "-t",
          shlex.quote(of.topic), "-m", shlex.quote(body)]
     )  # fmt: skip
+    scheme, trust, known = ("mqtts", f"client.tls_set({CA!r})\n", f'ca = "{CA}"\n') if tls else ("mqtt", "", "")
     python = f"""import json
 import paho.mqtt.client as mqtt  # pip install paho-mqtt
 
 client = mqtt.Client(mqtt.CallbackAPIVersion.VERSION2, client_id={of.username!r})
 client.username_pw_set({of.username!r}, {of.password!r})
-client.connect({host!r}, {port})
+{trust}client.connect({host!r}, {port})
 client.loop_start()
 body = {{"v": 1, "samples": [{{"values": {values!r}}}]}}
 client.publish({of.topic!r}, json.dumps(body), qos=1).wait_for_publish(10)
@@ -50,9 +56,8 @@ client.disconnect()
 """
     user = of.username.replace("/", "%2F")
     agent = f"""# agent.toml: the drivers; then run
-#   FOREWARN_MQTT_URL='mqtt://{user}:{of.password}@{host}:{port}' forewarn run agent --config agent.toml
-[[drivers]]
-kind = "csv"
+#   FOREWARN_MQTT_URL='{scheme}://{user}:{of.password}@{host}:{port}' forewarn run agent --config agent.toml
+{known}[csv]
 path = "readings.csv"
 time = "t"
 """
@@ -87,11 +92,16 @@ def routes(web: Web, router: APIRouter) -> None:
             made = owners.add_device(who, device.strip(), model)
         except Problem as problem:
             return form(request, problem.status, problem.detail, device, model)
-        host, _, port = web.settings.mqtt.rpartition(":")
+        tls = bool(web.settings.mqtts)  # what devices on the network reach; without TLS it is for this computer
+        host, _, port = (web.settings.mqtts or web.settings.mqtt).rpartition(":")
         kind = web.shared.models(model)
         values = {s.name: round((s.low + s.high) / 2, 1) for s in kind.signals.values()} if kind else {}
-        ways = recipes(made, host.strip("[]"), port, values)
-        return web.page(request, "connected.html", 201, device=made, recipes=ways, heard=owners.heard(who, made.device))
+        ways = recipes(made, host.strip("[]"), port, values, tls=tls)
+        authority = Path(web.settings.pki_dir) / CA if tls and web.settings.pki_dir else None
+        return web.page(
+            request, "connected.html", 201, device=made, recipes=ways, heard=owners.heard(who, made.device), tls=tls,
+            authority=authority.read_text() if authority and authority.is_file() else "",
+        )  # fmt: skip
 
     @router.get("/connect/{device}", include_in_schema=False)
     def wait(request: Request, who: Who, device: str) -> Response:

@@ -115,6 +115,9 @@ def test_a_machine_is_connected_and_the_page_waits_for_it(site: Site, page: Page
     commands = page.locator("pre.code").all_text_contents()
     assert any(c.startswith("mosquitto_pub") and "demo/new-pump" in c for c in commands)
     assert len(commands) == 3
+    with page.expect_response(lambda answer: "/connect/" in answer.url) as looked:
+        pass
+    assert (looked.value.url, looked.value.status) == (f"{site.url}/connect/new-pump", 200)
 
 
 def test_one_key_settles_what_waits_in_the_inbox(tmp_path: Path, page: Page) -> None:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import html
 import re
+from pathlib import Path
 
 import pytest
 
 from api import access
 from contracts.records import Carrier
-from tests.api.company import ROLES, Company
+from edge_agent import settings as agent
+from tests.api.company import ROLES, Company, found_company
 from work_orders import queries
 
 HOSTILE = "<script>alert('x')</script>\"'><img src=x onerror=alert(1)>"
@@ -175,3 +178,32 @@ def test_every_form_carries_the_token_of_the_session(company: Company) -> None:
             continue  # nobody has a session there
         page = client.get(path).text
         assert page.count('method="post"') <= page.count('name="csrf"'), path
+
+
+def test_a_machine_is_connected_by_tls_where_the_broker_has_it(tmp_path: Path) -> None:
+    (tmp_path / "ca.crt").write_text("-----BEGIN CERTIFICATE-----\nabc\n")
+    company = found_company(tmp_path, mqtt="mosquitto:1883", mqtts="plant.example:8883", pki_dir=str(tmp_path))
+    client = company.browser("engineer")
+    said = client.post("/connect", data={"device": "p7", "model": "pump", "csrf": client.headers["x-csrf-token"]})
+    page = html.unescape(said.text)
+    assert said.status_code == 201
+    assert "-h plant.example -p 8883 --cafile ca.crt" in page
+    assert "client.tls_set('ca.crt')" in page
+    assert "FOREWARN_MQTT_URL='mqtts://acme%2Fp7:" in page
+    assert 'ca = "ca.crt"' in page
+    assert "BEGIN CERTIFICATE" in page
+    assert "mosquitto:1883" not in page
+    assert 'data-poll="/connect/p7"' in page
+    company.world.database.close()
+
+
+def test_the_recipe_of_the_agent_is_a_file_that_the_agent_takes(company: Company, tmp_path: Path) -> None:
+    client = company.browser("engineer")
+    said = client.post("/connect", data={"device": "p7", "model": "pump", "csrf": client.headers["x-csrf-token"]})
+    (recipe,) = re.findall(r"(# agent\.toml.*?)</pre>", html.unescape(said.text), re.DOTALL)
+    (tmp_path / "readings.csv").write_text("t,vibration\n2026-11-22T10:00:00Z,2.1\n")
+    (tmp_path / "agent.toml").write_text(recipe)
+    url = re.search(r"FOREWARN_MQTT_URL='([^']*)'", recipe)
+    assert url is not None
+    taken = agent.load(tmp_path / "agent.toml", {"FOREWARN_MQTT_URL": url[1], "FOREWARN_HOME": str(tmp_path)})
+    assert (taken.tenant, taken.device, list(taken.drivers)) == ("acme", "p7", ["csv"])
