@@ -1,6 +1,6 @@
 """Settings of api; every fault is reported at once."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
@@ -33,6 +33,8 @@ class Settings:
     """Folder of the authority that signs devices' certificates; empty = none are signed here."""
     ca_key: str = field(default="", repr=False)
     """The authority's key, where it is not in that folder."""
+    command_key: Callable[[], str] = str
+    """The platform's public key for commands, as devices are given it; empty where it is not known (yet)."""
 
     @property
     def secure(self) -> bool:

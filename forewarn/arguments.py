@@ -131,6 +131,8 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     imported.add_argument("--time", metavar="COLUMN", help="column of the time (default: found by its name)")
     ledger = command("ledger", "what became of every sample of a device", "forewarn.commands.devices:ledger")
     ledger.add_argument("device")
+    ledger.add_argument("--signals", action="store_true", help="by signal and day, too: expected, stored, refused")
+    ledger.add_argument("--days", type=_count, default=7, metavar="N", help="the newest N days (default %(default)s)")
     ledger.add_argument("--tenant", default="local")
     ledger.add_argument("--json", action="store_true", help="machine-readable")
 
@@ -240,6 +242,9 @@ def _remote(group: Any, action: Any) -> None:
     for sub in (show, approve, cancel):
         sub.add_argument("id")
     for sub in (send, listed, show, approve, cancel, guarded):
+        sub.add_argument(
+            "--key-file", type=Path, metavar="FILE", help="act as whom this API key is of (or FOREWARN_API_KEY)"
+        )
         sub.add_argument("--tenant", default="local")
         sub.add_argument("--json", action="store_true", help="machine-readable")
     action(commands, "key", "the platform's public key, for an agent's file", f"{of}key")

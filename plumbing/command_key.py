@@ -8,6 +8,8 @@ from pathlib import Path
 
 FILE = "command-key"
 SETTING = "FOREWARN_COMMAND_KEY"
+PUBLIC_SETTING = "FOREWARN_PLATFORM_KEY"
+"""The public key, for those who have not the private one: agents, and an api on a computer of its own."""
 PREFIX = "ed25519:"
 
 
@@ -50,6 +52,18 @@ def load(environ: Mapping[str, str], home: Path) -> CommandKey:
     if len(private) != 32:
         raise BadKey(f"{where}: must hold 32 bytes as base64")
     return CommandKey(private)
+
+
+def find_public(environ: Mapping[str, str], home: Path) -> str:
+    """What devices are given, where this computer knows it, else empty: the public key that is set, else the key's of
+    `load`, which is not made here. Raises BadKey.
+    """
+    given = environ.get(PUBLIC_SETTING, "")
+    if given:
+        return given
+    if environ.get(SETTING) or environ.get(f"{SETTING}_FILE") or (home / FILE).exists():
+        return load(environ, home).public
+    return ""
 
 
 def _make(path: Path) -> None:

@@ -146,5 +146,5 @@ def _credentials(web: Web, made: NewDevice) -> dict[str, str]:
     return {
         "tenant": made.tenant, "device": made.device, "username": made.username, "password": made.password,
         "mqtt": at("mqtt", settings.mqtt), "mqtts": at("mqtts", settings.mqtts),
-        "topic": topics.topic(made.tenant, made.device, "telemetry"),
+        "topic": topics.topic(made.tenant, made.device, "telemetry"), "command_key": settings.command_key(),
     }  # fmt: skip

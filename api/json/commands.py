@@ -110,7 +110,9 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.post(f"{root}/devices", tags=["devices"], summary="Register a device; its secret is in this answer alone")
     def add_device(who: Who, body: DeviceBody) -> Response:
         made = owners.add_device(who, body.device, body.model)
-        return answer({**_dict(made), "mqtt": f"mqtt://{web.settings.mqtt}"}, 201)
+        return answer(
+            {**_dict(made), "mqtt": f"mqtt://{web.settings.mqtt}", "command_key": web.settings.command_key()}, 201
+        )
 
     @router.post(f"{root}/devices/{{tenant}}/{{device}}/revoke", tags=["devices"], summary="Let a device in no more")
     def revoke(who: Who, tenant: str, device: str) -> Response:

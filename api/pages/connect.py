@@ -32,7 +32,7 @@ def example_of(values: dict[str, float]) -> str:
 
 
 def recipes(
-    of: NewDevice, host: str, port: str, values: dict[str, float], *, tls: bool = False
+    of: NewDevice, host: str, port: str, values: dict[str, float], command_key: str = "", *, tls: bool = False
 ) -> tuple[Recipe, ...]:
     """The ways to connect this device."""
     body = example_of(values)
@@ -60,6 +60,11 @@ client.disconnect()
 {known}[csv]
 path = "readings.csv"
 time = "t"
+"""
+    if command_key:
+        agent += f"""
+[commands]  # it does what the holder of this key asks for, within docs/commands.md
+key = "{command_key}"
 """
     return (
         Recipe("mosquitto_pub", "in a terminal", mosquitto),
@@ -96,10 +101,11 @@ def routes(web: Web, router: APIRouter) -> None:
         host, _, port = (web.settings.mqtts or web.settings.mqtt).rpartition(":")
         kind = web.shared.models(model)
         values = {s.name: round((s.low + s.high) / 2, 1) for s in kind.signals.values()} if kind else {}
-        ways = recipes(made, host.strip("[]"), port, values, tls=tls)
+        ways = recipes(made, host.strip("[]"), port, values, web.settings.command_key(), tls=tls)
         authority = Path(web.settings.pki_dir) / CA if tls and web.settings.pki_dir else None
         return web.page(
-            request, "connected.html", 201, device=made, recipes=ways, heard=owners.heard(who, made.device), tls=tls,
+            request, "connected.html", 201, device=made, recipes=ways, heard=owners.heard(who, made.device),
+            command_key=web.settings.command_key(), tls=tls,
             authority=authority.read_text() if authority and authority.is_file() else "",
         )  # fmt: skip
 

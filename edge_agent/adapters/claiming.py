@@ -7,6 +7,7 @@ import http.client
 import ipaddress
 import json
 import os
+import re
 import ssl
 import tempfile
 import urllib.error
@@ -35,6 +36,7 @@ REFUSED = {
     "too_many": "too many wrong claim codes came from here: wait a minute, then try again",
     "shut_out": "the device of this claim code is suspended or revoked: ask whoever looks after the platform",
 }
+_COMMAND_KEY = re.compile(r"ed25519:[A-Za-z0-9+/]{43}=")
 _BY_STATUS = {403: "shut_out", 404: "unknown", 409: "used", 410: "expired", 429: "too_many"}
 
 
@@ -57,6 +59,8 @@ class Credentials(msgspec.Struct, frozen=True):
     mqtts: str = ""
     ca: str = ""
     certificate: str = ""
+    command_key: str = ""
+    """The platform's public key: with it the agent takes commands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,10 +260,16 @@ def _keep(made: Credentials, key: str, host: str, config: Path) -> list[str]:
     said.insert(0, f"Claimed: this machine is device {made.tenant}/{made.device}, broker {address.host}:{address.port}")
     if not address.tls:
         said.append("The broker is spoken to without TLS: on a network that others share, have the platform offer it.")
+    commands = []
+    if _COMMAND_KEY.fullmatch(made.command_key):
+        commands = ["[commands]  # docs/commands.md", f'key = "{made.command_key}"']
     if config.exists():
         said += [f"{config} is left as it is; these lines must stand at its top:", *(f"  {line}" for line in lines)]
+        if commands:
+            said += ["And these, for it to take commands, at its end:", *(f"  {line}" for line in commands)]
     else:
         text = ["# Made by forewarn-agent claim. Drivers: docs/drivers.md", *lines, "", "[host]  # this computer's own"]
+        text += ["", *commands] if commands else []
         write_secret(config, ("\n".join(text) + "\n").encode())
         said.append(f"{config} reads this computer's own figures to begin with; the secret is in {folder / URL_FILE}.")
     said.append(f"Next: forewarn-agent run --config {config}")

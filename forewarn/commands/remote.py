@@ -4,20 +4,39 @@ import argparse
 import json
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from forewarn import home as homes
 from forewarn.environment import Failed, WrongUse, home_of
 from forewarn.web import Web, WebError
 
+API_KEY = "FOREWARN_API_KEY"
 LOOK_S = 0.3
 
 
-def _web(environ: Mapping[str, str]) -> Web:
+def _web(given: argparse.Namespace, environ: Mapping[str, str]) -> Web:
+    """The running product as the person of --key-file or FOREWARN_API_KEY sees it, else as run.json's."""
     running = homes.find(home_of(environ))
     if running is None:
         raise Failed(f"nothing runs on {home_of(environ)}. Start it with: forewarn up")
-    return Web(running.http, running.api_key)
+    return Web(running.http, _key(given.key_file, environ) or running.api_key)
+
+
+def _key(file: Path | None, environ: Mapping[str, str]) -> str:
+    """An API key; no word repeats it."""
+    text, where = environ.get(API_KEY, ""), API_KEY
+    if file is not None:
+        where = f"--key-file {str(file)!r}"
+        try:
+            text = file.read_text("ascii").strip()
+        except (OSError, UnicodeDecodeError) as failure:
+            raise WrongUse(f"{where}: cannot be read: {type(failure).__name__}") from failure
+    elif not text:
+        return ""
+    if not text.isascii() or not text.isprintable() or not text or " " in text:
+        raise WrongUse(f"{where}: must hold an API key and nothing else (forewarn token create)")
+    return text
 
 
 def _asked(call: Any, *given: Any, **more: Any) -> Any:
@@ -31,7 +50,7 @@ def _asked(call: Any, *given: Any, **more: Any) -> Any:
 
 def send(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Send a command; with --wait until it has ended."""
-    web = _web(environ)
+    web = _web(given, environ)
     body: dict[str, Any] = {"name": given.name, "args": dict(map(_argument, given.args)), "why": given.why}
     if given.lifetime is not None:
         body["lifetime_s"] = given.lifetime
@@ -58,7 +77,7 @@ def _argument(text: str) -> tuple[str, Any]:
 def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """The commands of a tenant, newest first."""
     asked = {"tenant": given.tenant, "limit": given.limit, "asset": given.device or "", "state": given.state or ""}
-    found = _asked(_web(environ).get, "/api/v1/commands", **asked)["items"]
+    found = _asked(_web(given, environ).get, "/api/v1/commands", **asked)["items"]
     if given.json:
         print(json.dumps(found, indent=1))
     for one in () if given.json else found:
@@ -70,7 +89,7 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """One command with its result."""
-    _show(_asked(_web(environ).get, f"/api/v1/commands/{given.id}", tenant=given.tenant), given.json)
+    _show(_asked(_web(given, environ).get, f"/api/v1/commands/{given.id}", tenant=given.tenant), given.json)
     return 0
 
 
@@ -85,8 +104,14 @@ def cancel(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 
 
 def _move(given: argparse.Namespace, environ: Mapping[str, str], action: str) -> int:
-    web = _web(environ)
-    _show(_asked(web.post, f"/api/v1/commands/{given.id}/{action}?tenant={given.tenant}"), given.json)
+    web = _web(given, environ)
+    try:
+        moved = _asked(web.post, f"/api/v1/commands/{given.id}/{action}?tenant={given.tenant}")
+    except Failed as no:
+        if isinstance(no.__cause__, WebError) and no.__cause__.problem.get("field") == "person":
+            raise Failed(f"{no}. With a key of his own: --key-file FILE, or {API_KEY}") from no
+        raise
+    _show(moved, given.json)
     return 0
 
 
@@ -103,7 +128,7 @@ def _show(of: dict[str, Any], as_json: bool) -> None:
 def guarded(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Switch guarded commands of a device on or off at the platform."""
     at = f"/api/v1/devices/{given.tenant}/{given.device}/guarded"
-    found = _asked(_web(environ).post, at, {"on": given.switch == "on"})
+    found = _asked(_web(given, environ).post, at, {"on": given.switch == "on"})
     print(f"guarded commands of {given.device} are {'on' if found['guarded'] else 'off'} at the platform")
     return 0
 
