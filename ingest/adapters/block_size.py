@@ -5,8 +5,8 @@ second or two, and no block is so large that it never gets through.
 """
 
 SECOND_S = 1.0
-SMALLEST = 20_000
-"""Bytes; a hundred samples or so."""
+FIRST, SMALLEST = 200_000, 2_000
+"""Bytes; the smallest are a few messages."""
 
 
 class BlockSize:
@@ -14,7 +14,7 @@ class BlockSize:
 
     def __init__(self, most: int) -> None:
         self._most = most
-        self.bytes = min(most, 10 * SMALLEST)
+        self.bytes = min(most, FIRST)
 
     def took(self, size: int, seconds: float) -> None:
         """A block of so many bytes took so long."""

@@ -29,6 +29,8 @@ class Inbox:
         """Messages that came together, their size, when they came."""
         self._turns: dict[str, deque[Incoming]] = {}
         """Messages by device, whose turn is next first; used while more waits than a block holds."""
+        self._passed_over = False
+        """Whether new ones alone had the last block."""
         self._messages = self._bytes = 0
         self._changed = threading.Condition()
         self._closed = False
@@ -92,28 +94,43 @@ class Inbox:
 
     def _share(self, max_bytes: int) -> tuple[list[Incoming], int]:
         """About `max_bytes` of what waits, in equal shares; and how much it is."""
-        turns = self._turns
+        fresh: dict[str, deque[Incoming]] = {}
         for messages, _, _ in self._waiting:
             for message in messages:
-                turns.setdefault(message.topic.rpartition("/")[0], deque()).append(message)
+                device = message.topic.rpartition("/")[0]
+                mine = self._turns.get(device)
+                (fresh.setdefault(device, deque()) if mine is None else mine).append(message)
         self._waiting.clear()
         out: list[Incoming] = []
+        # those of whom nothing waited come first, in half of the block, so that they never keep the others out; where
+        # one message is more than a block, in every other one
         taken = 0
-        while turns and taken < max_bytes:
-            share = (max_bytes - taken) // len(turns)
-            for device in list(turns):
-                # who had a turn is last in the next round, and in the next block
-                mine, had = turns.pop(device), 0
-                while mine and (not had or had < share):
-                    message = mine.popleft()
-                    had += len(message.body) + OVERHEAD
-                    out.append(message)
-                if mine:
-                    turns[device] = mine
-                taken += had
-                if taken >= max_bytes:
-                    break
+        if not self._passed_over:
+            taken = self._turn(fresh, max_bytes // 2, max_bytes, out)
+        self._passed_over = bool(self._turns) and taken >= max_bytes
+        self._turns |= fresh
+        while self._turns and taken < max_bytes:
+            taken += self._turn(self._turns, max_bytes - taken, max_bytes - taken, out)
         return out, taken
+
+    @staticmethod
+    def _turn(turns: dict[str, deque[Incoming]], max_bytes: int, shared: int, out: list[Incoming]) -> int:
+        """Let each have its share of `shared` until `max_bytes` are taken; at least one message each."""
+        share = shared // max(1, len(turns))
+        taken = 0
+        for device in list(turns):
+            if taken >= max_bytes:
+                break
+            # who had a turn is last in the next round, and in the next block
+            mine, had = turns.pop(device), 0
+            while mine and (not had or had < share):
+                message = mine.popleft()
+                had += len(message.body) + OVERHEAD
+                out.append(message)
+            if mine:
+                turns[device] = mine
+            taken += had
+        return taken
 
     def close(self) -> None:
         """Let nobody wait any more; what waits may still be taken."""
