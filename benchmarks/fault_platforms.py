@@ -205,6 +205,7 @@ class RealServers(Platform):
         to_store = self.link("ingest to store", self.influx.port, WITHIN)
         environ["FOREWARN_MQTT_URL"] = f"mqtt://ingest:{own}@127.0.0.1:{to_broker.port}"
         environ["FOREWARN_INFLUX_URL"] = f"http://127.0.0.1:{to_store.port}"
+        self.environ = environ
         ingest = Process("ingest", (*FOREWARN, "run", "ingest"), environ, self.folder)
         ingest.start()
         self.victims["ingest"] = ingest
