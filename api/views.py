@@ -298,6 +298,20 @@ class Ledger:
     """Refused values by reason."""
     history: dict[str, int] = field(default_factory=dict)
     """The same figures of imported history, which the others leave out."""
+    missing: Sequence[tuple[str, int, int]] = ()
+    """Ranges (boot_id, first, last) that are asked for again."""
+    losses: Sequence[Any] = ()
+    """What is lost for good: ingest.service.losses.Loss."""
+    days: Sequence[Any] = ()
+    """Figures by day of receipt, newest first: ingest.service.days.Day."""
+    silent_s: float | None = None
+    skew_s: float | None = None
+    """How far the device's clock is ahead."""
+    backlog_s: float | None = None
+    """Age of what arrives."""
+    signals: Sequence[Any] = ()
+    signal_days: Sequence[Any] = ()
+    """Where asked for: ingest.service.ledger_report.SignalNow and SignalDay."""
 
 
 @dataclass(frozen=True, slots=True)

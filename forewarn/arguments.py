@@ -129,7 +129,7 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     imported.add_argument("--device", required=True, metavar="D")
     imported.add_argument("--tenant", default="local")
     imported.add_argument("--time", metavar="COLUMN", help="column of the time (default: found by its name)")
-    ledger = command("ledger", "what became of every sample of a device", "forewarn.commands.devices:ledger")
+    ledger = command("ledger", "what became of every sample of a device", "forewarn.commands.ledger:ledger")
     ledger.add_argument("device")
     ledger.add_argument("--signals", action="store_true", help="by signal and day, too: expected, stored, refused")
     ledger.add_argument("--days", type=_count, default=7, metavar="N", help="the newest N days (default %(default)s)")

@@ -29,6 +29,7 @@ WantNotices = Annotated[Wanted, Depends(wanting(NoticeState))]
 WantFindings = Annotated[Wanted, Depends(wanting(RESULTS))]
 WantRefusals = Annotated[Wanted, Depends(wanting(REASONS, NUMBER))]
 MOST_READINGS = 10_000
+MOST_DAYS = 400
 
 
 def moment(field: str, given: str) -> int | None:
@@ -84,8 +85,12 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer({"items": items, "next": following})
 
     @router.get(f"{root}/devices/{{tenant}}/{{device}}/ledger", tags=["devices"], summary="What became of its samples")
-    def ledger(who: Who, tenant: str, device: str) -> Response:
-        found = owners.ledger(who, device) if tenant == who.tenant else None
+    def ledger(
+        who: Who, tenant: str, device: str,
+        days: Annotated[int, Query(ge=1, le=MOST_DAYS, description="how many days, newest first")] = 7,
+        signals: Annotated[bool, Query(description="by signal, too: counted in the telemetry store")] = False,
+    ) -> Response:  # fmt: skip
+        found = owners.ledger(who, device, days=days, signals=signals) if tenant == who.tenant else None
         if found is None:
             raise not_found("device")
         return answer(found)

@@ -9,7 +9,9 @@ from starlette.responses import Response, StreamingResponse
 from api import access, metrics, service
 from api.guard import COOKIE, Who
 from api.json.answers import answer
+from api.ledger_metrics import LedgerMetrics
 from api.problems import Problem, bad_field
+from api.roles import Principal
 from api.web import Web
 from plumbing import migrate
 
@@ -33,6 +35,7 @@ def since(request: Request) -> int | None:
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
     shared = web.shared
+    ledger = LedgerMetrics(shared)
 
     @router.get("/healthz", tags=["system"], summary="Whether the process lives")
     async def healthz() -> Response:
@@ -50,8 +53,10 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer({"status": "not ready" if wrong else "ready", "wrong": wrong}, 503 if wrong else 200)
 
     @router.get("/metrics", tags=["system"], summary="Measurements in Prometheus' text format")
-    async def measurements() -> Response:
-        return Response(metrics.text(), media_type="text/plain; version=0.0.4")
+    def measurements(request: Request) -> Response:
+        who = request.state.who
+        tenant = who.tenant if isinstance(who, Principal) and who.sees_all else None
+        return Response(metrics.text() + ledger.text(tenant), media_type="text/plain; version=0.0.4")
 
     @router.get("/events", tags=["system"], summary="Stream of what happens (server-sent events), and a tick a second")
     async def events(request: Request, who: Who) -> Response:

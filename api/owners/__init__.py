@@ -79,8 +79,8 @@ class ServiceOwners(DeviceCommands):
     def device(self, who: Principal, device: str) -> Device | None:
         return self._devices.device(who, device)
 
-    def ledger(self, who: Principal, device: str) -> Ledger | None:
-        return self._devices.ledger(who, device)
+    def ledger(self, who: Principal, device: str, *, days: int = 7, signals: bool = False) -> Ledger | None:
+        return self._devices.ledger(who, device, days=days, signals=signals)
 
     def refusals(self, who: Principal, wanted: Wanted) -> Page:
         return self._devices.refusals(who, wanted)

@@ -8,8 +8,10 @@ from api.problems import Problem, bad_field
 from api.roles import Principal
 from api.views import Device, Ledger, Page, Refusal
 from contracts import topics
+from contracts.points import StoreUnreachable
 from ingest.service import registry
 from ingest.service.ledger import ledger
+from ingest.service.ledger_report import report
 from ingest.service.quarantine import Quarantined, quarantine_page
 from ingest.service.refusals import REMEDIES, last_refusal
 from plumbing.runtime import Shared
@@ -56,15 +58,21 @@ class Devices:
         found = registry.find_device(self._shared.database, who.tenant, device)
         return _device(found) if found else None
 
-    def ledger(self, who: Principal, device: str) -> Ledger | None:
+    def ledger(self, who: Principal, device: str, *, days: int = 7, signals: bool = False) -> Ledger | None:
         if self.device(who, device) is None:
             return None
-        of = ledger(self._shared.database, who.tenant, device)
+        try:
+            told = report(self._shared, who.tenant, device, days=days, signals=signals)
+        except StoreUnreachable as failure:
+            raise Problem(503, f"The telemetry store does not answer: {failure}") from failure
+        of = told.ledger
         s = of.sums()
         unsequenced = sum(e.sent for e in of.outboxes if e.kind == "unsequenced")
         return Ledger(
             s["sent"], s["stored"], s["quarantined"], s["discarded"], s["lost"], s["waiting"], s["duplicate"],
             sum(of.refused.values()), unsequenced, s["same_time"], of.refused, of.sums(history=True),
+            [(e.boot_id, a, b) for e in of.outboxes for a, b in e.missing], told.losses, told.days, told.silent_s,
+            told.skew_s, told.backlog_s, told.signals, told.signal_days,
         )  # fmt: skip
 
     def refusals(self, who: Principal, wanted: Wanted) -> Page:

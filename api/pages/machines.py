@@ -61,6 +61,7 @@ def page_of(
     return web.page(
         request, "asset.html", status, asset=found, hours=hours, spans=SPANS, path=f"/assets/{found.id}",
         timeline=web.owners.timeline(who, found.id), afar=afar(web, who, found, tried),
+        ledgers=[(d, of) for d in found.devices if (of := web.owners.ledger(who, d))] if who.sees_all else (),
         cases=web.owners.cases(who, mine).items if who.sees_all else (),
     )  # fmt: skip
 

@@ -244,6 +244,23 @@ def find_device(database: Database, tenant: str, name: str) -> Device | None:
         return Device(*row) if row else None
 
 
+@dataclass(frozen=True, slots=True)
+class Link:
+    """How a device's connection stands; None = not known."""
+
+    tenant: str
+    device: str
+    last_seen: datetime | None
+    skew_us: int | None
+    backlog_us: int | None
+
+
+def links(database: Database) -> list[Link]:
+    """Those of all devices."""
+    with database.read() as connection:
+        return [Link(*row) for row in connection.execute(sa.select(*(devices.c[f] for f in Link.__slots__)))]
+
+
 def new_secret(database: Database, tenant: str, name: str, *, now: datetime, actor: str = "command line") -> NewDevice:
     """Give a device another secret; the old one is void. Raises UnknownDevice."""
     secret, kept = fresh_secret()
