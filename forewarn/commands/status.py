@@ -35,7 +35,7 @@ def status(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"broker     {running.mqtt}")
         print(f"health     {'all well' if said['ready'] == '' else said['ready']}")
         for device in said.get("devices", []):
-            seen = device.get("last_seen") or "never"
+            seen = device["last_seen"].isoformat(timespec="seconds") if device["last_seen"] else "never"
             print(f"device     {device['tenant']}/{device['device']}  {device['model']}  last heard {seen}")
     return 0 if said["ready"] == "" else 1
 
