@@ -24,6 +24,7 @@ from ingest.domain.codes import MAX_TRIES
 from ingest.service.access import Access
 from ingest.service.claims import make_code
 from ingest.service.registry import add_device, suspend_device
+from plumbing import command_key
 from plumbing.mqtt import BrokerAddress
 from plumbing.pki import Authority, read
 from plumbing.system_clock import SystemClock
@@ -81,7 +82,7 @@ def platform(tmp_path: Path) -> Iterator[Callable[..., Platform]]:
     """Makes platforms."""
     with ExitStack() as stack:
 
-        def made(*, tls: bool = False, **given: str) -> Platform:
+        def made(*, tls: bool = False, **given: Any) -> Platform:
             told: dict[str, Any] = {"mqtts": "broker.example:8883", "pki_dir": str(tmp_path / "pki"), **given}
             company = found_company(tmp_path, url="http://testserver", **told)
             for name in ("new-1", LONG):
@@ -304,3 +305,22 @@ def test_no_platform_and_no_room_are_said_before_a_code_is_spent(
     assert main(["claim", server.url, code, "--config", str(tmp_path / "a-file" / "agent.toml")]) == FAILED
     assert "Nothing was claimed" in capsys.readouterr().err
     assert main(["claim", server.url, code, *words]) == DONE
+
+
+def test_a_claimed_agent_knows_the_platforms_key_for_commands(
+    platform: Callable[..., Platform], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    key = command_key.load({}, tmp_path).public
+    server, config = platform(command_key=lambda: key), tmp_path / "machine" / "agent.toml"
+    assert main(["claim", server.url, server.code(), "--config", str(config)]) == DONE
+    assert settings.load(config, {"FOREWARN_HOME": str(tmp_path)}).commands.key is not None
+    assert key in config.read_text()
+    assert main(["claim", server.url, server.code(), "--config", str(config)]) == DONE
+    assert key in capsys.readouterr().out  # the file is left as it is; the words say what belongs into it
+
+
+def test_a_key_for_commands_that_is_none_goes_into_no_file(platform: Callable[..., Platform], tmp_path: Path) -> None:
+    config = tmp_path / "machine" / "agent.toml"
+    server = platform(command_key=lambda: 'x"\nguarded = true\nkey = "')
+    assert main(["claim", server.url, server.code(), "--config", str(config)]) == DONE
+    assert "commands" not in config.read_text()
