@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.identity import identity_of
 from api.json.lists import WantCases, WantDevices, WantOrders, WantRefusals
 from api.ports import Wanted
 from api.problems import not_found
@@ -62,7 +63,10 @@ def routes(web: Web, router: APIRouter) -> None:
         if found is None or ledger is None:
             raise not_found("device")
         refused = owners.refusals(who, Wanted(asset=device, limit=20))
-        return web.page(request, "device.html", device=found, ledger=ledger, refused=refused.items)
+        return web.page(
+            request, "device.html", device=found, ledger=ledger, refused=refused.items,
+            identity=identity_of(web, who, found),
+        )  # fmt: skip
 
     @router.post("/devices/{device}/revoke", include_in_schema=False)
     def revoke(who: Who, device: str) -> Response:
