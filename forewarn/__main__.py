@@ -6,7 +6,7 @@ import sys
 from collections.abc import Sequence
 from importlib.metadata import version
 
-from forewarn.arguments import parser
+from forewarn.arguments import check_files, parser
 from forewarn.environment import Failed, WrongUse, expand
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -23,6 +23,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.command is None:
             words.print_help()
             return WRONG_USE
+        check_files(given)
         environ = expand(os.environ, given.data_dir)
         module, _, function = given.run.partition(":")
         code = getattr(importlib.import_module(module), function)(given, environ)

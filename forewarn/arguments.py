@@ -10,6 +10,8 @@ from forewarn.environment import WrongUse
 HTTP_PORT = 8420
 MQTT_PORT = 1883
 ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")
+TO_READ = ("file", "config", "csr", "token_file")
+"""Arguments that name a file to read."""
 SERVICES = ("agent", "ingest", "anomaly", "work-orders", "api")
 
 
@@ -91,7 +93,7 @@ def _product(command: Any) -> None:
 def _services(command: Any) -> None:
     run = command("run", "start one service, on real servers", "forewarn.commands.run:run")
     run.add_argument("service", choices=SERVICES)
-    run.add_argument("--config", type=_file, metavar="FILE", help="the agent's drivers (agent.toml)")
+    run.add_argument("--config", type=Path, metavar="FILE", help="the agent's drivers (agent.toml)")
     run.add_argument(
         "--listen", type=_address, default="127.0.0.1", metavar="ADDRESS", help="api: address (default %(default)s)"
     )
@@ -125,7 +127,7 @@ def _devices(command: Any, group: Any, action: Any) -> None:
     listed.add_argument("--tenant", help="only of this one (default: of all)")
     listed.add_argument("--json", action="store_true", help="machine-readable")
     imported = command("import", "load a machine's history from a CSV file", "forewarn.commands.devices:import_")
-    imported.add_argument("file", type=_file, metavar="FILE.csv[.xz|.gz]")
+    imported.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
     imported.add_argument("--device", required=True, metavar="D")
     imported.add_argument("--tenant", default="local")
     imported.add_argument("--time", metavar="COLUMN", help="column of the time (default: found by its name)")
@@ -142,7 +144,7 @@ def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
     suspend = action(devices, "suspend", "let a device in no more until it is resumed", f"{where}:suspend")
     resume = action(devices, "resume", "let a suspended device in again", f"{where}:resume")
     rows = action(devices, "import", "register the devices of a CSV file, all or none", f"{where}:import_")
-    rows.add_argument("file", type=_file, metavar="FILE.csv", help="columns: name,model and, if wanted, username")
+    rows.add_argument("file", type=Path, metavar="FILE.csv", help="columns: name,model and, if wanted, username")
     rows.add_argument(
         "--secrets", type=Path, metavar="OUT.csv", help="where the secrets go (default: FILE.secrets.csv)"
     )
@@ -152,7 +154,7 @@ def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
     code.add_argument("--svg", type=Path, metavar="FILE.svg", help="draw it into a file")
     issue = action(devices, "certificate", "issue a device's certificate (X.509); its key is written once",
                    f"{where}:certificate")  # fmt: skip
-    issue.add_argument("--csr", type=_file, metavar="FILE", help="sign this request (PKCS #10) instead of making a key")
+    issue.add_argument("--csr", type=Path, metavar="FILE", help="sign this request (PKCS #10) instead of making a key")
     issue.add_argument("--out", type=Path, metavar="DIR", help="where the files go (default: NAME-certificate)")
     issue.add_argument("--days", type=_count, default=365, metavar="N", help="good for so long (default 365)")
     issue.add_argument("--void-others", action="store_true", help="revoke the device's earlier ones")
@@ -174,7 +176,7 @@ def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
     who.add_argument("--thingsboard", action="store_true", help="it signs in by an access token, which is shown once")
     who.add_argument("--behind", metavar="GATEWAY", help="the connection of this device speaks for it")
     who.add_argument("--forget", action="store_true", help="it is nobody there any more")
-    made.add_argument("--token-file", type=_file, metavar="FILE", help="with --thingsboard: the token that it has")
+    made.add_argument("--token-file", type=Path, metavar="FILE", help="with --thingsboard: the token that it has")
     made.add_argument("--as", dest="alias", metavar="NAME", help="with --behind: its name there (default: NAME)")
     made.add_argument(
         "--signal", action="append", default=[], metavar="THERE=SIGNAL",
@@ -249,7 +251,7 @@ def _remote(group: Any, action: Any) -> None:
         sub.add_argument("--json", action="store_true", help="machine-readable")
     action(commands, "key", "the platform's public key, for an agent's file", f"{of}key")
     enable = action(commands, "enable", "at the machine: enable guarded commands for 15 minutes", f"{of}enable")
-    enable.add_argument("--config", type=_file, required=True, metavar="FILE", help="the agent's agent.toml")
+    enable.add_argument("--config", type=Path, required=True, metavar="FILE", help="the agent's agent.toml")
     enable.add_argument("--by", default="", metavar="NAME", help="who stands there")
     enable.add_argument("--off", action="store_true", help="take it back")
 
@@ -257,9 +259,9 @@ def _remote(group: Any, action: Any) -> None:
 def _analysis(command: Any, group: Any, action: Any) -> None:
     model = action(group("model", "asset models"), "check", "name every fault of an asset model by line, field, rule",
                    "forewarn.commands.models:check")  # fmt: skip
-    model.add_argument("file", type=_file, metavar="FILE.yaml")
+    model.add_argument("file", type=Path, metavar="FILE.yaml")
     detect = command("detect", "find anomalies in anybody's CSV file", "forewarn.commands.detect:detect")
-    detect.add_argument("file", type=_file, metavar="FILE.csv[.xz|.gz]")
+    detect.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
     detect.add_argument("--time", required=True, metavar="COLUMN", help="column of the time")
     detect.add_argument("--train-rows", required=True, type=int, metavar="N", help="the first N rows are healthy")
     which = detect.add_mutually_exclusive_group()
@@ -312,12 +314,15 @@ def _address(text: str) -> str:
     return text
 
 
-def _file(text: str) -> Path:
-    """A file to read. One that is not there is wrong use; one whose content is no good fails where it is read."""
-    path = Path(text)
-    if path.is_dir() or not os.access(path, os.R_OK):
-        raise argparse.ArgumentTypeError(f"{text!r} is no file that can be read")
-    return path
+def check_files(given: argparse.Namespace) -> None:
+    """Files to read are there. One that is not is wrong use; one whose content is no good fails where it is read.
+
+    Raises WrongUse.
+    """
+    for name in TO_READ:
+        path: Path | None = getattr(given, name, None)
+        if path is not None and (path.is_dir() or not os.access(path, os.R_OK)):
+            raise WrongUse(f"{name.replace('_', '-')}: {str(path)!r} is no file that can be read")
 
 
 def _new_file(text: str) -> Path:
