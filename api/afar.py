@@ -72,7 +72,8 @@ class Afar:
     def by(self, actor: str) -> str:
         """A person's name and role; programs and the product itself as the audit chain names them."""
         name = self.names.get(actor)
-        return f"{name} ({actor.partition(':')[0]})" if name else actor
+        role = actor.partition(":")[0]
+        return (name if name.lower() == role else f"{name} ({role})") if name else actor
 
     @staticmethod
     def facts_of(command: DeviceCommand) -> "Facts":
@@ -126,6 +127,8 @@ def _gather(value: Any, name: str, into: Facts) -> None:
 def _words(value: Any) -> str:
     if isinstance(value, list):
         more = f" … ({len(value)})" if len(value) > SHOWN_NUMBERS else ""
+        if any(isinstance(v, list | dict) for v in value):
+            return f"{len(value)} entries"
         return ", ".join(_words(v) for v in value[:SHOWN_NUMBERS]) + more
     if isinstance(value, bool):
         return "yes" if value else "no"
