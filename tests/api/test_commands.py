@@ -204,7 +204,7 @@ def test_on_the_page_a_guarded_command_shows_what_stands_against_it_and_goes_thr
     assert moved.headers["location"] == "/assets/p1#remote"
     back = anna.post(f"/commands/{id}/cancel", data={"next": "//evil"}, follow_redirects=False)
     assert back.headers["location"] == "/commands"
-    assert "(engineer), approved by " in eva.get("/assets/p1/remote").text
+    assert "Engineer, approved by Admin" in eva.get("/assets/p1/remote").text
 
 
 def test_the_machines_page_shows_how_it_ended_and_what_it_showed(company: Company) -> None:
