@@ -3,6 +3,7 @@
 import socket
 import ssl
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import partial
@@ -185,6 +186,7 @@ def test_half_a_record_keeps_nobody_from_sending(tmp_path: Path) -> None:
         reader.start()
         try:
             until(lambda: reader.connected)
+            time.sleep(0.5)  # it has begun to read the half by now
             reader.publish("c/d", b"meanwhile")
             reader.acknowledge(())
             until(lambda: b"meanwhile" in b"".join(heard), 8.0)
