@@ -131,7 +131,8 @@ class Devices:
     def revoke_device(self, who: Principal, device: str) -> bool:
         now = self._shared.clocks.of(who.tenant).now()
         try:
-            registry.revoke_device(self._shared.database, who.tenant, device, now=now, actor=who.actor)
+            wall = self._shared.system.now()
+            registry.revoke_device(self._shared.database, who.tenant, device, now=now, actor=who.actor, wall=wall)
         except registry.UnknownDevice:
             return False
         return True

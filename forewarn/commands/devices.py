@@ -113,9 +113,10 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
 def revoke(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Take a device's access away."""
     database = find_database(environ)
-    now = TenantClocks(database, SystemClock()).of(given.tenant).now()
+    system = SystemClock()
+    now = TenantClocks(database, system).of(given.tenant).now()
     try:
-        registry.revoke_device(database, given.tenant, given.name, now=now)
+        registry.revoke_device(database, given.tenant, given.name, now=now, wall=system.now())
     except registry.UnknownDevice as unknown:
         raise no_device(database, given.tenant, given.name) from unknown
     except registry.RegistryFault as fault:
