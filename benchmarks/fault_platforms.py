@@ -245,8 +245,8 @@ class Embedded(Platform):
         home = self.folder / "home"
         self.disk("product", home, HOME_MB)
         environ = {"FOREWARN_HOME": str(home)}
-        command = (*FOREWARN, "up", "--no-host", "--http-port", str(http), "--mqtt-port", str(mqtt))
-        command += ("--mqtts-port", str(mqtts))
+        ports = ("--http-port", str(http), "--mqtt-port", str(mqtt), "--mqtts-port", str(mqtts))
+        command = (*FOREWARN, "up", "--no-host", *ports)
         product = Process("product", command, environ, self.folder)
         product.start()
         self.victims["product"] = product
