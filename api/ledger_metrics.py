@@ -45,9 +45,7 @@ class LedgerMetrics:
         refused = Gauge(
             "forewarn_ledger_refused_values", "Refused values by reason", [*who, "reason"], registry=registry
         )
-        skew = Gauge(
-            "forewarn_device_clock_ahead_seconds", "A device's clock error", who, registry=registry
-        )
+        skew = Gauge("forewarn_device_clock_ahead_seconds", "A device's clock error", who, registry=registry)
         age = Gauge("forewarn_device_backlog_age_seconds", "Age of what a device sends", who, registry=registry)
         silent = Gauge("forewarn_device_silent_seconds", "Since a device was heard last", who, registry=registry)
         database = self._shared.database
