@@ -57,7 +57,7 @@ def test_a_fresh_token_is_shown_once(shell: Shell) -> None:
     [
         (["pump-1"], "is missing"),
         (["pump-1", "--as", "x", "--thingsboard"], "--behind"),
-        (["pump-1", "--sparkplug", "x/y", "--token-file", "f"], "--thingsboard"),
+        (["pump-1", "--sparkplug", "x/y", "--token-file", __file__], "--thingsboard"),
         (["pump-1", "--sparkplug", "x"], "GROUP/NODE"),
         (["pump-1", "--behind", "gate"], "no gateway and no edge node"),
         (["pump-9", "--sparkplug", "x/y"], "no device of this name"),
