@@ -42,6 +42,17 @@ def percent(p: float | None) -> str:
     return f"{p * 100:.0f} %"
 
 
+def lasting(seconds: float | None) -> str:
+    """A length of time in the unit that people would take: `0.4 s`, `52 min`, `3.5 h`, `2.1 days`; a dash for None."""
+    if seconds is None:
+        return "–"
+    length = abs(seconds)
+    for unit, name, digits in ((86_400.0, "days", 1), (3_600.0, "h", 1), (60.0, "min", 0)):
+        if length >= 2 * unit:
+            return f"{length / unit:.{digits}f} {name}"
+    return f"{length:.1f} s" if length < 10 else f"{length:.0f} s"
+
+
 def plain(name: str) -> str:
     """A name of a state or mode as words: `in_progress` -> `in progress`."""
     return name.replace("_", " ")
@@ -78,6 +89,7 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "number": number,
     "euros": euros,
     "percent": percent,
+    "lasting": lasting,
     "plain": plain,
     "sentence": sentence,
     "factor": factor,
