@@ -10,7 +10,7 @@ down_revision = "ingest_0004_commands"
 def upgrade() -> None:
     """Add columns to the quarantine, and one table."""
     for column in (
-        sa.Column("samples", sa.Text, nullable=False, server_default=""),
+        sa.Column("samples", sa.Text, nullable=False, server_default=sa.text("''")),
         sa.Column("state", sa.String(16), nullable=False, server_default="kept"),
         sa.Column("moved_at", sa.BigInteger, nullable=True),
         sa.Column("moved_by", sa.String(128), nullable=True),

@@ -82,7 +82,7 @@ quarantine = sa.Table(
     sa.Column("topic", sa.Text, nullable=False),
     sa.Column("size", sa.BigInteger, nullable=False),
     sa.Column("body", sa.LargeBinary, nullable=False),
-    sa.Column("samples", sa.Text, nullable=False, server_default=""),  # ingest.domain.refused_samples
+    sa.Column("samples", sa.Text, nullable=False, server_default=sa.text("''")),  # ingest.domain.refused_samples
     sa.Column("state", sa.String(16), nullable=False, server_default="kept"),  # kept | replayed | expired
     sa.Column("moved_at", UtcTime, nullable=True),  # of the last replay, or when it expired
     sa.Column("moved_by", sa.String(128), nullable=True),
