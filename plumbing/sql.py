@@ -3,6 +3,8 @@
 A transaction that reads first and writes later would fail at once under load there; readers have their own engine.
 """
 
+import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -61,10 +63,10 @@ class Database:
         @sa.event.listens_for(made, "connect")
         def _connect(connection: Any, _record: Any) -> None:
             connection.isolation_level = None
-            for pragma in (
-                f"busy_timeout={BUSY_TIMEOUT_MS}", "journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON",
-            ):  # fmt: skip
-                connection.execute(f"PRAGMA {pragma}")
+            connection.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
+            _journal_ahead(connection)
+            connection.execute("PRAGMA synchronous=FULL")
+            connection.execute("PRAGMA foreign_keys=ON")
 
         @sa.event.listens_for(made, "begin")
         def _begin(connection: sa.Connection) -> None:
@@ -88,6 +90,20 @@ class Database:
         """Close all connections."""
         self._writer.dispose()
         self._reader.dispose()
+
+
+def _journal_ahead(connection: Any) -> None:
+    """Turn the write-ahead log on. Two who do so at once on a new file are told "locked" without any wait: SQLite's
+    busy timeout does not cover this step."""
+    until = time.monotonic() + BUSY_TIMEOUT_MS / 1000
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as wrong:
+            if "locked" not in str(wrong) or time.monotonic() > until:
+                raise
+            time.sleep(0.02)
 
 
 def lock(connection: sa.Connection, name: str) -> None:
