@@ -12,6 +12,15 @@ MQTT_PORT = 1883
 ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")
 TO_READ = ("file", "config", "csr", "token_file")
 """Arguments that name a file to read."""
+SETS = ("cmapss", "skab", "nab", "azure", "ims", "ai4i")
+WHERE_SETS = """where to get the sets:
+  cmapss  NASA Prognostics Center of Excellence, "Turbofan Engine Degradation Simulation"
+  skab    github.com/waico/SKAB (folders valve1, valve2, other, anomaly-free)
+  nab     github.com/numenta/NAB (folders data and labels)
+  azure   "Microsoft Azure Predictive Maintenance" on Kaggle (PdM_*.csv)
+  ims     NASA Prognostics Center of Excellence, "Bearings" (a table: a time column, a column a bearing)
+  ai4i    UCI Machine Learning Repository, "AI4I 2020 Predictive Maintenance"
+Files may be plain, .xz or .gz. Exit code 0, however good the figures are."""
 SERVICES = ("agent", "ingest", "anomaly", "work-orders", "api")
 
 
@@ -61,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     _quarantine(group, action)
     _remote(group, action)
     _analysis(command, group, action)
+    _proof(command)
     return top
 
 
@@ -292,6 +302,23 @@ def _analysis(command: Any, group: Any, action: Any) -> None:
     verify = action(group("audit", "the audit chain"), "verify", "find any changed, removed or reordered entry",
                     "forewarn.commands.status:audit")  # fmt: skip
     verify.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _proof(command: Any) -> None:
+    evaluate = command("evaluate", "score a public data set by the live code", "forewarn.commands.evaluate:evaluate")
+    evaluate.formatter_class = argparse.RawDescriptionHelpFormatter
+    evaluate.epilog = WHERE_SETS
+    evaluate.add_argument("set", choices=SETS, metavar="SET", help="one of " + ", ".join(SETS))
+    evaluate.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder that holds the set")
+    evaluate.add_argument("--subset", metavar="NAME", help="a part of the set, such as FD001 or valve2 (default: all)")
+    evaluate.add_argument("--train", metavar="NAME", help="part that is not scored because choices were fixed on it")
+    evaluate.add_argument("--seeds", type=_count, default=3, metavar="N", help="seeds 0 to N-1 (default %(default)s)")
+    evaluate.add_argument(
+        "--perturb", choices=("all",),
+        help="repeat it on worse data: shifted, with gaps, doubled, stuck, other units, a channel less",
+    )  # fmt: skip
+    evaluate.add_argument("--json", type=_new_file, metavar="FILE", help="all figures, machine-readable")
+    evaluate.add_argument("--html", type=_new_file, metavar="FILE", help="a page to look at, with plots")
 
 
 def _port(text: str) -> int:
