@@ -45,7 +45,9 @@ class Embedded:
         from anomaly import wiring as anomaly
         from ingest import wiring as ingest
         from ingest.adapters.command_post import CommandPost
+        from ingest.adapters.housekeeper import Housekeeper
         from ingest.domain.rights import INGEST
+        from ingest.service.housekeeping import Keeping
         from ingest.service.registry import set_service_account
         from ingest.settings import Settings as IngestSettings
         from work_orders import settings as work_settings
@@ -95,8 +97,9 @@ class Embedded:
         self.mqtt_url = mqtt_url
         self.mqtt = _without_secret(mqtt_url)
         self.mqtts = f"mqtts://{broker_names(environ, _here(options.listen))[0]}:{self.mqtts_port}" if tls else ""
+        told = replace(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), tls=link_tls(environ, home))
         link = ingest.build(
-            replace(IngestSettings.of({**environ, "FOREWARN_MQTT_URL": mqtt_url}), tls=link_tls(environ, home)),
+            told,
             self.shared,
             foreign.fleets if foreign else None,
         )
@@ -104,6 +107,7 @@ class Embedded:
         services += [
             link,
             CommandPost(self.shared, self.command_key, link.publish),
+            Housekeeper(self.shared, Keeping(told.quarantine_days, told.ledger_days)),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
             work_orders.build(work_settings.Settings.of(environ), self.shared),
         ]

@@ -38,6 +38,8 @@ class Settings:
         Tolerances of device clocks, multiplied by the factor of a scaled tenant's clock.
     quarantine_a_device, quarantine_bytes
         How many messages and bytes are kept in quarantine.
+    quarantine_days, ledger_days
+        How long they are kept there, and the ledger's rows by day, in days of the tenant's clock.
     tls
         Files for a `mqtts:` address.
     """
@@ -51,6 +53,8 @@ class Settings:
     quarantine_a_device: int = 10_000
     quarantine_bytes: int = 100_000_000
     tls: TlsFiles = field(default_factory=TlsFiles)
+    quarantine_days: float = 30.0
+    ledger_days: float = 400.0
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -86,6 +90,8 @@ class Settings:
             int(number("FOREWARN_INGEST_QUARANTINE_A_DEVICE", default.quarantine_a_device, 1, 1e7)),
             int(number("FOREWARN_INGEST_QUARANTINE_BYTES", default.quarantine_bytes, 1e4, 1e12)),
             tls,
+            number("FOREWARN_INGEST_QUARANTINE_DAYS", default.quarantine_days, 0.01, 36_500),
+            number("FOREWARN_INGEST_LEDGER_DAYS", default.ledger_days, 2, 36_500),
         )
         if faults:
             raise BadSettings(faults)

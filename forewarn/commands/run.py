@@ -97,6 +97,8 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     from forewarn.remote import command_key_of
     from ingest import settings, wiring
     from ingest.adapters.command_post import CommandPost
+    from ingest.adapters.housekeeper import Housekeeper
+    from ingest.service.housekeeping import Keeping
 
     try:
         told = settings.Settings.of(environ)
@@ -107,7 +109,9 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     beside = Beside(shared, environ) if environ.get(FOREIGN_PORT) else None
     service = wiring.build(told, shared, beside.fleets if beside else None)
     more: list[Service] = [beside, beside.watch] if beside else []
-    return [Heart(shared), AccountFiles(shared, environ), *more, service, CommandPost(shared, key, service.publish)]
+    post = CommandPost(shared, key, service.publish)
+    tidy = Housekeeper(shared, Keeping(told.quarantine_days, told.ledger_days))
+    return [Heart(shared), AccountFiles(shared, environ), *more, service, post, tidy]
 
 
 def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":

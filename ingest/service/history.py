@@ -22,6 +22,7 @@ from ingest.domain.message import LooseSample, Message, Sample
 from ingest.domain.refused_samples import written
 from ingest.domain.signals import Signals
 from ingest.service.book import load, save
+from ingest.service.expired import FROM_FILE
 from ingest.service.quarantine import Quarantine, Refused
 from ingest.service.reading import DEFAULT_LIMITS, Limits
 from ingest.service.registry import UnknownDevice, find_device
@@ -32,8 +33,6 @@ from plumbing.sql import from_us, lock, to_us
 
 BLOCK_ROWS = 5_000
 LISTED_FAULTS = 100
-FROM_FILE = "history import"
-"""Topic in quarantine of what no device sent; its body is the file's row."""
 Progress = Callable[[int, int], None]
 
 

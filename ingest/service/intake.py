@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from datetime import datetime
+from functools import partial
 from typing import Any, Protocol
 
 import sqlalchemy as sa
@@ -18,7 +19,7 @@ import sqlalchemy as sa
 from contracts import topics, wire
 from contracts.asset_model import AssetModel
 from contracts.clock import Clocks
-from contracts.points import DeviceRows
+from contracts.points import DeviceRows, Preparing
 from contracts.points import Refused as PointRefused
 from contracts.units import Units
 from ingest.domain.acceptance import Refusal
@@ -154,13 +155,18 @@ class Intake:
                 room -= len(message.body)
                 if room < 0 and (portion := work.batch.check()):
                     rows += portion
-                    writing.append(self._writer.submit(self._store.write, [r.rows for r in portion]))
+                    writing.append(self._writer.submit(self._write_of(portion)))
                     room = PORTION_BYTES
         if portion := work.batch.check():
             rows += portion
-            last = [r.rows for r in portion]
-            writing.append(self._writer.submit(self._store.write, last) if writing else _done(self._store.write(last)))
+            write = self._write_of(portion)
+            writing.append(self._writer.submit(write) if writing else _done(write()))
         return rows
+
+    def _write_of(self, portion: list[Rows]) -> Callable[[], list[PointRefused]]:
+        rows = [r.rows for r in portion]
+        # what can be done before the store is asked is done while it is busy with an earlier portion
+        return self._store.prepared(rows) if isinstance(self._store, Preparing) else partial(self._store.write, rows)
 
     def close(self) -> None:
         """End the thread."""

@@ -6,6 +6,7 @@ import sqlalchemy as sa
 
 from ingest.domain.account import EARLIER, UNSEQUENCED, Account
 from ingest.service.book import load
+from ingest.service.expired import expired_of
 from ingest.service.tables import outboxes
 from plumbing.sql import Database
 
@@ -46,6 +47,8 @@ class Ledger:
     tenant: str
     device: str
     outboxes: list[Entry]
+    expired: int = 0
+    """Samples that are counted as quarantined and can be replayed no more: their messages are kept no longer."""
 
     def total(self, name: str, *, history: bool = False) -> int:
         """Sum of one figure (`sent`, `stored`, …)."""
@@ -62,10 +65,12 @@ class Ledger:
         return out
 
     def sums(self, *, history: bool = False) -> dict[str, int]:
-        """All figures in samples."""
-        return {name: self.total(name, history=history) for name in FIGURES}
+        """All figures in samples; `expired` are part of `quarantined`."""
+        sums = {name: self.total(name, history=history) for name in FIGURES}
+        return {**sums, EXPIRED: 0 if history else self.expired}
 
 
+EXPIRED = "expired"
 FIGURES = ("sent", "stored", "quarantined", "discarded", "lost", "waiting", "duplicate", "late", "same_time")
 
 
@@ -90,7 +95,7 @@ def _entry(a: Account) -> Entry:
 def ledger(database: Database, tenant: str, device: str) -> Ledger:
     """The account of a device; empty where nothing ever came."""
     with database.read() as connection:
-        return Ledger(tenant, device, [_entry(a) for a in load(connection, tenant, device)])
+        return _of(connection, tenant, device)
 
 
 def ledgers(database: Database, tenant: str | None = None) -> list[Ledger]:
@@ -100,4 +105,9 @@ def ledgers(database: Database, tenant: str | None = None) -> list[Ledger]:
         query = query.where(outboxes.c.tenant == tenant)
     with database.read() as connection:
         names = connection.execute(query).all()
-        return [Ledger(t, d, [_entry(a) for a in load(connection, t, d)]) for t, d in names]
+        return [_of(connection, t, d) for t, d in names]
+
+
+def _of(connection: sa.Connection, tenant: str, device: str) -> Ledger:
+    accounts = load(connection, tenant, device)
+    return Ledger(tenant, device, [_entry(a) for a in accounts], expired_of(connection, tenant, device))

@@ -13,6 +13,7 @@ from ingest.domain.acceptance import Refusal, clean_path
 from ingest.domain.refused_samples import NOT_KNOWN
 from ingest.service.book import alter
 from ingest.service.bulk import Bulk
+from ingest.service.expired import Gone, count_expired
 from ingest.service.tables import quarantine
 from plumbing import audit
 from plumbing.sql import Database, to_us
@@ -133,7 +134,7 @@ class Quarantine:
                 if surplus <= 0:
                     break
                 chosen.append(row)
-                surplus -= int(row[3])
+                surplus -= int(row.bytes or 0)
             if not chosen:
                 return
             self._remove(connection, chosen)
@@ -141,18 +142,20 @@ class Quarantine:
     def _remove(self, connection: sa.Connection, rows: Sequence[Any]) -> None:
         kept = self._load(connection)
         for row in rows:
-            kept[row[1], row[2]] -= 1
-            self._bytes -= int(row[3])
+            kept[row.tenant, row.device] -= 1
+            self._bytes -= int(row.bytes or 0)
+        count_expired(connection, [Gone(r.tenant, r.device, r.topic, r.samples) for r in rows if r.state == KEPT])
         for start in range(0, len(rows), _CHUNK):
-            ids = [row[0] for row in rows[start : start + _CHUNK]]
+            ids = [row.id for row in rows[start : start + _CHUNK]]
             connection.execute(quarantine.delete().where(quarantine.c.id.in_(ids)))
 
 
 _LATER = ("id", "state", "moved_at", "moved_by", "replayed")
 _INSERT = Bulk(quarantine, [column.name for column in quarantine.columns if column.name not in _LATER])
 _OLDEST = sa.select(
-    quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body)
-).order_by(quarantine.c.id)
+    quarantine.c.id, quarantine.c.tenant, quarantine.c.device, sa.func.length(quarantine.c.body).label("bytes"),
+    quarantine.c.state, quarantine.c.topic, quarantine.c.samples,
+).order_by(quarantine.c.id)  # fmt: skip
 
 
 def quarantine_page(
@@ -218,11 +221,18 @@ def find_entry(database: Database, tenant: str, id: int) -> Quarantined | None:
 
 def expire(
     database: Database, tenant: str, *, ids: Sequence[int] | None = None, before: datetime | None = None,
-    device: str | None = None, now: datetime, actor: str = "command line",
+    device: str | None = None, now: datetime, actor: str = "command line", most: int | None = None, why: str = "",
 ) -> int:  # fmt: skip
     """Give entries up that are kept: their bodies go, what was counted stays; returns how many.
 
-    `before` = only those received earlier than that (the tenant's clock).
+    Parameters
+    ----------
+    before
+        Only those received earlier than that (the tenant's clock).
+    most
+        No more than so many, the oldest; None = all of them.
+    why
+        For the audit chain, such as `after 30 days`.
     """
     where = [quarantine.c.tenant == tenant, quarantine.c.state == KEPT]
     if ids is not None:
@@ -231,15 +241,42 @@ def expire(
         where.append(quarantine.c.received_at < before)
     if device is not None:
         where.append(quarantine.c.device == device)
+    if most is not None:  # a round that finds nothing writes nothing
+        with database.read() as connection:
+            if connection.execute(sa.select(quarantine.c.id).where(*where).limit(1)).first() is None:
+                return 0
     with database.write() as connection:
         alter(connection)
-        gone = connection.execute(
-            quarantine.update().where(*where).values(state=EXPIRED, body=b"", moved_at=now, moved_by=actor[:128])
-        ).rowcount
-        if gone:
+        c = quarantine.c
+        rows = connection.execute(
+            sa.select(c.id, c.device, c.topic, c.samples).where(*where).order_by(c.id).limit(most)
+        ).all()
+        for start in range(0, len(rows), _CHUNK):
+            some = [row.id for row in rows[start : start + _CHUNK]]
+            connection.execute(
+                quarantine.update().where(c.id.in_(some)).values(
+                    state=EXPIRED, body=b"", moved_at=now, moved_by=actor[:128]
+                )
+            )  # fmt: skip
+        if rows:
+            count_expired(connection, [Gone(tenant, r.device, r.topic, r.samples) for r in rows])
+            words = "1 message in quarantine was" if len(rows) == 1 else f"{len(rows)} messages in quarantine were"
             audit.append(
                 connection, tenant, now, actor, "quarantine_expired",
-                {"asset": device or "", "id": device or "", "entries": gone,
-                 "text": f"{gone} messages in quarantine were given up; they stay counted as quarantined."},
+                {"asset": device or "", "id": device or "", "entries": len(rows),
+                 "text": f"{words} given up{' ' if why else ''}{why}; what was refused stays counted as quarantined."},
             )  # fmt: skip
-    return int(gone)
+    return len(rows)
+
+
+def forget_settled(database: Database, tenant: str, before: datetime, most: int) -> int:
+    """Remove entries that were replayed or expired before that; returns how many."""
+    c = quarantine.c
+    where = (c.tenant == tenant, c.state != KEPT, c.moved_at < before)
+    with database.read() as connection:
+        ids = list(connection.execute(sa.select(c.id).where(*where).order_by(c.id).limit(most)).scalars())
+    if ids:
+        with database.write() as connection:
+            alter(connection)
+            connection.execute(quarantine.delete().where(c.id.in_(ids), c.state != KEPT))
+    return len(ids)

@@ -23,8 +23,8 @@ from ingest.domain.message import Message, read
 from ingest.domain.refused_samples import NOT_KNOWN, Marks, read_marks, reasons_of, written
 from ingest.domain.signals import Signals
 from ingest.service.book import alter, load, save
+from ingest.service.expired import FROM_FILE
 from ingest.service.foreign_names import read_table
-from ingest.service.history import FROM_FILE
 from ingest.service.mappings import mapping_of
 from ingest.service.quarantine import KEPT, REPLAYED, Quarantined, changed_entry, quarantined
 from ingest.service.reading import DEFAULT_LIMITS, Limits

@@ -88,7 +88,16 @@ quarantine = sa.Table(
     sa.Column("moved_by", sa.String(128), nullable=True),
     sa.Column("replayed", sa.BigInteger, nullable=False, server_default="0"),  # samples of it that are stored now
     sa.Index("ingest_quarantine_by_device", "tenant", "device", "id"),
+    sa.Index("ingest_quarantine_by_age", "state", "received_at"),
     sqlite_autoincrement=True,
+)
+expired = sa.Table(
+    "ingest_expired",  # what was quarantined and is kept no more
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("messages", sa.BigInteger, nullable=False),
+    sa.Column("samples", sa.BigInteger, nullable=False),  # of those that are counted as quarantined
 )
 losses = sa.Table(
     "ingest_losses",
