@@ -16,9 +16,8 @@ Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 NO_LEVEL = -9
 """A combination of regime levels that no machine has."""
-NO_REGIME = -9
-TABLES = 4
-"""Of each regime: centre, scale, plain centre, plain scale."""
+TABLES = ("centre", "scale", "plain_centre", "plain_scale")
+"""Rows of a regime's table; of the scales it holds the inverse."""
 FIRST_SLOTS = 8
 
 
@@ -44,27 +43,29 @@ class Slots:
         self.last_us, self.emitted_us = np.full(n, -1, ints), np.full(n, -1, ints)
         self.running, self.since_us = np.zeros(n, bool), np.zeros(n, ints)
         self.hours, self.segment = np.zeros(n), np.zeros(n, ints)
-        self.conditions, self.fast, self.slow = (np.full((n, c), np.nan) for _ in range(3))
-        self.sums, self.counts = np.zeros((n, m)), np.zeros((n, m))
+        self.features = np.full((n, p), np.nan)
+        self.sums, self.counts, self.summing = np.zeros((n, m)), np.zeros((n, m)), np.zeros(n, bool)
         self.followed_why = np.zeros(n, np.int8)
         # the baseline
         self.learned = np.zeros(n, bool)
-        self.x_mean, self.x_scale = np.zeros((n, p)), np.full((n, p), np.inf)
-        self.tables, self.slopes = np.zeros((n, regimes, TABLES, k)), np.zeros((n, regimes, k, p))
-        self.usable, self.offset = np.zeros((n, k), bool), np.zeros((n, k))
-        self.regime = np.full(n, NO_REGIME, ints)
-        self.table, self.slope = np.zeros((n, TABLES, k)), np.zeros((n, k, p))
+        self.x_mean, self.usable, self.offset = np.zeros((n, p)), np.zeros((n, k), bool), np.zeros((n, k))
+        self.tables, self.slopes = np.zeros((n, regimes, len(TABLES), k)), np.zeros((n, regimes, k, p))
         self.low, self.high = np.full((n, r, levels), np.inf), np.full((n, r, levels), -np.inf)
         self.combinations = np.full((n, regimes, r), NO_LEVEL, ints)
-        self.present, self.inverse = np.zeros((n, k), bool), np.zeros((n, k, k))
+        # the same of the regime that the machine is in
+        self.centre, self.per_sigma, self.slope = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k, p))
+        self.plain_centre, self.plain_per_sigma = np.zeros((n, k)), np.zeros((n, k))
+        self.from_level, self.to_level = np.full((n, r), np.inf), np.full((n, r), -np.inf)
+        # the distance: `inverse` is for the signals that are `present`, unless `stale`
+        self.present, self.inverse, self.stale = np.zeros((n, k), bool), np.zeros((n, k, k)), np.zeros(n, bool)
         # the healthy record
         self.recording, self.learn_hours, self.goal_hours = np.zeros(n, bool), np.zeros(n), np.full(n, np.inf)
-        # the window: rings, written at `place`; `held` rows of the newest segment end there
-        self.place, self.held = np.zeros(n, ints), np.zeros(n, ints)
-        self.ring_z, self.ring_ok = np.zeros((w, n, k)), np.zeros((w, n, k), bool)
-        self.ring_segment, self.ring_seen = np.zeros((w, n), ints), np.zeros((w, n, 3, k))
-        self.in_window, self.z_sum, self.ok_count = np.zeros(n, ints), np.zeros((n, k)), np.zeros((n, k))
-        self.in_recent = np.zeros(n, ints)
+        # the window: rings, written at `taken % w`; the newest segment's first row was number `began`; means are
+        # `z_sum / divisor`, of signals with too few rows sum / inf
+        self.taken, self.began, self.newest_segment = np.zeros(n, ints), np.zeros(n, ints), np.full(n, -1, ints)
+        self.ring_z, self.ring_segment = np.full((w, n, k), np.nan), np.zeros((w, n), ints)
+        self.z_sum, self.ok_count, self.divisor = np.zeros((n, k)), np.zeros((n, k), ints), np.full((n, k), np.inf)
+        self.ring_seen, self.in_recent = np.zeros((w, n, 3, k)), np.zeros(n, ints)
         # the rest of a watch's memory
         self.first_us, self.newest_us, self.duty = np.full(n, -1, ints), np.full(n, -1, ints), np.ones(n)
         self.score, self.why, self.means = np.full(n, np.nan), np.zeros(n, np.int8), np.full((n, k), np.nan)
@@ -97,9 +98,9 @@ class Slots:
         i = self._free.pop()
         self.watches[i] = watch
         self._load_follower(i, watch)
+        self.load_baseline(i, watch)
         self.load_window(i, watch)
         self._load_memory(i, watch)
-        self.load_baseline(i, watch)
         return i
 
     def drop(self, i: int) -> Watch:
@@ -124,20 +125,31 @@ class Slots:
             levels = max(self._most[1], *(len(low) for low in base.regimes.low))
             self._resize(len(self.watches), (max(self._most[0], base.regimes.count), levels))
         count = base.regimes.count
-        self.x_mean[i], self.x_scale[i] = base.x_mean, base.x_scale
-        tables = (base.centre, base.scale, base.plain_centre, base.plain_scale)
-        self.tables[i, :count], self.slopes[i, :count] = np.stack(tables, axis=1), base.slopes.transpose(0, 2, 1)
-        self.usable[i], self.regime[i] = base.usable, NO_REGIME
+        self.x_mean[i], self.usable[i] = base.x_mean, base.usable
+        tables = (base.centre, 1.0 / base.scale, base.plain_centre, 1.0 / base.plain_scale)
+        self.tables[i, :count] = np.stack(tables, axis=1)
+        self.slopes[i, :count] = base.slopes.transpose(0, 2, 1) / base.x_scale
         self.offset[i] = np.where(base.usable, base.offset, np.nan)
         self.low[i], self.high[i], self.combinations[i] = np.inf, -np.inf, NO_LEVEL
         for j, (low, high) in enumerate(zip(base.regimes.low, base.regimes.high, strict=True)):
             self.low[i, j, : len(low)], self.high[i, j, : len(high)] = low, high
+            touches = 1 + np.flatnonzero(low[1:] == high[:-1])
+            self.low[i, j, touches] = np.nextafter(low[touches], np.inf)
         self.combinations[i, : len(base.regimes.combinations)] = base.regimes.combinations
+        self.turn_to(np.array([i]), np.array([0]))
+        self.from_level[i], self.to_level[i] = np.inf, -np.inf
         self.expect(i, base, base.usable)
+
+    def turn_to(self, slots: Ints, regime: Ints) -> None:
+        """Lay out the tables of the regimes that machines are in now; they are kept from row to row."""
+        table = self.tables[slots, regime]
+        self.centre[slots], self.per_sigma[slots] = table[:, 0], table[:, 1]
+        self.plain_centre[slots], self.plain_per_sigma[slots] = table[:, 2], table[:, 3]
+        self.slope[slots] = self.slopes[slots, regime]
 
     def expect(self, i: int, base: Baseline, present: Bools) -> None:
         """Set the distance's matrix for the signals that are there: the inverse of their covariance over the limit."""
-        self.present[i] = present
+        self.present[i], self.stale[i] = present, False
         self.inverse[i] = 0.0
         if present.any():
             factor = base.usable.sum() / present.sum() / base.limit
@@ -150,26 +162,37 @@ class Slots:
         self.last_us[i], self.emitted_us[i] = f.last_us, f.emitted_us
         self.running[i], self.since_us[i] = f.running, f.running_since_us
         self.hours[i], self.segment[i], self.followed_why[i] = f.running_hours, f.segment, f.why
-        self.conditions[i], self.fast[i], self.slow[i] = f.conditions, f.fast, f.slow
-        self.sums[i], self.counts[i] = f.sums, f.counts
+        self.features[i] = f.conditions + f.fast + f.slow
+        self.sums[i], self.counts[i], self.summing[i] = f.sums, f.counts, any(f.counts)
 
     def load_window(self, i: int, watch: Watch) -> None:
         """The newest residuals and rows."""
         state, recent = watch.memory.detector, watch.memory.recent.rows
         z, segment = state.window_z, state.window_segment
         n, seen = len(z), len(recent)
-        self.place[i] = 0
-        self.ring_z[:, i], self.ring_ok[:, i], self.ring_segment[:, i], self.ring_seen[:, i] = 0.0, False, 0, 0.0
-        if n:
-            self.ring_ok[-n:, i] = np.isfinite(z)
-            self.ring_z[-n:, i] = np.where(np.isfinite(z), z, 0.0)
-            self.ring_segment[-n:, i] = segment
-        if seen:
-            self.ring_seen[-seen:, i] = recent
+        self.ring_z[:, i], self.ring_segment[:, i], self.ring_seen[:, i] = np.nan, 0, 0.0
+        self.ring_z[:n, i], self.ring_segment[:n, i] = z.reshape(n, self.k), segment
+        self.ring_seen[np.arange(n - seen, n) % self.window, i] = recent.reshape(seen, 3, self.k)
         others = np.flatnonzero(segment != segment[-1]) if n else np.zeros(0, dtype=np.int64)
-        self.in_window[i], self.in_recent[i] = n, seen
-        self.held[i] = n - (int(others[-1]) + 1 if len(others) else 0)
-        self.z_sum[i], self.ok_count[i] = self.ring_z[:, i].sum(0), self.ring_ok[:, i].sum(0)
+        self.taken[i], self.in_recent[i] = n, seen
+        self.began[i] = int(others[-1]) + 1 if len(others) else 0
+        self.newest_segment[i] = segment[-1] if n else -1
+        ok = np.isfinite(self.ring_z[:, i])
+        self.ok_count[i] = ok.sum(0)
+        self.add_up(np.array([i]))
+        self.count(np.array([i]))
+
+    def add_up(self, slots: Ints) -> None:
+        """The sums of windows anew."""
+        z = self.ring_z[:, slots]
+        self.z_sum[slots] = np.where(z == z, z, 0.0).sum(0)
+
+    def count(self, slots: Ints) -> None:
+        """What follows from the number of rows in windows; a signal needs half of them."""
+        count = self.ok_count[slots]
+        enough = count >= max(1, self.window // 2)
+        self.divisor[slots] = np.where(enough, count, np.inf)
+        self.stale[slots] = (enough != self.present[slots]).any(1)
 
     def _load_memory(self, i: int, watch: Watch) -> None:
         m = watch.memory
@@ -198,13 +221,11 @@ class Slots:
         f.last_us, f.emitted_us = int(self.last_us[i]), int(self.emitted_us[i])
         f.running, f.running_since_us = bool(self.running[i]), int(self.since_us[i])
         f.running_hours, f.segment, f.why = float(self.hours[i]), int(self.segment[i]), int(self.followed_why[i])
-        f.conditions, f.fast, f.slow = self.conditions[i].tolist(), self.fast[i].tolist(), self.slow[i].tolist()
+        f.conditions, f.fast, f.slow = self.features[i].reshape(3, self.c).tolist()
         f.sums, f.counts = self.sums[i].tolist(), self.counts[i].astype(int).tolist()
-        order = (self.place[i] + np.arange(self.window)) % self.window
-        newest = order[self.window - min(int(self.in_window[i]), self.window - 1) :]
-        ok = self.ring_ok[newest, i]
-        state.window_z = np.where(ok, self.ring_z[newest, i], np.nan)
-        state.window_segment = self.ring_segment[newest, i]
+        order = np.arange(self.taken[i] - self.window, self.taken[i]) % self.window
+        newest = order[self.window - min(int(self.taken[i]), self.window - 1) :]
+        state.window_z, state.window_segment = self.ring_z[newest, i], self.ring_segment[newest, i]
         state.learn_hours, state.frozen = float(self.learn_hours[i]), m.alarm.raised
         seen = order[self.window - int(self.in_recent[i]) :]
         if len(seen):
@@ -220,7 +241,7 @@ class Slots:
 
 
 def all_of(slots: Ints) -> Ints | slice:
-    """The slots as a slice where they are the first n in order, which needs no copies."""
-    if len(slots) and slots[0] == 0 and slots[-1] == len(slots) - 1 and (np.diff(slots) == 1).all():
-        return slice(0, len(slots))
+    """Slots in rising order, as a slice where none is left out in between, which needs no copies."""
+    if len(slots) and slots[-1] - slots[0] == len(slots) - 1:
+        return slice(int(slots[0]), int(slots[-1]) + 1)
     return slots

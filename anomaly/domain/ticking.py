@@ -17,6 +17,8 @@ from contracts.asset_model import Running
 WEEK_HOURS = 168.0
 LARGE = 1e3
 """A residual beyond this, in sigmas, leaves a rounding error behind that matters."""
+ADD_UP_WINDOWS = 8
+"""A window's sums are kept from row to row and added up anew after so many windows."""
 
 
 @dataclass(frozen=True)
@@ -61,33 +63,33 @@ def follow(s: Slots, slots: Ints, t_us: Ints, values: Array) -> Emitted:
     gap = (s.last_us[at] >= 0) & (t_us - s.last_us[at] > gap_us)
     if gap.any():
         s.segment[at] += gap
-        s.slow[slots[gap]] = s.fast[slots[gap]] = np.nan
+        s.features[slots[gap], s.c :] = np.nan
     why = _state(s, at, t_us, values, layout, gap)
     s.last_us[at] = t_us
     restart = gap | (why != s.followed_why[at])
     if restart.any():
-        s.sums[slots[restart]] = s.counts[slots[restart]] = 0.0
+        s.sums[slots[restart]], s.counts[slots[restart]], s.summing[slots[restart]] = 0.0, 0.0, False
         s.followed_why[at] = why
-    ok = values == values
-    sums, counts = s.sums[at] + np.where(ok, values, 0.0), s.counts[at] + ok
     lasted_us = t_us - s.emitted_us[at]
     first = s.emitted_us[at] < 0
     waits = ~gap & ~first & (lasted_us < slot_us)
-    if waits.any():
-        s.sums[at], s.counts[at] = sums, counts
+    if waits.any() or s.summing[at].any():
+        ok = values == values
+        sums, counts = s.sums[at] + np.where(ok, values, 0.0), s.counts[at] + ok
+        s.sums[at], s.counts[at], s.summing[at] = sums, counts, True
         keep = np.flatnonzero(~waits)
         slots, t_us, why, sums, counts = slots[keep], t_us[keep], why[keep], sums[keep], counts[keep]
         lasted_us, first, gap = lasted_us[keep], first[keep], gap[keep]
         at = all_of(slots)
-    s.sums[at] = s.counts[at] = 0.0
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = sums / counts
+        s.sums[at], s.counts[at], s.summing[at] = 0.0, 0.0, False
+        with np.errstate(invalid="ignore", divide="ignore"):
+            values = sums / counts
     lasted = np.where(first, 0.0, lasted_us / HOUR_US)
-    features = _low_pass(s, at, means[:, s.k :], lasted, settings.lag_hours)
+    features = _low_pass(s, at, values[:, s.k :], lasted, settings.lag_hours)
     ran = np.where((why == Why.NOT_RUNNING) | first | gap, 0.0, np.minimum(lasted, (t_us - s.since_us[at]) / HOUR_US))
     s.hours[at] += ran
     s.emitted_us[at] = t_us
-    return Emitted(slots, t_us, means[:, : s.k], features, why, ran)
+    return Emitted(slots, t_us, np.ascontiguousarray(values[:, : s.k]), features, why, ran)
 
 
 def _state(s: Slots, at: Ints | slice, t_us: Ints, values: Array, layout: Layout, gap: Bools) -> NDArray[np.int8]:
@@ -115,128 +117,166 @@ def _holds(running: Running, x: Array) -> Bools:
 
 
 def _low_pass(s: Slots, at: Ints | slice, conditions: Array, lasted: Array, lag: float) -> Array:
-    now = np.where(conditions == conditions, conditions, s.conditions[at])
-    s.conditions[at] = now
-    for kept, own_lag in ((s.slow, lag), (s.fast, FAST_LAG * lag)):
-        share = 1.0 - np.exp(-lasted / own_lag) if lag > 0 else np.ones(len(lasted))
-        old = kept[at]
-        kept[at] = np.where(old == old, old + share[:, None] * (now - old), now)
-    return np.concatenate([now, s.fast[at], s.slow[at]], axis=1)
+    """Conditions, the same quickly and slowly low-passed (n, 3c); the slots' own rows where `at` is a slice."""
+    features, c = s.features[at], s.c
+    now, past = features[:, :c], features[:, c:].reshape(-1, 2, c)
+    np.copyto(now, conditions, where=conditions == conditions)
+    share = 1.0 - np.exp(lasted[:, None] / (-FAST_LAG * lag, -lag)) if lag > 0 else np.ones((len(lasted), 2))
+    step = now[:, None] - past
+    step *= share[:, :, None]
+    step += past
+    new = step != step
+    if new.any():
+        step = np.where(new, now[:, None], step)
+    features[:, c:] = step.reshape(-1, 2 * c)
+    if not isinstance(at, slice):
+        s.features[at] = features
+    return features
 
 
 def score(s: Slots, rows: Emitted) -> Scored:
     """Score a row each of machines that have a baseline, and move their windows on."""
-    settings, slots, k = s.layout.settings, rows.slots, s.k
-    at, n = all_of(slots), len(slots)
-    regime = _regimes(s, at, rows.features)
-    _turn_to(s, slots, at, np.maximum(regime, 0))
-    table, usable, unknown = s.table[at], s.usable[at], regime == UNKNOWN
-    x = (rows.features - s.x_mean[at]) / s.x_scale[at]
-    expected = table[:, 0] + np.einsum("nkp,np->nk", s.slope[at], np.where(x == x, x, 0.0))
-    expected[unknown] = np.nan
-    z = (rows.symptoms - expected) / table[:, 1] - s.offset[at]
-    why = rows.why.copy()
-    why[(why == Why.SCORED) & unknown] = Why.OUTSIDE_REGIMES
+    slots, at = rows.slots, all_of(rows.slots)
+    unknown = _turn(s, slots, at, rows.features)
+    x = rows.features - s.x_mean[at]
+    if np.isnan(x).any():
+        x = np.nan_to_num(x)
+    expected = np.einsum("nkp,np->nk", s.slope[at], x)
+    expected += s.centre[at]
+    z = rows.symptoms - expected
+    z *= s.per_sigma[at]
+    z -= s.offset[at]
+    why = rows.why
+    if unknown.any():
+        z[unknown] = expected[unknown] = np.nan
+        why = np.where((why == Why.SCORED) & unknown, np.int8(Why.OUTSIDE_REGIMES), why)
     good = why == Why.SCORED
     if good.all():
-        _move_window(s, slots, z)
-        means = _window_means(s, at)
+        value, means, known = _judged(s, slots, z)
     else:
-        means = np.full((n, k), np.nan)
-    if good.any() and not good.all():
-        mine = slots[good]
-        _move_window(s, mine, z[good])
-        means[good] = _window_means(s, all_of(mine))
-    known = means == means
-    present, filled = known & usable, known.any(1)
-    value = _median(means, present) if settings.fleet else _distance(s, slots, at, means, present)
-    why[good & ~filled] = Why.FILLING
-    why[good & filled & ~np.isfinite(value)] = Why.NO_SIGNAL
+        value, means = np.full(len(slots), np.nan), np.full((len(slots), s.k), np.nan)
+        known = np.zeros(len(slots), dtype=bool)
+        if good.any():
+            value[good], means[good], known[good] = _judged(s, slots[good], z[good])
+    lacking = good & (value != value)
+    if lacking.any():
+        why = np.where(lacking, np.where(known, np.int8(Why.NO_SIGNAL), np.int8(Why.FILLING)), why)
     return Scored(
         slots, rows.t_us, value, means, why, rows.why, z, rows.symptoms, expected, rows.features, rows.step_hours
     )  # fmt: skip
 
 
-def _regimes(s: Slots, at: Ints | slice, features: Array) -> Ints:
+def _turn(s: Slots, slots: Ints, at: Ints | slice, features: Array) -> Bools:
+    """Turn to the tables of the regimes that the machines are in now; which are in no regime that is known."""
+    unknown = np.zeros(len(slots), dtype=bool)
     if not s.r:
-        return np.zeros(len(features), dtype=np.int64)
-    x = features[:, list(s.layout.regimes), None]
-    inside = (x >= s.low[at]) & (x <= s.high[at])
+        return unknown
+    x = features[:, s.layout.regimes]
+    left = np.flatnonzero(~((x >= s.from_level[at]) & (x <= s.to_level[at])).all(1))
+    if not len(left):
+        return unknown
+    those, x = slots[left], x[left, :, None]
+    inside = (x >= s.low[those]) & (x <= s.high[those])
     levels = np.where(inside.any(2), inside.argmax(2), UNKNOWN)
-    same = (levels[:, None, :] == s.combinations[at]).all(2)
-    out: Ints = np.where(same.any(1), same.argmax(1), UNKNOWN)
-    return out
+    same = (levels[:, None, :] == s.combinations[those]).all(2)
+    found, regime = same.any(1), same.argmax(1)
+    unknown[left] = ~found
+    s.turn_to(those, np.where(found, regime, 0))
+    within, at_level = found[:, None], np.maximum(levels, 0)[:, :, None]
+    s.from_level[those] = np.where(within, np.take_along_axis(s.low[those], at_level, 2)[:, :, 0], np.inf)
+    s.to_level[those] = np.where(within, np.take_along_axis(s.high[those], at_level, 2)[:, :, 0], -np.inf)
+    return unknown
 
 
-def _turn_to(s: Slots, slots: Ints, at: Ints | slice, regime: Ints) -> None:
-    """Lay out the tables of the regime that each machine is in now; they are kept from row to row."""
-    changed = np.flatnonzero(regime != s.regime[at])
-    if len(changed):
-        those = slots[changed]
-        s.table[those], s.slope[those] = s.tables[those, regime[changed]], s.slopes[those, regime[changed]]
-        s.regime[those] = regime[changed]
+def _judged(s: Slots, slots: Ints, z: Array) -> tuple[Array, Array, Bools]:
+    """Move windows on by residuals (n, k): value (n,) and window means (n, k), NaN = not known; whose are known."""
+    at = all_of(slots)
+    full = _move_window(s, slots, at, z)
+    means = s.z_sum[at] / s.divisor[at]
+    stale = s.stale[at] & full
+    if stale.any():
+        _expect(s, slots[stale])
+    value = _median(s, at, means) if s.layout.settings.fleet else _distance(s, at, means)
+    absent = s.divisor[at] == np.inf
+    known = full
+    if absent.any():
+        means[absent] = np.nan
+        known = full & ~absent.all(1)
+    if not full.all():
+        means[~full] = np.nan
+    if not known.all():
+        value[~known] = np.nan
+    return value, means, known
 
 
-def _move_window(s: Slots, slots: Ints, z: Array) -> None:
-    """Put residuals (n, k) into the windows.
+def _move_window(s: Slots, slots: Ints, at: Ints | slice, z: Array) -> Bools:
+    """Put residuals (n, k) into the windows; which windows are full.
 
-    The windows' sums are kept from row to row. Each machine's is added up anew once a window, another few machines each
-    tick, and whenever a residual leaves that was so large that it took digits of the others with it.
+    Sums are added up anew every few windows, another few machines each tick, and whenever a residual leaves that was
+    so large that it took digits of the others with it.
     """
-    at, n, w = all_of(slots), len(s.place), s.window
-    place, segment = s.place[at], s.segment[at]
-    ring_z, ring_ok, where = s.ring_z.reshape(w * n, -1), s.ring_ok.reshape(w * n, -1), place * n + slots
-    ok = z == z
-    new, old = np.where(ok, z, 0.0), ring_z[where]
-    s.ok_count[at] += ok.astype(np.int8) - ring_ok[where].astype(np.int8)
-    ring_z[where], ring_ok[where] = new, ok
-    s.z_sum[at] += new - old
-    anew = slots[(place == slots % w) | (np.abs(old).max(axis=1, initial=0.0) > LARGE)]
-    if len(anew):
-        s.z_sum[anew] = s.ring_z[:, anew].sum(0)
-    before = s.ring_segment[place - 1, slots]
-    s.held[at] = np.where(before == segment, np.minimum(s.held[at] + 1, w), 1)
-    s.ring_segment[place, slots] = segment
-    s.place[at] = (place + 1) % w
-    s.in_window[at] = np.minimum(s.in_window[at] + 1, w)
+    w, taken = s.window, s.taken[at]
+    ring, where = s.ring_z.reshape(-1, s.k), taken % w * len(s.taken) + slots
+    old = ring.take(where, axis=0)
+    ring[where] = z
+    change = z - old
+    gaps = change != change
+    if gaps.any():
+        _change_counts(s, slots, z == z, old == old)
+        change = np.where(z == z, z, 0.0) - np.where(old == old, old, 0.0)
+    s.z_sum[at] += change
+    anew = taken % (ADD_UP_WINDOWS * w) == slots % (ADD_UP_WINDOWS * w)
+    if np.fmax.reduce(old, axis=None) > LARGE or np.fmin.reduce(old, axis=None) < -LARGE:
+        anew |= (np.abs(old) > LARGE).any(1)
+    if anew.any():
+        s.add_up(slots[anew])
+    segment = s.segment[at]
+    other = segment != s.newest_segment[at]
+    if other.any():
+        s.began[slots[other]], s.newest_segment[at] = taken[other], segment
+    s.ring_segment.reshape(-1)[where] = segment
+    taken = taken + 1
+    s.taken[at] = taken
+    full: Bools = taken - s.began[at] >= w
+    return full
+
+
+def _change_counts(s: Slots, slots: Ints, came: Bools, left: Bools) -> None:
+    """Readings come into windows and leave them, signal by signal."""
+    rows = np.flatnonzero((came != left).any(1))
+    if len(rows):
+        s.ok_count[slots[rows]] += came[rows].astype(np.int8) - left[rows].astype(np.int8)
+        s.count(slots[rows])
 
 
 def remember(s: Slots, rows: Scored) -> None:
     """Keep what pages show of the rows that went into a window: value, expected, plain deviation."""
-    slots = rows.slots
-    place = s.place[all_of(slots)] - 1
-    centre, scale = s.table[slots, 2], s.table[slots, 3]
-    s.ring_seen[place, slots] = np.stack([rows.symptoms, rows.expected, (rows.symptoms - centre) / scale], axis=1)
-    s.in_recent[all_of(slots)] = np.minimum(s.in_recent[all_of(slots)] + 1, s.window)
+    slots, at = rows.slots, all_of(rows.slots)
+    place = (s.taken[at] - 1) % s.window
+    seen = np.stack([rows.symptoms, rows.expected, (rows.symptoms - s.plain_centre[at]) * s.plain_per_sigma[at]], 1)
+    s.ring_seen.reshape(-1, 3, s.k)[place * len(s.taken) + slots] = seen
+    s.in_recent[at] = np.minimum(s.in_recent[at] + 1, s.window)
 
 
-def _window_means(s: Slots, at: Ints | slice) -> Array:
-    count = s.ok_count[at]
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = s.z_sum[at] / count
-    means[count < max(1, s.window // 2)] = np.nan
-    means[s.held[at] < s.window] = np.nan
-    out: Array = means
-    return out
-
-
-def _distance(s: Slots, slots: Ints, at: Ints | slice, means: Array, present: Bools) -> Array:
-    """Squared Mahalanobis distance in multiples of the limit; see `baseline.distance`."""
-    some = present.any(1)
-    changed = some & (present != s.present[at]).any(1)
-    for i in np.flatnonzero(changed).tolist():
-        watch = s.watches[slots[i]]
+def _expect(s: Slots, slots: Ints) -> None:
+    """Set the distance's matrices of machines whose signals are others than before."""
+    for i in slots.tolist():
+        watch = s.watches[i]
         if watch is not None and watch.detector.baseline is not None:
-            s.expect(int(slots[i]), watch.detector.baseline, present[i])
-    m = np.where(present, means, 0.0)
-    value: Array = (m * np.einsum("nij,nj->ni", s.inverse[at], m)).sum(1)
-    value[~some] = np.nan
+            s.expect(i, watch.detector.baseline, np.isfinite(s.divisor[i]))
+
+
+def _distance(s: Slots, at: Ints | slice, means: Array) -> Array:
+    """Squared Mahalanobis distance in multiples of the limit, of means that are 0 where there are none; see
+    `baseline.distance`."""
+    whitened = np.einsum("nij,nj->ni", s.inverse[at], means)
+    value: Array = np.einsum("ni,ni->n", whitened, means)
     return value
 
 
-def _median(means: Array, present: Bools) -> Array:
+def _median(s: Slots, at: Ints | slice, means: Array) -> Array:
     """Median over the usable signals of |window mean|; see `detector.index`."""
-    return median_of(np.abs(np.where(present, means, np.nan)))
+    return median_of(np.abs(np.where(s.divisor[at] < np.inf, means, np.nan)))
 
 
 def note_times(s: Slots, slots: Ints, t_us: Ints, why: NDArray[np.int8]) -> None:
