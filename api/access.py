@@ -106,6 +106,7 @@ TABLE: dict[str, Allowed] = {
     f"GET {_API}/notices": PEOPLE,
     f"POST {_API}/notices/{{notice}}/{{reply}}": ANSWER,
     f"GET {_API}/findings": CREW,
+    f"GET {_API}/labels": OFFICE,
     f"GET {_API}/quarantine": OFFICE,
     f"GET {_API}/quarantine/{{entry}}": OFFICE,
     f"POST {_API}/quarantine/replay": WORKSHOP,

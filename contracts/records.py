@@ -107,6 +107,11 @@ class Finding(msgspec.Struct, frozen=True, tag="finding"):
     as_found: str
     replaced: bool
     at: datetime
+    asset: str = ""
+    serial: str = ""
+    """Of the part that was put in; empty = not said."""
+    since: datetime | None = None
+    """When the first alarm of the case began; None = no alarm had called."""
 
 
 class Shelve(msgspec.Struct, frozen=True, tag="shelve"):

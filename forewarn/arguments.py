@@ -9,6 +9,7 @@ from forewarn.environment import WrongUse
 
 HTTP_PORT = 8420
 MQTT_PORT = 1883
+VERDICTS = ("true", "false", "prevented", "missed", "unknown")
 ROLES = ("customer", "technician", "dispatcher", "engineer", "admin")
 TO_READ = ("file", "config", "csr", "token_file")
 """Arguments that name a file to read."""
@@ -270,6 +271,7 @@ def _analysis(command: Any, group: Any, action: Any) -> None:
     model = action(group("model", "asset models"), "check", "name every fault of an asset model by line, field, rule",
                    "forewarn.commands.models:check")  # fmt: skip
     model.add_argument("file", type=Path, metavar="FILE.yaml")
+    _learning(command, group, action)
     detect = command("detect", "find anomalies in anybody's CSV file", "forewarn.commands.detect:detect")
     detect.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")
     detect.add_argument("--time", required=True, metavar="COLUMN", help="column of the time")
@@ -319,6 +321,17 @@ def _proof(command: Any) -> None:
     )  # fmt: skip
     evaluate.add_argument("--json", type=_new_file, metavar="FILE", help="all figures, machine-readable")
     evaluate.add_argument("--html", type=_new_file, metavar="FILE", help="a page to look at, with plots")
+
+
+def _learning(command: Any, group: Any, action: Any) -> None:
+    labels = command("labels", "what findings say about readings: the labels that models learn from",
+                     "forewarn.commands.labels:labels")  # fmt: skip
+    labels.add_argument("--device", metavar="D", help="of this device")
+    labels.add_argument("--verdict", choices=VERDICTS, help="only these")
+    labels.add_argument("--corrected", action="store_true", help="with those that a later finding corrected")
+    labels.add_argument("--limit", type=_count, default=100, metavar="N", help="so many (default %(default)s)")
+    labels.add_argument("--tenant", default="local")
+    labels.add_argument("--json", action="store_true", help="machine-readable")
 
 
 def _port(text: str) -> int:

@@ -2,12 +2,13 @@
 
 import logging
 from collections.abc import Iterable
+from dataclasses import fields
 
 import msgspec
 import sqlalchemy as sa
 
 from anomaly.service import tables as t
-from anomaly.service.port import Behind, Moved, Results, Saved, Taken
+from anomaly.service.port import Behind, Label, Missed, Moved, Results, Saved, Taken
 from contracts.records import BLOCKS, FINDINGS, PREDICTIONS, Alarm, FromWork, Prediction, decode_from_work, encode
 from plumbing import audit, log
 from plumbing.sql import Database, from_us, lock
@@ -98,6 +99,10 @@ class SqlTables:
         for x in results.late:
             key = {"tenant": x.tenant, "device": x.device, "from_at": from_us(x.from_us)}
             _put(connection, t.late, key, {"to_at": from_us(x.to_us), "rows": x.rows, "peak": x.peak})
+        for label in results.labels:
+            _keep_label(connection, label)
+        for missed in results.missed:
+            _keep_missed(connection, missed)
 
 
 def _understood(entry: log.Entry) -> FromWork | None:
@@ -126,6 +131,31 @@ def _save(connection: sa.Connection, one: Saved) -> None:
             "picture": msgspec.json.encode(one.picture).decode(),
         },
     )
+
+
+def _keep_label(connection: sa.Connection, label: Label) -> None:
+    """The newest label of a case is in force, whichever comes first; the same again changes nothing."""
+    values: dict[str, object] = {f.name: getattr(label, f.name) for f in fields(label)}
+    key = {name: values.pop(name) for name in ("tenant", "device", "finding_id")}
+    _put(connection, t.labels, key, values)
+    c = t.labels.c
+    same = sa.and_(c.tenant == label.tenant, c.device == label.device, c.case_id == label.case_id)
+    rows = connection.execute(sa.select(c.finding_id).where(same).order_by(c.to_at.desc(), c.finding_id.desc()))
+    newest, *older = rows.scalars().all()
+    connection.execute(t.labels.update().where(same, c.finding_id == newest).values(corrected_by=None))
+    if older:
+        connection.execute(t.labels.update().where(same, c.finding_id.in_(older)).values(corrected_by=newest))
+
+
+def _keep_missed(connection: sa.Connection, missed: Missed) -> None:
+    """Kept as it was first heard: by a second time the baseline may be another."""
+    c = t.missed.c
+    same = (c.tenant == missed.tenant, c.device == missed.device, c.finding_id == missed.finding_id)
+    if connection.execute(sa.select(c.at).where(*same)).first():
+        return
+    values: dict[str, object] = {f.name: getattr(missed, f.name) for f in fields(missed)}
+    values["state"] = None if missed.state is None else msgspec.msgpack.encode(missed.state)
+    connection.execute(t.missed.insert().values(**values))
 
 
 def _keep_prediction(connection: sa.Connection, made: Prediction) -> bool:

@@ -61,6 +61,41 @@ class Told:
     diff: dict[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class Label:
+    """What a finding says about the readings of a device between two times."""
+
+    tenant: str
+    device: str
+    finding_id: str
+    case_id: str
+    asset: str
+    component: str
+    mode: str
+    verdict: str
+    """`true`, `false`, `prevented`, `missed`, `unknown`."""
+    from_at: datetime
+    to_at: datetime
+    as_found: str
+    replaced: bool
+    serial: str
+
+
+@dataclass(frozen=True, slots=True)
+class Missed:
+    """A breakdown that nothing had called for, with the baseline that was in force: plain data, `domain.packing`."""
+
+    tenant: str
+    device: str
+    finding_id: str
+    asset: str
+    component: str
+    mode: str
+    at: datetime
+    state: Any
+    """None = no baseline had been learned."""
+
+
 @dataclass
 class Results:
     """What one round has to write, beside snapshots and its place in the log."""
@@ -71,6 +106,8 @@ class Results:
     told: list[Told] = field(default_factory=list)
     points: list[HealthPoint] = field(default_factory=list)
     late: list[LateRows] = field(default_factory=list)
+    labels: list[Label] = field(default_factory=list)
+    missed: list[Missed] = field(default_factory=list)
 
 
 class Behind(Exception):

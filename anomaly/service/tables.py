@@ -67,3 +67,36 @@ late = sa.Table(
     sa.Column("rows", sa.Integer, nullable=False),
     sa.Column("peak", sa.Float, nullable=True),  # highest score of the rows when scored afterwards; null = none
 )
+labels = sa.Table(  # what findings say about readings; the newest of a case is in force
+    "anomaly_labels",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("finding_id", sa.String(80), primary_key=True),
+    sa.Column("case_id", sa.String(80), nullable=False),
+    sa.Column("asset", sa.String(64), nullable=False),
+    sa.Column("component", sa.String(64), nullable=False),
+    sa.Column("mode", sa.String(64), nullable=False),
+    sa.Column("verdict", sa.String(16), nullable=False),
+    sa.Column("from_at", UtcTime, nullable=False),
+    sa.Column("to_at", UtcTime, nullable=False),
+    sa.Column("as_found", sa.Text, nullable=False),
+    sa.Column("replaced", sa.Boolean, nullable=False),
+    sa.Column("serial", sa.String(100), nullable=False),
+    sa.Column("corrected_by", sa.String(80), nullable=True),  # a later finding of the same case
+    sa.Index("anomaly_labels_by_case", "tenant", "device", "case_id"),
+    sa.Index("anomaly_labels_by_time", "tenant", "to_at", "finding_id"),
+)
+missed = sa.Table(  # breakdowns that nothing had called for, with the baseline of the time
+    "anomaly_missed",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("finding_id", sa.String(80), primary_key=True),
+    sa.Column("asset", sa.String(64), nullable=False),
+    sa.Column("component", sa.String(64), nullable=False),
+    sa.Column("mode", sa.String(64), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("state", sa.LargeBinary, nullable=True),  # msgpack of the detector's state; null = nothing learned
+    sa.Index("anomaly_missed_by_asset", "tenant", "asset", "at"),
+)

@@ -17,6 +17,7 @@ from anomaly.domain.ordering import Ordering, Sample
 from anomaly.domain.packing import OldSnapshot, pack, unpack
 from anomaly.domain.picture import picture_of
 from anomaly.domain.watch import AlarmChanged, Point, Watch
+from anomaly.service.labelling import label_of, missed_of
 from anomaly.service.port import HealthPoint, LateRows, Results, Saved, Told
 from anomaly.service.records import alarm_id, alarm_record, alarm_text, prediction_record, prediction_text
 from anomaly.service.times import at, us
@@ -120,6 +121,11 @@ class Watching:
     def hear(self, record: FromWork, results: Results) -> None:
         """Work on a machine begins or ends, or a technician says what he found."""
         watch = self._watch((record.tenant, record.device))
+        if isinstance(record, Finding):
+            results.labels.append(label_of(record))
+            missed = missed_of(record, watch)
+            if missed is not None:
+                results.missed.append(missed)
         if watch is None:
             return
         self._dirty.add((record.tenant, record.device))

@@ -57,6 +57,7 @@ class FindingBody(Body):
     failure_mode: str = ""
     as_found: str = Field("", max_length=4000)
     replaced: bool | None = None
+    serial: str = Field("", max_length=100, description="of the part that was put in")
 
 
 class DeviceBody(Body):

@@ -127,6 +127,10 @@ def routes(web: Web, router: APIRouter) -> None:
     def findings(who: Who, want: WantFindings) -> Response:
         return listed(owners.findings(who, want))
 
+    @router.get(f"{root}/labels", tags=["learning"], summary="Labels that findings gave (`state` = the verdict)")
+    def labels(who: Who, want: WantFindings) -> Response:
+        return listed(owners.labels(who, want))
+
     @router.get(f"{root}/quarantine", tags=["devices"], summary="What was not accepted, and why (`state` = the reason)")
     def quarantine(who: Who, want: WantRefusals) -> Response:
         return listed(owners.refusals(who, want))

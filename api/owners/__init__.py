@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from anomaly.queries.labels import labels
 from api.owners import machines
 from api.owners.charts import Charts
 from api.owners.commands import Commands
@@ -72,6 +73,13 @@ class ServiceOwners(DeviceCommands):
 
     def findings(self, who: Principal, wanted: Wanted) -> Page:
         return self._work.findings(who, wanted)
+
+    def labels(self, who: Principal, wanted: Wanted) -> Page:
+        found = labels(
+            self._shared.database, who.tenant, asset=wanted.asset or None, verdict=wanted.state or None,
+            after=wanted.after or None, limit=wanted.limit,
+        )  # fmt: skip
+        return Page(found.items, found.next)
 
     def devices(self, who: Principal, wanted: Wanted) -> Page:
         return self._devices.devices(who, wanted)

@@ -155,7 +155,8 @@ class Commands:
             service.record_finding(
                 self._shared, who.tenant, order, fields.get("result", ""), actor_of(self._shared, who),
                 failure_mode=fields.get("failure_mode", ""), as_found=fields.get("as_found", ""),
-                replaced=None if replaced is None else replaced == "true", version=_version(fields),
+                replaced=None if replaced is None else replaced == "true", serial=fields.get("serial", ""),
+                version=_version(fields),
             )  # fmt: skip
 
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> None:

@@ -191,7 +191,7 @@ class ServiceWork:
                 {
                     "id": f.id, "case": f.case_id, "order": f.order_id, "asset": f.asset_id, "component": f.component,
                     "result": f.result, "failure_mode": f.failure_mode, "as_found": f.as_found,
-                    "replaced": f.replaced, "at": f.at, "superseded_at": f.superseded_at,
+                    "replaced": f.replaced, "serial": f.serial, "at": f.at, "superseded_at": f.superseded_at,
                 }
                 for f in found.items
                 if theirs is None or f.order_id in theirs

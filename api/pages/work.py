@@ -55,8 +55,9 @@ def routes(web: Web, router: APIRouter) -> None:
         failure_mode: Annotated[str, Form(max_length=64)] = "",
         as_found: Annotated[str, Form(max_length=4000)] = "",
         replaced: Annotated[str, Form(max_length=5)] = "",
+        serial: Annotated[str, Form(max_length=100)] = "",
     ) -> Response:
-        fields = {"result": result, "failure_mode": failure_mode, "as_found": as_found}
+        fields = {"result": result, "failure_mode": failure_mode, "as_found": as_found, "serial": serial}
         fields["replaced"] = "true" if replaced else "false"
         if owners.find(who, order, fields) is None:
             raise not_found("work order")

@@ -66,6 +66,7 @@ class FindingRow:
     at: datetime
     actor: str
     superseded_at: datetime | None
+    serial: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +171,7 @@ def findings(
     c = t.findings.c
     chosen = sa.select(
         c.id, c.case_id, c.order_id, c.asset_id, c.component, c.result, c.failure_mode, c.as_found, c.replaced, c.at,
-        c.actor, c.superseded_at,
+        c.actor, c.superseded_at, c.serial,
     ).where(c.tenant == tenant)  # fmt: skip
     for column, value in ((c.asset_id, asset_id), (c.case_id, case_id), (c.order_id, order_id), (c.result, result)):
         if value is not None:

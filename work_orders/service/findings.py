@@ -3,8 +3,9 @@
 from datetime import datetime
 
 import msgspec
+import sqlalchemy as sa
 
-from contracts.records import FINDINGS, RESULTS, Finding, encode
+from contracts.records import FINDINGS, RESULTS, Finding, Prediction, encode
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState
 from work_orders.domain.machine import Actor, NotPermitted, Role
@@ -28,6 +29,7 @@ _WORDS = {
     "missed": "it failed without an order",
     "unknown": "it cannot be said",
 }
+_decode = msgspec.msgpack.Decoder(Prediction).decode
 _MAY_REPORT = (
     Role.CUSTOMER, Role.TECHNICIAN, Role.DISPATCHER, Role.ENGINEER, Role.ADMIN, Role.INTEGRATION, Role.SYSTEM,
 )  # fmt: skip
@@ -35,12 +37,14 @@ _MAY_REPORT = (
 
 def record_finding(
     shared: Shared, tenant: str, order_id: str, result: str, actor: Actor, *, failure_mode: str = "",
-    as_found: str = "", replaced: bool | None = None, version: int | None = None,
+    as_found: str = "", replaced: bool | None = None, serial: str = "", version: int | None = None,
 ) -> str:  # fmt: skip
     """The technician's finding for an order whose work is done; returns its id.
 
     `failure_mode` defaults to the order's; `replaced` (a new baseline follows) to whether a failure was found or
-    prevented. Raises IllegalTransition, NotPermitted, NotFound, BadInput, Stale.
+    prevented; `serial` is that of the part that was put in.
+
+    Raises IllegalTransition, NotPermitted, NotFound, BadInput, Stale.
     """
     with unit(shared, tenant, actor) as work:
         order = seen_order(work, order_id)
@@ -59,7 +63,7 @@ def record_finding(
         n = len(work.all(t.findings, t.findings.c.order_id == order.id)) + 1
         id = derived_id("F", tenant, order.id, n)
         new = result in ("true", "prevented", "missed") if replaced is None else replaced
-        put_finding(work, id, case, order.id, result, mode, as_found.strip(), new, work.now)
+        put_finding(work, id, case, order.id, result, mode, as_found.strip(), new, work.now, serial.strip())
         actions = (CaseAction.RESOLVE,) if case.state != CaseState.RESOLVED else ()
         move_case(work, case.id, *actions, outcome=OUTCOMES[result])
         return id
@@ -67,7 +71,7 @@ def record_finding(
 
 def put_finding(
     work: Unit, id: str, case: Row, order_id: str | None, result: str, mode: str, as_found: str, replaced: bool,
-    at: datetime,
+    at: datetime, serial: str = "",
 ) -> None:  # fmt: skip
     """Write a finding, label the predictions of its case, tell the log.
 
@@ -79,17 +83,30 @@ def put_finding(
     work.insert(
         t.findings, id=id, case_id=case.id, order_id=order_id, asset_id=case.asset_id, component=component,
         result=result, failure_mode=mode, as_found=as_found, replaced=replaced, at=at, actor=work.actor.name,
+        serial=serial,
     )  # fmt: skip
     work.update(t.intake, {"case_id": case.id}, label=result)
+    since = _called_since(work, case.id)
     for device in devices_of(work, case.asset_id):
         found = Finding(
-            1, id, work.tenant, device, component, case.id, order_id or "", result, mode, as_found, replaced, at
-        )
+            1, id, work.tenant, device, component, case.id, order_id or "", result, mode, as_found, replaced, at,
+            case.asset_id, serial, since,
+        )  # fmt: skip
         work.emit(FINDINGS, device, encode(found))
     text = f"Found at {case.asset_id} ({component}): {_WORDS[result]}." + (f" {as_found}" if as_found else "")
     work.record(
         "finding_recorded", case.asset_id, id, text, case=case.id, order=order_id, result=result, replaced=replaced
     )
+
+
+def _called_since(work: Unit, case_id: str) -> datetime | None:
+    """When the first alarm of a case began; None = no forecast belongs to it."""
+    i = t.intake.c
+    bodies = work.connection.execute(
+        sa.select(i.body).where(i.tenant == work.tenant, i.case_id == case_id).order_by(i.issued_at).limit(1)
+    )
+    first = bodies.scalar()
+    return None if first is None else _decode(first).alarm_since
 
 
 def report_breakdown(

@@ -290,6 +290,7 @@ findings = _table(
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("actor", sa.String(200), nullable=False),
     sa.Column("superseded_at", UtcTime, nullable=True),
+    sa.Column("serial", sa.String(100), nullable=False, server_default=sa.text("''")),  # of the part that was put in
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
     sa.Index("work_orders_findings_by_case", "tenant", "case_id", "at"),
     sa.Index("work_orders_findings_by_asset", "tenant", "asset_id", "component", "at"),
