@@ -16,7 +16,7 @@ from plumbing.runtime import Shared
 
 MOST_DEVICES = 200
 EVERY_S = 10.0
-SAMPLES = ("sent", "stored", "quarantined", "discarded", "lost", "waiting", "duplicate", "late")
+SAMPLES = ("sent", "stored", "quarantined", "discarded", "lost", "waiting", "duplicate", "late", "moved", "expired")
 ALL = ""
 
 

@@ -312,6 +312,14 @@ class Ledger:
     signals: Sequence[Any] = ()
     signal_days: Sequence[Any] = ()
     """Where asked for: ingest.service.ledger_report.SignalNow and SignalDay."""
+    moved: int = 0
+    """Numbers that are no part of `sent`: their samples have another number, too, by which they count."""
+    moved_ranges: Sequence[Any] = ()
+    """Such ranges: ingest.service.losses.Loss with reason moved or stored_before."""
+    expired: int = 0
+    """Of `quarantined`: their messages are kept no more."""
+    agent: Any = None
+    """What the agent says of itself: ingest.domain.reported.Reported; None where it never did."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -72,7 +72,8 @@ class Devices:
             s["sent"], s["stored"], s["quarantined"], s["discarded"], s["lost"], s["waiting"], s["duplicate"],
             sum(of.refused.values()), unsequenced, s["same_time"], of.refused, of.sums(history=True),
             [(e.boot_id, a, b) for e in of.outboxes for a, b in e.missing], told.losses, told.days, told.silent_s,
-            told.skew_s, told.backlog_s, told.signals, told.signal_days,
+            told.skew_s, told.backlog_s, told.signals, told.signal_days, s["moved"], told.moved_ranges, s["expired"],
+            told.agent,
         )  # fmt: skip
 
     def refusals(self, who: Principal, wanted: Wanted) -> Page:

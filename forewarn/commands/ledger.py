@@ -14,7 +14,7 @@ from forewarn.product import share
 from forewarn.web import Web, WebError
 from ingest.service import registry
 from ingest.service.days import FIGURES as DAY_FIGURES
-from ingest.service.ledger import FIGURES, Ledger
+from ingest.service.ledger import Ledger
 from ingest.service.ledger import ledger as read_ledger
 from ingest.service.ledger_report import Report, report
 from ingest.service.refusals import refused_publishes_of
@@ -85,8 +85,13 @@ def print_report(told: Mapping[str, Any]) -> None:
     for name, words in LINK.items():
         if told[name] is not None:
             print(f"  link     {words} {told[name]:.1f} s")
-    for x in told["losses"]:
-        print(f"  lost     {x['boot_id']} {x['first']}..{x['last']}: {x['reason']}, known since {x['at']}")
+    _print_agent(told["agent"])
+    for title, ranges in (
+        ("lost", told["losses"]),
+        ("moved", told["moved_ranges"]),
+    ):
+        for x in ranges:
+            print(f"  {title:8} {x['boot_id']} {x['first']}..{x['last']}: {x['reason']}, known since {x['at']}")
     for d in told["days"]:
         print(f"  day      {d['day']}  " + "  ".join(f"{name} {d[name]}" for name in DAY_FIGURES))
     for s in told["signals"]:
@@ -98,11 +103,29 @@ def print_report(told: Mapping[str, Any]) -> None:
         print(f"  by day   {d['day']} {d['signal']:20} {d['stored']} stored{of}{bad}")
 
 
+def _print_agent(agent: Mapping[str, Any] | None) -> None:
+    """What the agent says of itself, where there is something to say."""
+    if agent is None:
+        return
+    if agent["problem"]:
+        print(f"  agent    {agent['problem']}")
+    if n := agent["not_taken"]:
+        span = f"{agent['not_taken_first']} to {agent['not_taken_last']}"
+        print(f"  agent    {n} readings never got a number: its disk did not take them ({span})")
+    if n := agent["refused_too_large"]:
+        print(f"  agent    {n} readings were larger than a message may be")
+    if agent["set_aside"]:
+        print(
+            f"  agent    its outbox was damaged ({agent['why']}) and set aside as {agent['set_aside']}:"
+            f" {agent['salvaged']} samples got out, {agent['unreadable']} gone"
+        )
+
+
 def _print(found: Ledger) -> None:
     print(f"{found.tenant}/{found.device}: sent = stored + quarantined + discarded + lost + waiting")
     for title, sums in (("live", found.sums()), ("history", found.sums(history=True))):
         if sums["sent"]:
-            print(f"  {title:8} " + "  ".join(f"{name} {sums[name]}" for name in FIGURES))
+            print(f"  {title:8} " + "  ".join(f"{name} {n}" for name, n in sums.items()))
     for reason, n in sorted(found.refused.items()):
         print(f"  refused  {reason}: {n} value{'s' if n != 1 else ''}")
     for entry in found.outboxes:

@@ -64,6 +64,7 @@ class Account:
         self.outbox.last += o.last
         self.outbox.off_lost += o.lost
         self.outbox.off_discarded += o.discarded
+        self.outbox.off_moved += o.elsewhere
         for name in ("stored", "quarantined", "duplicate", "late", "same_time", "bad_messages"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         for reason, n in other.refused.items():

@@ -1,8 +1,9 @@
 """What is settled of one outbox (device and boot_id), and what became of every number of it.
 
 A number is settled (stored, quarantined), discarded (given up by the outbox and not settled), lost (below the
-outbox's oldest, or of an outbox that a newer one has replaced; neither settled nor discarded) or waiting. Settled
-wins whenever it comes. Numbers that are written off count as settled for the sender and as lost or discarded here.
+outbox's oldest, or of an outbox that a newer one has replaced; neither settled nor discarded), elsewhere (its sample
+has another number, too: it moved to a new outbox, or was stored before) or waiting. Settled wins whenever it comes.
+Numbers that are written off count as settled for the sender and as lost, discarded or elsewhere here.
 """
 
 from collections.abc import Iterable
@@ -16,6 +17,8 @@ MAX_RANGES = 1000
 MAX_BOOTS = 8
 MAX_REJECTED = 50
 GONE, REPLACED, TOO_MANY_GAPS = "gone", "replaced", "too_many_gaps"
+ELSEWHERE = ("moved", "stored_before")
+"""Reasons for which an outbox gives a number up whose sample is not: it has another number (edge_agent's farewell)."""
 
 
 class BadState(ValueError):
@@ -52,6 +55,10 @@ class Outbox:
     off_lost: int = 0
     off_discarded: int = 0
     """Numbers that were written off to keep within MAX_RANGES: they are in `settled` too."""
+    moved: RangeSet = field(default_factory=RangeSet)
+    """Numbers in `dropped` whose samples have another number, too."""
+    off_moved: int = 0
+    """Such numbers that were written off."""
     losses: list[tuple[int, int, str]] = field(default_factory=list)
     """Ranges that were lost or given up since this was emptied last, with the reason."""
 
@@ -66,6 +73,8 @@ class Outbox:
         for a, b, reason in state.dropped:
             self._lose(self.dropped.missing(a, b), reason)
             self.dropped.add(a, b)
+            if reason in ELSEWHERE:
+                self.moved.add(a, b)
         if state.first > self.first:
             self._lose(self._unsettled(self.first, state.first - 1), GONE)
         self.first = max(self.first, state.first)
@@ -77,13 +86,14 @@ class Outbox:
 
     def _bound(self) -> None:
         while len(self.dropped) > MAX_RANGES:
-            a, b = self.dropped.pop_first()
-            self._lose([(a, b)], TOO_MANY_GAPS)
-            for low, high in self.settled.missing(a, b):
+            for low, high in self.settled.missing(*self.dropped.pop_first()):
+                self._write_off(low, high, given_up=high - low + 1)
+        while len(self.moved) > MAX_RANGES:
+            for low, high in self.settled.missing(*self.moved.pop_first()):
+                self.off_moved += high - low + 1
                 self.settled.add(low, high)
-                self.off_discarded += high - low + 1
         while len(self.settled) > MAX_RANGES and (gap := self.settled.first_gap()):
-            self._write_off(*gap)
+            self._write_off(*gap, given_up=self.dropped.within(*gap))
 
     def _lose(self, ranges: list[Range], reason: str) -> None:
         """Note ranges, less what of them is settled."""
@@ -116,10 +126,12 @@ class Outbox:
             out.append(left)
         return out
 
-    def _write_off(self, a: int, b: int) -> None:
-        self._lose([(a, b)], TOO_MANY_GAPS)
-        given_up = self.dropped.within(a, b)
-        self.off_discarded += given_up
+    def _write_off(self, a: int, b: int, given_up: int) -> None:
+        """Count a..b, of which nothing is settled and so much was given up, for good."""
+        self.losses += [(low, high, TOO_MANY_GAPS) for low, high in self.moved.missing(a, b)]
+        elsewhere = self.moved.within(a, b)
+        self.off_moved += elsewhere
+        self.off_discarded += given_up - elsewhere
         self.off_lost += b - a + 1 - given_up
         self.settled.add(a, b)
 
@@ -152,9 +164,16 @@ class Outbox:
 
     @property
     def discarded(self) -> int:
-        """Given up by the outbox and never arrived."""
-        both = sum(self.settled.within(a, b) for a, b in self.dropped)
-        return self.dropped.count - both + self.off_discarded
+        """Given up by the outbox and never arrived, under no number."""
+        return self._not_settled(self.dropped) - self._not_settled(self.moved) + self.off_discarded
+
+    @property
+    def elsewhere(self) -> int:
+        """Numbers whose samples have another number, too, and did not arrive under this one."""
+        return self._not_settled(self.moved) + self.off_moved
+
+    def _not_settled(self, numbers: RangeSet) -> int:
+        return numbers.count - sum(self.settled.within(a, b) for a, b in numbers)
 
     @property
     def lost(self) -> int:

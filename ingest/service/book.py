@@ -81,6 +81,7 @@ def _account(row: sa.Row[tuple[object, ...]]) -> Account:
             RangeSet.of_flat(decode(r["settled"], type=list[int])),
             RangeSet.of_flat(decode(r["dropped"], type=list[int])),
             r["first"], r["last"], r["replaced"], r["off_lost"], r["off_discarded"],
+            moved=RangeSet.of_flat(decode(r["moved"], type=list[int]) if r["moved"] else []), off_moved=r["off_moved"],
         ),
         r["stored"], r["quarantined"], r["duplicate"], r["late"], r["same_time"], r["bad_messages"],
         msgspec.json.decode(r["refused"], type=dict[str, int]), exists=True,
@@ -105,7 +106,8 @@ def save(connection: sa.Connection, accounts: list[Account]) -> None:
             "tenant": a.tenant, "device": a.device, "boot_id": a.boot_id, "number": a.number,
             "history": a.history, "replaced": o.replaced, "first": o.first, "last": o.last,
             "settled": encode(o.settled.flat()), "dropped": encode(o.dropped.flat()), "off_lost": o.off_lost,
-            "off_discarded": o.off_discarded, "stored": a.stored, "quarantined": a.quarantined,
+            "off_discarded": o.off_discarded, "moved": encode(o.moved.flat()) if o.moved.count else None,
+            "off_moved": o.off_moved, "stored": a.stored, "quarantined": a.quarantined,
             "duplicate": a.duplicate, "late": a.late, "same_time": a.same_time, "bad_messages": a.bad_messages,
             "refused": msgspec.json.encode(a.refused).decode(),
         })  # fmt: skip

@@ -36,6 +36,7 @@ from ingest.service.losses import note_losses
 from ingest.service.quarantine import Quarantine, Refused
 from ingest.service.reading import DEFAULT_LIMITS, Delivery, Limits, Reading, Work
 from ingest.service.registry import ACTIVE
+from ingest.service.reports import note_reports
 from ingest.service.settling import append_blocks, apply, take_back
 from ingest.service.tables import devices
 from plumbing.sql import Database, from_us
@@ -234,6 +235,7 @@ class Intake:
         save(connection, list(changed.values()))
         self._quarantine.put(connection, self._put_aside(work))
         self._touch(connection, work)
+        note_reports(connection, work.states)
         append_blocks(connection, [r.rows for r in rows], self._system.now(), history=False)
         for tenant, device, body, at in work.results:
             hear(connection, tenant, device, body, at, self._system.now())

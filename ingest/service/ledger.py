@@ -15,9 +15,11 @@ from plumbing.sql import Database
 class Entry:
     """Account of one outbox: sent = stored + quarantined + discarded + lost + waiting, in samples.
 
-    `duplicate` (repeats) and `late` are counted apart; `refused` counts values by reason, `same_time` samples that
-    overwrote an earlier one of the same time, `bad_messages` messages whose samples could not be counted. Of what
-    comes without numbers (`unsequenced`) gaps cannot be seen. `through` is None there.
+    `moved` numbers are no part of `sent`: their samples have another number, too, by which they count (an outbox was
+    damaged, and what could be read of it went on in a new one). `duplicate` (repeats) and `late` are counted apart;
+    `refused` counts values by reason, `same_time` samples that overwrote an earlier one of the same time,
+    `bad_messages` messages whose samples could not be counted. Of what comes without numbers (`unsequenced`) gaps
+    cannot be seen. `through` is None there.
     """
 
     boot_id: str
@@ -36,6 +38,7 @@ class Entry:
     refused: dict[str, int]
     through: int | None
     last: int | None
+    moved: int = 0
     missing: list[tuple[int, int]] = field(default_factory=list)
     """The lowest ranges that are still waited for."""
 
@@ -71,7 +74,7 @@ class Ledger:
 
 
 EXPIRED = "expired"
-FIGURES = ("sent", "stored", "quarantined", "discarded", "lost", "waiting", "duplicate", "late", "same_time")
+FIGURES = ("sent", "stored", "quarantined", "discarded", "lost", "waiting", "duplicate", "late", "same_time", "moved")
 
 
 def _entry(a: Account) -> Entry:
@@ -82,13 +85,24 @@ def _entry(a: Account) -> Entry:
         return Entry("", "unsequenced", n, a.stored, a.quarantined, 0, 0, 0, *common, None, None)
     if a.boot_id == EARLIER:
         return Entry(
-            EARLIER, "earlier", o.last, a.stored, a.quarantined, o.off_discarded, o.off_lost, 0, *common, None, None
+            EARLIER,
+            "earlier",
+            o.last - o.off_moved,
+            a.stored,
+            a.quarantined,
+            o.off_discarded,
+            o.off_lost,
+            0,
+            *common,
+            None,
+            None,
+            o.off_moved,
         )
     kind = "history" if a.history else "outbox"
     missing = [] if o.replaced else o.ask(o.first, o.last)
     return Entry(
-        a.boot_id, kind, o.last, a.stored, a.quarantined, o.discarded, o.lost, o.waiting, *common, o.through(), o.last,
-        missing,
+        a.boot_id, kind, o.last - o.elsewhere, a.stored, a.quarantined, o.discarded, o.lost, o.waiting, *common,
+        o.through(), o.last, o.elsewhere, missing,
     )  # fmt: skip
 
 

@@ -15,11 +15,14 @@ import numpy as np
 import sqlalchemy as sa
 
 from contracts.points import Counting, Readings
+from ingest.domain.reported import Reported
+from ingest.domain.settlement import ELSEWHERE
 from ingest.domain.times import DAY_US
 from ingest.service.days import Day, days_of
 from ingest.service.ledger import Ledger, ledger
 from ingest.service.losses import Loss, losses_of
 from ingest.service.quarantine import KEPT
+from ingest.service.reports import report_of
 from ingest.service.tables import devices, quarantine
 from plumbing.runtime import Shared
 from plumbing.sql import EPOCH, from_us, to_us
@@ -56,7 +59,11 @@ class SignalDay:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All that is known. `skew_s` = how far the device's clock is ahead; `backlog_s` = the age of what arrives."""
+    """All that is known.
+
+    `skew_s` = how far the device's clock is ahead; `backlog_s` = the age of what arrives; `moved_ranges` =
+    ranges whose samples have another number, too; `agent` = what the device says of itself, None where it never did.
+    """
 
     ledger: Ledger
     days: Sequence[Day]
@@ -67,6 +74,8 @@ class Report:
     backlog_s: float | None
     signals: Sequence[SignalNow] = ()
     signal_days: Sequence[SignalDay] = ()
+    moved_ranges: Sequence[Loss] = ()
+    agent: Reported | None = None
 
 
 def report(shared: Shared, tenant: str, device: str, *, days: int = 7, signals: bool = True) -> Report:
@@ -74,10 +83,11 @@ def report(shared: Shared, tenant: str, device: str, *, days: int = 7, signals: 
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
         row = connection.execute(
-            sa.select(devices.c.first_seen, devices.c.last_seen, devices.c.skew_us, devices.c.backlog_us).where(
-                devices.c.tenant == tenant, devices.c.device == device
-            )
+            sa.select(
+                devices.c.first_seen, devices.c.last_seen, devices.c.skew_us, devices.c.backlog_us, devices.c.reported
+            ).where(devices.c.tenant == tenant, devices.c.device == device)
         ).first()
+    over = losses_of(shared.database, tenant, device)
     first, last = (row.first_seen, row.last_seen) if row else (None, None)
     current: list[SignalNow] = []
     by_day: list[SignalDay] = []
@@ -88,13 +98,15 @@ def report(shared: Shared, tenant: str, device: str, *, days: int = 7, signals: 
     return Report(
         ledger(shared.database, tenant, device),
         days_of(shared.database, tenant, device, days),
-        losses_of(shared.database, tenant, device),
+        [loss for loss in over if loss.reason not in ELSEWHERE],
         last,
         _seconds(now - last) if last else None,
         row.skew_us / 1e6 if row and row.skew_us is not None else None,
         row.backlog_us / 1e6 if row and row.backlog_us is not None else None,
         current,
         by_day,
+        [loss for loss in over if loss.reason in ELSEWHERE],
+        report_of(row.reported) if row else None,
     )
 
 

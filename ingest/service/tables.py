@@ -35,6 +35,7 @@ devices = sa.Table(
     sa.Column("state_by", sa.String(128), nullable=True),
     sa.Column("skew_us", sa.BigInteger, nullable=True),  # how far its clock is ahead
     sa.Column("backlog_us", sa.BigInteger, nullable=True),  # age of what arrives
+    sa.Column("reported", sa.Text, nullable=True),  # JSON of ingest.domain.reported; None = it never said
 )
 service_accounts = sa.Table(
     "ingest_service_accounts",
@@ -58,6 +59,8 @@ outboxes = sa.Table(
     sa.Column("dropped", sa.LargeBinary, nullable=False),
     sa.Column("off_lost", sa.BigInteger, nullable=False),
     sa.Column("off_discarded", sa.BigInteger, nullable=False),
+    sa.Column("moved", sa.LargeBinary, nullable=True),  # as `settled`; None = none
+    sa.Column("off_moved", sa.BigInteger, nullable=False, server_default=sa.text("0")),
     sa.Column("stored", sa.BigInteger, nullable=False),
     sa.Column("quarantined", sa.BigInteger, nullable=False),
     sa.Column("duplicate", sa.BigInteger, nullable=False),
