@@ -21,7 +21,9 @@ from contracts.asset_model import Detection
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 FEWEST_TRAINING_ROWS = 30
-WINDOW, HOLD = 20, 10
+THRESHOLD, QUICK_WINDOWS, SLOW_WINDOWS = 2.75, 5.0, 50.0
+"""Multiple of the calibrated limit, and windows over which the quick and the slow healthy mean follow."""
+WINDOW, HOLD = 20, 5
 """Rows of the trailing mean, and rows in a row above the threshold that raise an alarm."""
 GAP_STEPS = 20.0
 """A silence of so many usual steps starts the windows anew."""
@@ -76,16 +78,17 @@ def settings_for(table: Table, train_rows: int) -> Detection:
     return Detection(
         window_samples=window,
         window_hours=0.0,
-        threshold=2.0,
+        threshold=THRESHOLD,
         clear=0.4,
         hold_hours=0.0,
         hold_samples=HOLD,
         refractory_hours=0.0,
         learning_hours=0.0,
         learning_samples=train_rows,
-        adapt_samples=5.0 * window,
-        adapt_below=0.35,
-        steady_windows=1.3,
+        adapt_samples=SLOW_WINDOWS * window,
+        adapt_below=0.7,
+        quick_samples=QUICK_WINDOWS * window,
+        steady_windows=0.9,
         settle_hours=0.0,
         gap_hours=GAP_STEPS * usual_us / 3.6e9,
         compensate=False,

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.layout import Array, Layout
+from anomaly.domain.quick_mean import QuickMean, learn_quick_mean
 from anomaly.domain.regimes import UNKNOWN, Regimes, learn_regimes
 from anomaly.domain.wandering import wandering
 
@@ -89,6 +90,8 @@ class Baseline:
     rows: int
     members: int = 1
     """Machines whose healthy rows it rests on."""
+    quick: QuickMean | None = None
+    """A second mean that follows quickly; None = there is none."""
 
     def expected(self, features: Array, regime: NDArray[np.int64]) -> Array:
         """What the symptoms should be (n, k); NaN in unknown regimes."""
@@ -117,7 +120,11 @@ class Baseline:
         for j in signals:
             new_offset[j] = (self.offset[j] + offset[j]) / max(1.0, spread[j])
             scale[:, j] *= max(1.0, spread[j])
-        return replace(self, offset=new_offset, scale=scale)
+        if self.quick is None:
+            return replace(self, offset=new_offset, scale=scale)
+        at = self.quick.at.copy()
+        at[list(signals)] = new_offset[list(signals)]
+        return replace(self, offset=new_offset, scale=scale, quick=self.quick.moved(at))
 
 
 Fitter = Callable[[Training, Layout], Baseline]
@@ -148,8 +155,14 @@ def fit(training: Training, layout: Layout) -> Baseline:
 def fit_with_noise(training: Training, layout: Layout) -> Baseline:
     """Fit a baseline, calibrate it, and learn the noise of the degradation path."""
     base = fit(training, layout)
-    step = max(1, round(layout.settings.window_samples / 6))
-    noise, index_noise = path_noise(healthy_residuals(base, training), step)
+    settings = layout.settings
+    step = max(1, round(settings.window_samples / 6))
+    z = healthy_residuals(base, training)
+    noise, index_noise = path_noise(z, step)
+    if settings.quick_samples > 0:
+        means = window_means(z, training.segment, settings.window_samples)
+        quick = learn_quick_mean(means, base.usable, settings.window_samples, settings.quick_samples)
+        base = replace(base, quick=quick)
     return with_noise(base, noise, index_noise)
 
 

@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.domain.adapting import Judge, Measure, adapt
+from anomaly.domain.adapting import Judge, Measure, Pace, adapt
 from anomaly.domain.baseline import (
     Baseline,
     Fitter,
@@ -253,7 +253,7 @@ class WindowDetector:
     def adapts(self) -> bool:
         """Whether its mean follows the machine, row by row."""
         settings = self.layout.settings
-        return settings.adapt_hours > 0 or settings.adapt_samples > 0
+        return settings.adapt_hours > 0 or settings.adapt_samples > 0 or settings.quick_samples > 0
 
     def fit(self) -> None:
         """Fit the baseline to the healthy record."""
@@ -290,10 +290,11 @@ class WindowDetector:
         moves = np.zeros((n, k))
         if self.adapts:
             share, quiet = self._share(rows.step_hours[at:to]), settings.adapt_below * settings.threshold
-            done = adapt(means, base, self.measure, rows.t_us[at:to], share, quiet, s.frozen, judge)
+            pace = Pace(share, 1.0 / max(settings.quick_samples, 1.0), quiet, settings.slow_share)
+            done = adapt(means, base, self.measure, rows.t_us[at:to], pace, s.frozen, judge)
             score, parts, moves = done.score, done.parts, done.before
             means, z, window = means - moves, z - moves, window - done.after
-            s.baseline = moved(base, done.after)
+            s.baseline = moved(base, done.after, done.quick_at)
         else:
             score, parts = self.measure(means, base)
             for t, one in zip(rows.t_us[at:to].tolist(), score.tolist(), strict=True) if judge else ():
@@ -319,7 +320,7 @@ class WindowDetector:
         settings = self.layout.settings
         with np.errstate(divide="ignore", invalid="ignore"):
             samples = np.maximum(settings.adapt_samples, settings.adapt_hours / step_hours)
-        return np.where((step_hours > 0) & np.isfinite(samples), 1.0 / np.maximum(samples, 1.0), 0.0)
+        return np.where((step_hours > 0) & np.isfinite(samples) & (samples > 0), 1.0 / np.maximum(samples, 1.0), 0.0)
 
     def _relearn(self, z: Array, why: NDArray[np.int8], step_hours: Array) -> None:
         s, settings = self.state, self.layout.settings
@@ -354,9 +355,10 @@ def training_of(layout: Layout, record: Record) -> Training:
     )
 
 
-def moved(base: Baseline, by: Array) -> Baseline:
-    """The baseline with its centre moved by so many sigmas."""
-    return replace(base, offset=base.offset + by)
+def moved(base: Baseline, by: Array, quick_at: Array | None) -> Baseline:
+    """The baseline with its centre moved by so many sigmas, and its quick mean moved to a place."""
+    quick = base.quick if base.quick is None or quick_at is None else base.quick.moved(quick_at)
+    return replace(base, offset=base.offset + by, quick=quick)
 
 
 def joined(pieces: list[Scores], k: int, fitted: bool = False) -> Scores:

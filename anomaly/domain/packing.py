@@ -11,12 +11,14 @@ from anomaly.domain.baseline import Baseline
 from anomaly.domain.detector import State
 from anomaly.domain.following import Follower
 from anomaly.domain.ordering import Ordering
+from anomaly.domain.quick_mean import QuickMean
 from anomaly.domain.regimes import Regimes
 from anomaly.domain.trail import Record, Trail
 from anomaly.domain.watch import Memory, Path
 
 CLASSES: dict[str, type[Any]] = {
-    c.__name__: c for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record)
+    c.__name__: c
+    for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record, QuickMean)
 }
 ARRAY, STACK, CLASS, TUPLE = "a", "s", "c", "t"
 
