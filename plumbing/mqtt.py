@@ -25,6 +25,7 @@ DEFAULT_PORT = 1883
 DEFAULT_TLS_PORT = 8883
 KEEPALIVE_S = 20
 CONNECT_TIMEOUT_S = 5.0
+NOT_YET = "not connected yet"
 STOP_TIMEOUT_S = 5.0
 
 _WORDS = {
@@ -126,7 +127,7 @@ class MqttLink:
         self._thread: threading.Thread | None = None
         self._current: tuple[int, BulkClient] | None = None
         self.epoch = 0
-        self.problem = "not connected yet"
+        self.problem = NOT_YET
 
     @property
     def connected(self) -> bool:
@@ -243,7 +244,7 @@ class MqttLink:
             if taken and not self._stopping.is_set():
                 self._patience.thrown_out()
                 self._note(f"the connection to the broker ended: {reason}")
-            elif not taken and not self.problem:
+            elif not taken and self.problem in ("", NOT_YET):
                 self._note(f"the broker ended the connection before it was taken: {reason}")
             ended.set()
 

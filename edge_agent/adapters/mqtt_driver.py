@@ -17,9 +17,11 @@ from contracts.names import is_name
 from edge_agent.adapters import driver_file
 from edge_agent.adapters.driver_file import Secret, Section
 from edge_agent.adapters.live_source import LiveSource, in_words
+from edge_agent.adapters.tls_section import read_tls
 from edge_agent.domain.driving import Batch, Cell, Fault, Option, Options, Plan, Scaling
 from edge_agent.domain.json_path import BadPath, Path, parse_path
-from plumbing.mqtt import DEFAULT_PORT, Incoming, MqttLink
+from plumbing.mqtt import DEFAULT_PORT, DEFAULT_TLS_PORT, Incoming, MqttLink
+from plumbing.tls import TlsFiles
 
 LOOK_S = 0.2
 SECONDS_BELOW = 1e11
@@ -62,13 +64,14 @@ class _Plan:
     client_id: str
     topics: Sequence[_Topic]
     units: Mapping[str, str]
+    tls: TlsFiles | None = None
 
     @property
     def url(self) -> str:
         """With the secret in it: for the connection only."""
         account = f"{quote(self.user, safe='')}:{quote(self.password.text, safe='')}@" if self.user else ""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"mqtt://{account}{host}:{self.port}"
+        return f"{'mqtt' if self.tls is None else 'mqtts'}://{account}{host}:{self.port}"
 
 
 class MqttDriver:
@@ -89,7 +92,8 @@ class MqttDriver:
     def plan(cls, options: Options) -> Plan:
         """What would be read."""
         plan = driver_file.read(options, _read)
-        lines = [f"mqtt broker {plan.host}:{plan.port}" + (f" as {plan.user}" if plan.user else "")]
+        by = ", TLS" + (" with a certificate" if plan.tls.certificate else "") if plan.tls is not None else ""
+        lines = [f"mqtt broker {plan.host}:{plan.port}" + (f" as {plan.user}" if plan.user else "") + by]
         lines += [f"topic {t.filter}: {', '.join(s.name for s in t.signals)}" for t in plan.topics]
         return Plan(lines, plan.units)
 
@@ -119,6 +123,7 @@ class _Listener:
             on_connect=lambda: None,
             on_message=lambda message: self._take(source, message),
             clean=not plan.client_id,
+            tls=plan.tls,
         )
         link.start()
         try:
@@ -220,7 +225,8 @@ def _equal(wanted: Sequence[str], levels: Sequence[str]) -> bool:
 def _read(root: Section) -> _Plan:
     connection = root.section("connection")
     host = connection.text("host", "name or address of the broker", "127.0.0.1")
-    port = connection.whole("port", "TCP port", 1, 65_535, DEFAULT_PORT)
+    tls = read_tls(connection)
+    port = connection.whole("port", "TCP port", 1, 65_535, DEFAULT_PORT if tls is None else DEFAULT_TLS_PORT)
     user, password = connection.text("user", "the account", ""), connection.secret()
     if password.text and not user:
         connection.fault("user", None, "is missing: the password's account")
@@ -229,7 +235,7 @@ def _read(root: Section) -> _Plan:
     units: dict[str, str] = {}
     taken: set[str] = set()
     topics = [_topic(name, section, units, taken) for name, section in root.named("topics", "topic filters")]
-    return _Plan(host, port, user, password, client_id, topics, units)
+    return _Plan(host, port, user, password, client_id, topics, units, tls)
 
 
 def _topic(name: str, section: Section, units: dict[str, str], taken: set[str]) -> _Topic:
