@@ -32,6 +32,11 @@ class Ordering:
         self, boot_id: str, signals: Sequence[str], samples: Iterable[tuple[int, Sample]], now: float
     ) -> tuple[list[Sample], list[Sample]]:
         """Numbered samples as they came; (those whose turn it is, those that come too late), columns as `signals`."""
+        samples = list(samples)
+        if len(samples) == 1 and not self.held and samples[0][0] == self.next_seq and boot_id == self.boot_id:
+            self._in_columns(signals, ())
+            self.next_seq += 1
+            return [samples[0][1]], []
         samples = self._in_columns(signals, samples)
         ready: list[Sample] = []
         late: list[Sample] = []

@@ -190,20 +190,16 @@ class Watching:
 
     def _in_order(self, block: Block, rows: DeviceRows, results: Results, now: float) -> list[Arrival]:
         key = (block.tenant, rows.device)
-        order = self._orders.setdefault(key, Ordering())
+        order = self._orders[key]
         self._dirty.add(key)
-        out = []
         numbered = zip(rows.seq, zip(rows.t_us, rows.values, strict=True), strict=True)
         ready, late = order.take(rows.boot_id, rows.signals, numbered, now)
         machines = self._machines_of(key)
         newest = machines.newest_us(rows.device) if machines is not None else -1
         in_time = [s for s in ready if s[0] > newest]
-        late += [s for s in ready if s[0] <= newest]
-        if late:
-            self._score_late(key, order.signals, late, results)
-        if in_time:
-            out.append(_arrival(rows.device, order.signals, in_time))
-        return out
+        if late or len(in_time) < len(ready):
+            self._score_late(key, order.signals, late + [s for s in ready if s[0] <= newest], results)
+        return [_arrival(rows.device, order.signals, in_time)] if in_time else []
 
     def _score_late(self, key: Key, signals: Sequence[str], late: list[Sample], results: Results) -> None:
         """Rows that came after their turn: scored with those around them from the store, nobody is told."""
@@ -294,7 +290,10 @@ def _told(tenant: str, now: datetime, action: str, model: AssetModel, record: Al
 
 def _arrival(device: str, signals: Sequence[str], samples: Sequence[Sample]) -> Arrival:
     """Samples in time order as an arrival."""
-    ordered = samples if len(samples) == 1 else sorted(samples, key=lambda sample: sample[0])
+    if len(samples) == 1:
+        t, row = samples[0]
+        return Arrival(device, signals, np.array([t]), np.array([row], dtype=float))
+    ordered = sorted(samples, key=lambda sample: sample[0])
     values = np.array([row for _, row in ordered], dtype=float).reshape(len(ordered), len(signals))
     return Arrival(device, signals, np.array([t for t, _ in ordered], dtype=np.int64), values)
 
