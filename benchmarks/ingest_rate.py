@@ -33,7 +33,7 @@ from benchmarks.beside import Peer, TelegrafRun, influx_alone, ratio
 from benchmarks.publishers import DEVICES, GOOD_RATE, SIGNALS, publish_all, publish_paced
 from contracts import topics
 from contracts.asset_model import AssetModel, Role, Signal
-from contracts.points import Band, DeviceRows, Readings, Refused, TelemetryStore
+from contracts.points import Band, DeviceRows, Preparing, Readings, Refused, TelemetryStore
 from deploy.servers.launch import InfluxDB, Mosquitto, PostgreSQL, available
 from ingest.adapters.mosquitto_files import write_mosquitto_files
 from ingest.domain.rights import INGEST, LOCAL
@@ -88,12 +88,21 @@ class Watched:
         self.rows = 0
 
     def write(self, rows: list[DeviceRows]) -> list[Refused]:
-        out = self._inner.write(rows)
-        now_us = time.time() * 1e6
-        for d in rows:
-            self.rows += len(d.t_us)
-            self.ages += [(now_us - t) / 1e6 for t in d.t_us]
-        return out
+        return self.prepared(rows)()
+
+    def prepared(self, rows: list[DeviceRows]) -> Callable[[], list[Refused]]:
+        inner = self._inner
+        write = inner.prepared(rows) if isinstance(inner, Preparing) else partial(inner.write, rows)
+
+        def watched() -> list[Refused]:
+            out = write()
+            now_us = time.time() * 1e6
+            for d in rows:
+                self.rows += len(d.t_us)
+                self.ages += [(now_us - t) / 1e6 for t in d.t_us]
+            return out
+
+        return watched
 
     def read(self, tenant: str, device: str, **more: Any) -> Readings:
         return self._inner.read(tenant, device, **more)

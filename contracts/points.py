@@ -1,5 +1,6 @@
 """Rows of telemetry, column-wise, as they go to the store and into the log."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -86,6 +87,15 @@ class Counting(Protocol):
 
     def counts(self, tenant: str, device: str, from_us: int, to_us: int, width_us: int) -> list[tuple[str, int, int]]:
         """Values in equal time buckets from `from_us` on: (signal, begin of the bucket, how many), none without any."""
+        ...
+
+
+@runtime_checkable
+class Preparing(Protocol):
+    """A telemetry store whose writes begin with work of our own: it can be done while an earlier write waits."""
+
+    def prepared(self, rows: list[DeviceRows]) -> Callable[[], list[Refused]]:
+        """What `write` does, without what happens before the server is asked."""
         ...
 
 

@@ -1,7 +1,7 @@
 """Telemetry in InfluxDB 2: raw line protocol through influxdb-client, hot reads by InfluxQL."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -86,7 +86,12 @@ class InfluxStore:
 
     def write(self, rows: list[DeviceRows]) -> list[Refused]:
         """Write all rows, at most `LINES` at once; one bad point never loses the others."""
+        return self.prepared(rows)()
+
+    def prepared(self, rows: list[DeviceRows]) -> Callable[[], list[Refused]]:
+        """A write of all rows that has its lines at hand already."""
         refused: list[Refused] = []
+        writes: list[tuple[bytes, list[_Piece]]] = []
         lines: list[bytes] = []
         pieces: list[_Piece] = []
         for given in rows:
@@ -97,24 +102,27 @@ class InfluxStore:
                 lines += self._lines(part, start, until)
                 pieces.append((part, start, until))
                 if len(lines) == LINES:
-                    refused += self._send(lines, pieces)
+                    writes.append((b"\n".join(lines), pieces))
                     lines, pieces = [], []
                 start = until
         if lines:
-            refused += self._send(lines, pieces)
-        return refused
+            writes.append((b"\n".join(lines), pieces))
 
-    def _send(self, lines: list[bytes], pieces: list[_Piece]) -> list[Refused]:
+        def write() -> list[Refused]:
+            return [*refused, *(point for body, of in writes for point in self._send(body, of))]
+
+        return write
+
+    def _send(self, body: bytes, pieces: list[_Piece]) -> list[Refused]:
         try:
-            self._post(lines)
+            self._post(body)
         except _Declined:
             points = [_point(part, i) for part, start, until in pieces for i in range(start, until)]
             return _whole_rows(self._narrow([p for p in points if p.numbers]))
         return []
 
-    def _post(self, lines: Iterable[bytes]) -> None:
+    def _post(self, body: bytes) -> None:
         """One write. Raises _Declined or StoreUnreachable."""
-        body = b"\n".join(lines)
         try:
             self._write_api.write(self._bucket, self._org, body, write_precision="us")
         except self._refusal as answer:
@@ -128,7 +136,7 @@ class InfluxStore:
     def _narrow(self, points: Sequence[_Point]) -> list[tuple[_Point, str]]:
         """Write the points in ever smaller parts; returns the single values that stay refused, each with the reason."""
         try:
-            self._post(self._one_line(p) for p in points)
+            self._post(b"\n".join(self._one_line(p) for p in points))
         except _Declined as declined:
             alone = all(len(p.numbers) == 1 for p in points)
             all_refused = declined.dropped == len(points)
