@@ -12,6 +12,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from anomaly.domain.layout import Array
 from anomaly.domain.regimes import UNKNOWN, Regimes
 
+FEATURES = 1
+"""Grows with every change of what the features mean: a model knows only those that it was made for."""
 WINDOWS = (5, 15, 30)
 SPREAD_OVER = 15
 FUSED_WINDOWS = (3, 5, 10, 20, 40, 80)
@@ -20,6 +22,8 @@ LONGEST = 80
 OWN_ROWS = 15
 """First rows of a machine's record: its own usual."""
 CHUNK = 1024
+FARTHEST = 50.0
+"""A deviation counts for no more than so many of the usual spread, however broken a sensor is."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +42,7 @@ class Scaling:
         known = np.where(regime == UNKNOWN, 0, regime)
         out: Array = (readings - self.centre[known]) / self.spread[known]
         out[regime == UNKNOWN] = np.nan
-        return out
+        return np.clip(out, -FARTHEST, FARTHEST)
 
 
 def fused(z: Array, weights: Array) -> Array:
@@ -104,28 +108,30 @@ def count(k: int, c: int) -> int:
     return 7 * k + (len(FUSED_WINDOWS) + len(FUSED_SLOPES) + 5) * c
 
 
-def _windows(tail: Array, w: int, n: int) -> Array:
-    out: Array = sliding_window_view(tail, w, axis=0)[-n:]
+def _sums(tail: Array, w: int, n: int) -> Array:
+    """Sums over the newest w rows, for each of the last n rows."""
+    total = np.concatenate([np.zeros((1, tail.shape[1])), np.cumsum(tail, axis=0)])
+    out: Array = total[-n:] - total[-n - w : len(total) - w]
     return out
 
 
 def _mean(tail: Array, w: int, n: int) -> Array:
-    seen = _windows(tail, w, n)
-    there = np.isfinite(seen)
-    return _ratio(np.where(there, seen, 0.0).sum(2), there.sum(2))
+    there = np.isfinite(tail)
+    return _ratio(_sums(np.where(there, tail, 0.0), w, n), np.rint(_sums(there.astype(np.float64), w, n)))
 
 
 def _spread(tail: Array, w: int, n: int) -> Array:
-    seen = _windows(tail, w, n)
-    middle = _mean(tail, w, n)[:, :, None]
+    seen: Array = sliding_window_view(tail, w, axis=0)[-n:]
     there = np.isfinite(seen)
+    number = there.sum(2)
+    middle = _ratio(np.where(there, seen, 0.0).sum(2), number)[:, :, None]
     away = np.where(there, seen - middle, 0.0)
-    return np.sqrt(_ratio((away * away).sum(2), there.sum(2)))
+    return np.sqrt(_ratio((away * away).sum(2), number))
 
 
 def _slope(tail: Array, w: int, n: int) -> Array:
     """Least-squares slope per row over the trailing window; 0 where there is but one row."""
-    seen = _windows(tail, w, n)
+    seen: Array = sliding_window_view(tail, w, axis=0)[-n:]
     there = np.isfinite(seen)
     at = np.where(there, np.arange(w, dtype=np.float64), 0.0)
     number = np.maximum(there.sum(2), 1)

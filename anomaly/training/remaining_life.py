@@ -16,7 +16,7 @@ from anomaly.domain.layout import Array
 from anomaly.domain.learned_life import Hazard, Interval, LearnedLife
 from anomaly.domain.life_features import Record, Scaling
 from anomaly.domain.regimes import UNKNOWN, learn_regimes
-from anomaly.training.flat_trees import flattened
+from anomaly.training.flat_trees import flattened, forest
 
 INDICES = 3
 FOLDS = 5
@@ -31,10 +31,11 @@ MISSED = 0.10
 """Share of lives outside the interval, both ends together."""
 EDGES = (24.0, 72.0, 168.0, 336.0, 720.0)
 MOST_HAZARD_ROWS = 20_000
-TREES = {
-    "max_iter": 300, "learning_rate": 0.04, "max_leaf_nodes": 12, "min_samples_leaf": 30, "l2_regularization": 5.0,
+BOOSTED = {
+    "max_iter": 200, "learning_rate": 0.04, "max_leaf_nodes": 31, "min_samples_leaf": 30, "l2_regularization": 5.0,
     "max_features": 0.2, "max_bins": 64, "early_stopping": False,
 }  # fmt: skip
+RANDOM = {"n_estimators": 40, "min_samples_leaf": 4, "max_features": 0.3, "n_jobs": 1}
 HAZARD_TREES = {
     "max_iter": 120, "learning_rate": 0.06, "max_leaf_nodes": 12, "min_samples_leaf": 40, "l2_regularization": 5.0,
     "max_features": 0.3, "max_bins": 64, "early_stopping": False,
@@ -90,18 +91,22 @@ Told = Callable[[int, int, str], None]
 
 @dataclass(frozen=True)
 class Prepared:
-    """Features of lives, ready for trees."""
+    """What features are made by."""
 
     scaling: Scaling
     weights: Array
     used: NDArray[np.int64]
     """Columns of the readings that move."""
-    x: list[Array]
-    """Features of each life, without its age."""
+
+    def features(self, life: Lived, with_age: bool) -> Array:
+        """Features at each row of a life."""
+        z = self.scaling(life.readings[:, self.used], life.levels)
+        x = Record.empty(self.weights).feed(z, self.weights)
+        return np.column_stack([x, life.age]) if with_age else x
 
 
 def prepared(lives: Sequence[Lived], spans: tuple[float, ...], cap_hours: float) -> Prepared:
-    """Learn regimes, usual levels and indices, and make the features. Raises TooFewLives.
+    """Learn regimes, usual levels and indices. Raises TooFewLives.
 
     Parameters
     ----------
@@ -126,8 +131,7 @@ def prepared(lives: Sequence[Lived], spans: tuple[float, ...], cap_hours: float)
     scaling = Scaling(regimes, np.stack(centre)[:, used], np.stack(spread)[:, used])
     z = [scaling(life.readings[:, used], life.levels) for life in lives]
     known = [target(life, cap_hours) for life in lives]
-    weights = _indices(np.concatenate(z), np.concatenate(known))
-    return Prepared(scaling, weights, used, [Record.empty(weights).feed(one, weights) for one in z])
+    return Prepared(scaling, _indices(np.concatenate(z), np.concatenate(known)), used)
 
 
 def target(life: Lived, cap_hours: float) -> Array:
@@ -147,7 +151,6 @@ def fit(
     with_age: bool = True,
     with_hazard: bool = True,
     seeds: Sequence[int] = (0, 1, 2),
-    ready: Prepared | None = None,
     told: Told | None = None,
 ) -> Fitted:
     """Fit on past lives. Raises TooFewLives.
@@ -158,25 +161,26 @@ def fit(
         Names of the columns of `Lived.readings` and `Lived.levels`.
     with_age
         Whether the age of the record is looked at.
-    ready
-        What `prepared` made of the same lives, if it was called before.
     told
         Told of progress: steps done, steps in all, what.
     """
-    ready = ready or prepared(lives, spans, cap_hours)
-    x = [np.column_stack([f, life.age]) if with_age else f for f, life in zip(ready.x, lives, strict=True)]
+    ready = prepared(lives, spans, cap_hours)
+    x = [ready.features(life, with_age) for life in lives]
     y = [target(life, cap_hours) for life in lives]
     fold = folds(len(lives), seeds[0])
     steps = FOLDS + len(seeds) + (1 if with_hazard else 0)
     held_out: list[Array] = [np.zeros(0)] * len(lives)
     for k in range(FOLDS):
-        trees = _trees(x, y, fold != k, seeds[0])
+        inside = [life for life, at in zip(lives, fold, strict=True) if at != k]
+        part = prepared(inside, spans, cap_hours)
+        trees = _trees([part.features(life, with_age) for life in inside],
+                       [target(life, cap_hours) for life in inside], seeds[0])  # fmt: skip
         for i in np.flatnonzero(fold == k).tolist():
-            held_out[i] = np.clip(trees(x[i]), 0.0, cap_hours)
+            held_out[i] = np.clip(trees(part.features(lives[i], with_age)), 0.0, cap_hours)
         _tell(told, k + 1, steps, "folds by machine")
     middle = []
     for at, seed in enumerate(seeds):
-        middle.append(_trees(x, y, np.ones(len(lives), dtype=bool), seed))
+        middle.append(_trees(x, y, seed))
         _tell(told, FOLDS + at + 1, steps, "trees on all machines")
     interval = interval_of(held_out, y, cap_hours, seeds[0])
     hazard = _hazard(lives, x, fold, seeds[0]) if with_hazard else None
@@ -237,20 +241,22 @@ def _indices(z: Array, y: Array) -> Array:
     return np.asarray(found.x_rotations_, dtype=np.float64)
 
 
-def _trees(x: Sequence[Array], y: Sequence[Array], which: NDArray[np.bool_], seed: int) -> Trees:
-    from sklearn.ensemble import HistGradientBoostingRegressor
+def _trees(x: Sequence[Array], y: Sequence[Array], seed: int) -> Trees:
+    """The mean of boosted and of extremely randomised trees: they err in different places."""
+    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
-    rows = sum(len(y[i]) for i in np.flatnonzero(which).tolist())
-    stride = max(1, -(-rows // MOST_ROWS))
+    stride = max(1, -(-sum(map(len, y)) // MOST_ROWS))
     chance = np.random.default_rng([seed, 1])
     picked_x, picked_y = [], []
-    for i in np.flatnonzero(which).tolist():
-        at = np.arange(int(chance.integers(stride)), len(y[i]), stride)
-        at = at[np.isfinite(y[i][at])]
-        picked_x.append(x[i][at])
-        picked_y.append(y[i][at])
-    model = HistGradientBoostingRegressor(**TREES, random_state=seed)
-    return flattened(model.fit(np.concatenate(picked_x), np.concatenate(picked_y)))
+    for features, left in zip(x, y, strict=True):
+        at = np.arange(int(chance.integers(stride)), len(left), stride)
+        at = at[np.isfinite(left[at])]
+        picked_x.append(features[at])
+        picked_y.append(left[at])
+    rows, told = np.concatenate(picked_x), np.concatenate(picked_y)
+    boosted = HistGradientBoostingRegressor(**BOOSTED, random_state=seed).fit(rows, told)
+    random = ExtraTreesRegressor(**RANDOM, random_state=seed).fit(rows, told)
+    return mean_of([flattened(boosted), forest(random)])
 
 
 def _hazard(lives: Sequence[Lived], x: Sequence[Array], fold: NDArray[np.int64], seed: int) -> Hazard:
