@@ -9,9 +9,10 @@ import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from plumbing import audit
-from plumbing.migrate import OWNERS, NotMigrated, check, upgrade
+from plumbing import audit, migrate
+from plumbing.migrate import OWNERS, NotMigrated, check, newest, upgrade
 from plumbing.sql import Database
 
 TABLES: dict[str, tuple[str, ...]] = {
@@ -66,6 +67,13 @@ def test_migrating_twice_changes_nothing(database: Database) -> None:
     upgrade(database)
     upgrade(database)
     check(database)
+
+
+@pytest.mark.parametrize("owner", OWNERS)
+def test_the_newest_revision_is_that_of_alembic(owner: str, database: Database) -> None:
+    with database.read() as connection:
+        script = ScriptDirectory.from_config(migrate._config(connection, owner))
+    assert newest(owner) == script.get_current_head()
 
 
 def test_an_unmigrated_database_is_named(database: Database) -> None:
