@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from anomaly.domain.alarm import Phase
 from anomaly.domain.baseline import Baseline
 from anomaly.domain.layout import Layout
+from anomaly.domain.sensor_marks import MARKS
 from anomaly.domain.watch import Watch
 
 Ints = NDArray[np.int64]
@@ -66,6 +67,8 @@ class Slots:
         self.ring_z, self.ring_segment = np.full((w, n, k), np.nan), np.zeros((w, n), ints)
         self.z_sum, self.ok_count, self.divisor = np.zeros((n, k)), np.zeros((n, k), ints), np.full((n, k), np.inf)
         self.ring_seen, self.in_recent = np.zeros((w, n, 3, k)), np.zeros(n, ints)
+        # the sensors, and whether a signal that moved alone is not judged
+        self.sensors, self.apart = np.zeros((MARKS, n, m + 1)), np.zeros(n, bool)
         # the rest of a watch's memory
         self.first_us, self.newest_us, self.duty = np.full(n, -1, ints), np.full(n, -1, ints), np.ones(n)
         self.score, self.why, self.means = np.full(n, np.nan), np.zeros(n, np.int8), np.full((n, k), np.nan)
@@ -204,6 +207,7 @@ class Slots:
         self.path_hours[i] = m.path.last_hours
         none = len(m.path.open_sum) == 0
         self.open_sum[i], self.open_count[i] = (0.0, 0.0) if none else (m.path.open_sum, m.path.open_count)
+        self.sensors[:, i] = m.sensors
         self.heed(i, watch)
 
     def heed(self, i: int, watch: Watch) -> None:
@@ -211,6 +215,7 @@ class Slots:
         alarm = watch.memory.alarm
         self.attention[i] = alarm.phase is not Phase.QUIET or alarm.shelved_until_us is not None
         self.point_us[i] = watch.memory.last_point_us
+        self.apart[i] = bool(watch.memory.apart)
 
     def store(self, i: int) -> Watch:
         """Write a slot back into its watch, which stays in it."""
@@ -237,6 +242,7 @@ class Slots:
             m.means = self.means[i].copy()
         m.path.open_sum, m.path.open_count = self.open_sum[i].copy(), self.open_count[i].copy()
         m.last_point_us = int(self.point_us[i])
+        m.sensors = self.sensors[:, i].copy()
         return watch
 
 

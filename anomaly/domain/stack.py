@@ -4,13 +4,16 @@ What happens seldom (an alarm changes, a forecast or a point is due, a baseline 
 machine by its `Watch`, so that a tick and a long record come to the same.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from anomaly.domain import ticking
+from anomaly.domain.fits import Pending, Submit
 from anomaly.domain.following import EARLY, HOUR_US, Why
 from anomaly.domain.layout import Array, Layout
+from anomaly.domain.sensing import sense
+from anomaly.domain.sensor_faults import rules_of
 from anomaly.domain.slots import Ints, Slots, all_of
 from anomaly.domain.ticking import Emitted, Scored
 from anomaly.domain.watch import Event, Watch
@@ -28,8 +31,11 @@ class Advanced:
 class Stack:
     """Machines of one model side by side. A machine that is in the stack must be asked for by `watch` or `take_out`."""
 
-    def __init__(self, model: AssetModel, layout: Layout) -> None:
-        self.model, self.slots = model, Slots(layout)
+    def __init__(self, model: AssetModel, layout: Layout, submit: Submit) -> None:
+        self.model, self.slots, self._submit = model, Slots(layout), submit
+        self.fits: dict[int, Pending] = {}
+        """Slots of machines that the newest tick left waiting for a fit; they are to be taken out."""
+        self._rules = rules_of(model, layout)
         self.slot_of: dict[str, int] = {}
 
     def fits_in(self, watch: Watch) -> bool:
@@ -72,14 +78,48 @@ class Stack:
 
     def tick(self, slots: Ints, t_us: Ints, values: Array, point_hours: float) -> dict[int, list[Event]]:
         """Take one row of each machine; what happened, by slot."""
-        done, events = self.advance(slots, t_us, values), {}
+        values, events = self._believe(slots, t_us, values)
+        done = self.advance(slots, t_us, values)
         if done.scored is not None:
-            self._keep(done.scored)
-            events = self._judge(done.scored, point_hours)
+            judged = self._without_lone(done.scored)
+            self._keep(judged)
+            for slot, happened in self._judge(judged, point_hours).items():
+                events.setdefault(slot, []).extend(happened)
             self._grow(done.scored)
         if done.learning is not None:
             self._learn(done.learning)
         return events
+
+    def _believe(self, slots: Ints, t_us: Ints, values: Array) -> tuple[Array, dict[int, list[Event]]]:
+        """The readings of sensors that are well, and what became of the others, by slot."""
+        s, at = self.slots, all_of(slots)
+        marks = s.sensors[:, at]
+        believed, turns = sense(marks, self._rules, t_us, values)
+        if not isinstance(at, slice):
+            s.sensors[:, at] = marks
+        events: dict[int, list[Event]] = {}
+        for row in dict.fromkeys(turn.row for turn in turns):
+            i = int(slots[row])
+            watch = s.store(i)
+            events[i] = watch.turned([turn for turn in turns if turn.row == row], int(t_us[row]))
+            s.load_window(i, watch)
+            s.heed(i, watch)
+        return believed, events
+
+    def _without_lone(self, rows: Scored) -> Scored:
+        """What counts where a signal that moved alone is not judged."""
+        s = self.slots
+        places = np.flatnonzero(s.apart[all_of(rows.slots)] & (rows.why == Why.SCORED))
+        if not len(places):
+            return rows
+        score, means, why = rows.score.copy(), rows.means.copy(), rows.why.copy()
+        for place in places.tolist():
+            watch = s.watches[int(rows.slots[place])]
+            assert watch is not None
+            left, means[place] = watch.without_lone(means[place])
+            score[place] = np.nan if left is None else left
+            why[place] = Why.NO_SIGNAL if left is None else Why.SCORED
+        return replace(rows, score=score, means=means, why=why)
 
     def _keep(self, rows: Scored) -> None:
         """Write down time, score and path."""
@@ -173,7 +213,11 @@ class Stack:
 
     def _fit(self, i: int) -> None:
         watch = self.slots.store(i)
-        watch.detector.fit()
+        fit = self._submit(watch.detector.training, self.slots.layout)
+        if not fit.done():
+            self.fits[i] = fit
+            return
+        watch.detector.take(fit.result())
         self.slots.load_baseline(i, watch)
         self.slots.load_window(i, watch)
 

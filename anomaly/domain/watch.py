@@ -14,6 +14,10 @@ from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
 from anomaly.domain.forecast import Forecast, forecast_of, shares
 from anomaly.domain.health import course_of, health_of, level_now, spared
 from anomaly.domain.layout import Array, Layout, layout_of
+from anomaly.domain.lone import lone_signal
+from anomaly.domain.sensing_records import take
+from anomaly.domain.sensor_faults import Fault, SensorChanged, rules_of
+from anomaly.domain.sensor_marks import FAULT, SINCE_US, Turn, blank, declare
 from anomaly.domain.trail import Trail
 from contracts.asset_model import AssetModel
 
@@ -110,9 +114,13 @@ class Memory:
     """Of the standing alarm."""
     chance: float = 0.0
     """P(failure within the decision's horizon) by the newest forecast of the standing alarm; 0 = there is none."""
+    sensors: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    """See `domain.sensor_marks`."""
+    apart: dict[str, list[int]] = field(default_factory=dict)
+    """Symptoms that moved alone: the sensor's fault and since when. They are not judged."""
 
 
-Event = AlarmChanged | Forecast | Point
+Event = AlarmChanged | Forecast | Point | SensorChanged
 
 
 class Watch:
@@ -130,6 +138,10 @@ class Watch:
         self.point_hours = model.prognosis.every_hours
         """How often a point for charts is made."""
         self.memory = memory or Memory(State(Follower.of(self.layout)), *self._blank())
+        self.rules = rules_of(model, self.layout)
+        fresh = blank(self.rules.signals)
+        if self.memory.sensors.shape != fresh.shape:
+            self.memory.sensors = fresh
         self.detector: WindowDetector = detector_of(self.layout, self.memory.detector, fitter)
 
     @property
@@ -144,12 +156,61 @@ class Watch:
         """Take rows in time order (columns as `layout.signals`); what happened, in order."""
         scores: list[Scores] = []
         events: list[Event] = []
+        at = 0
+        while at < len(t_us):
+            believed, turns = take(self.memory.sensors, self.rules, t_us[at:], values[at:])
+            end = at + len(believed)
+            sure = end - 1 if turns else end
+            self._follow(t_us[at:sure], believed[: sure - at], scores, events)
+            if turns:
+                events += self.turned(turns, int(t_us[sure]))
+                self._follow(t_us[sure:end], believed[sure - at :], scores, events)
+            at = end
+        return joined(scores, len(self.layout.symptoms)), events
+
+    def _follow(self, t_us: NDArray[np.int64], values: Array, scores: list[Scores], events: list[Event]) -> None:
+        """Rows of readings that are believed."""
         self.memory.detector.frozen = self.memory.alarm.raised
         for piece in self.detector.pieces(t_us, values):
             scores.append(piece)
             events += self._judge(piece)
             self.memory.detector.frozen = self.memory.alarm.raised
-        return joined(scores, len(self.layout.symptoms)), events
+
+    def turned(self, turns: list[Turn], at_us: int) -> list[Event]:
+        """Sensors became faulty or well: what is faulty leaves the windows, and what is pending must hold anew."""
+        out: list[Event] = []
+        for turn in turns:
+            device = turn.column == self.rules.signals
+            name = "" if device else self.layout.signals[turn.column]
+            for fault, faulty in ((turn.before, False), (turn.after, True)):
+                if fault is not Fault.NONE:
+                    detail = ""
+                    if fault is Fault.SWAPPED_UNIT:
+                        detail = f"it looks like {self.rules.alike[turn.column][turn.detail][0]}"
+                    out.append(SensorChanged(at_us, name, fault, turn.since_us, faulty, detail))
+            if turn.after is not Fault.NONE and not device:
+                state, k = self.memory.detector, self.rules.symptoms
+                state.window_z = state.window_z.copy()
+                state.window_z[:, slice(0, k) if turn.column >= k else turn.column] = np.nan
+                self.memory.alarm.interrupted()
+        return out
+
+    def checked(self, signal: str, at_us: int) -> list[Event]:
+        """A person looked at a sensor: what it shows is right from now on, and its usual values are learned anew."""
+        m = self.memory
+        out: list[Event] = []
+        if signal in self.layout.signals:
+            column = self.layout.signals.index(signal)
+            found = Fault(int(m.sensors[FAULT, column]))
+            if found is not Fault.NONE:
+                out.append(SensorChanged(at_us, signal, found, int(m.sensors[SINCE_US, column]), False))
+            declare(m.sensors, column, Fault.NONE, 0)
+        if signal in m.apart:
+            fault, since_us = m.apart.pop(signal)
+            out.append(SensorChanged(at_us, signal, Fault(fault), since_us, False))
+            self.detector.replaced([self.layout.symptoms.index(signal)])
+            m.path, m.recent = self._blank()
+        return out
 
     def begin(self, baseline: Baseline) -> None:
         """Use a baseline that was fitted outside (a fleet's); the healthy record becomes the path's beginning."""
@@ -203,14 +264,26 @@ class Watch:
                 self._note_row(scores, i)
             if why == Why.FILLING:
                 m.alarm.interrupted()
-            score = float(scores.score[i]) if why == Why.SCORED else None
+            score, means = float(scores.score[i]) if why == Why.SCORED else None, scores.means[i]
+            if m.apart and score is not None:
+                score, means = self.without_lone(means)
+                m.why = why if score is not None else Why.NO_SIGNAL
             m.score = score
             if score is None:
                 continue
             raised_us = m.alarm.raised_us
             change = m.alarm.step(t, score, settings)
-            events += self.tell(t, score, scores.means[i], change, raised_us, self.point_hours)
+            events += self.tell(t, score, means, change, raised_us, self.point_hours)
         return events
+
+    def without_lone(self, means: Array) -> tuple[float | None, Array]:
+        """Score and window means (k,) without the signals that moved alone; None = nothing else can be judged."""
+        base = self.detector.baseline
+        assert base is not None
+        left = means.copy()
+        left[[self.layout.symptoms.index(name) for name in self.memory.apart]] = np.nan
+        score = float(self.detector.measure(left.reshape(1, -1), base)[0][0])
+        return (score if score == score else None), left
 
     def tell(
         self, t: int, score: float, means: Array, change: Change | None, raised_us: int | None, point_hours: float
@@ -222,6 +295,18 @@ class Watch:
         m.means = means
         if change is not None:
             m.chance = 0.0
+        if change is Change.RAISED or (change is None and self.forecast_due(t)):
+            alone = self._alone(t, means)
+            if alone is not None:
+                told = change is None and raised_us is not None
+                if told and raised_us is not None:
+                    reason = "one signal moved alone: its sensor is to be checked"
+                    events.append(
+                        AlarmChanged(Change.CLEARED, t, raised_us, score, m.component, self._shares(means), reason)
+                    )
+                m.alarm.restart(t)
+                m.component, m.chance = "", 0.0
+                return [*events, alone]
         if change is Change.RAISED:
             raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
             ranked = self._diagnose(means)
@@ -242,6 +327,19 @@ class Watch:
                 m.last_point_us = t
                 events.append(Point(t, health, score))
         return events
+
+    def _alone(self, t: int, means: Array) -> SensorChanged | None:
+        """Note a signal that moved alone."""
+        base, k = self.detector.baseline, len(self.layout.symptoms)
+        if base is None or self.layout.settings.fleet:
+            return None
+        sigma = np.sqrt(np.diag(base.covariance))
+        found = lone_signal(means, sigma, self.memory.path.z(k), base.noise, self.model, self.layout)
+        if found is None:
+            return None
+        name = self.layout.symptoms[found[0]]
+        self.memory.apart[name] = [int(found[1]), t]
+        return SensorChanged(t, name, found[1], t, True)
 
     def forecast_due(self, t: int) -> bool:
         """Whether an alarm stands, unshelved, and has had no forecast for a while."""
