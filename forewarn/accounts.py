@@ -6,7 +6,7 @@ import socket
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from urllib.parse import quote, urlsplit
 
@@ -25,7 +25,7 @@ from ingest.adapters.mosquitto_log import MosquittoLog
 from ingest.adapters.pki_folder import PkiFolder
 from ingest.domain.rights import INGEST, WATCH
 from ingest.service.book import mark
-from ingest.service.registry import REGISTRY, hidden_account, set_service_account
+from ingest.service.registry import REGISTRY, hidden_account, set_service_account, usernames
 from ingest.service.tally import Tally
 from ingest.settings import tls_files
 from plumbing.mqtt import DEFAULT_PORT, BrokerAddress, MqttLink
@@ -42,6 +42,8 @@ LOOK_S = 0.5
 EVICT_AFTER_S = 5.0
 """So long after new files were written Mosquitto has read them: broker.sh looks each second."""
 EVICT_SINCE = timedelta(days=1)
+EVICT_AT_ONCE = 20
+"""Connections that are ended between two looks at the registry."""
 RENEW_EVERY = timedelta(hours=1)
 log = logging.getLogger(__name__)
 
@@ -117,17 +119,22 @@ class AccountFiles:
         self._tally = Tally(shared.database, shared.system)
         self._log: MosquittoLog | None = None
         self._hidden = False
+        self._at = self._url
+        self._forget_at: float | None = None
+        self._company_gone: set[int] = set()
+        self._company_due: float | None = None
+        self._started = False
+        self._leaving: list[str] = []
+
+    def address(self) -> str:
+        """The broker's address with the account that ingest signs in with from now on."""
+        return self._at
 
     def start(self) -> None:
         """Write the files before anything connects. The account of ingest itself has the secret of its URL."""
         if self._address.user == INGEST:
             set_service_account(self._shared.database, INGEST, self._address.secret)
-        watch, self._hidden = WATCH, self._pki.has_company and self._address.user == INGEST
-        if self._hidden:
-            hidden = hidden_account(self._shared.database, INGEST)
-            set_service_account(self._shared.database, hidden, self._address.secret)
-            watch = hidden_account(self._shared.database, WATCH)
-        secret = set_service_account(self._shared.database, watch)
+        watch, secret = self._prepare()
         try:
             self._write_all()
         except OSError as failure:
@@ -136,8 +143,37 @@ class AccountFiles:
             self._note(failure)  # readings come in by the files of before; these are written when there is room
         self._thread.start()
         self._tally.start()
+        self._read_log(watch, secret)
+        if self._hidden:
+            self._forget_at = self._shared.system.monotonic()
+
+    def _prepare(self) -> tuple[str, str]:
+        """Set up the accounts of the product itself; that of the one who reads the log, with its secret."""
+        watch, hide = WATCH, self._pki.has_company and self._address.user == INGEST
+        if hide:
+            hidden = hidden_account(self._shared.database, INGEST)
+            set_service_account(self._shared.database, hidden, self._address.secret)
+            self._at = _as(self._url, hidden)
+            watch = hidden_account(self._shared.database, WATCH)
+        secret = set_service_account(self._shared.database, watch)
+        self._hidden = hide
+        return watch, secret
+
+    def _read_log(self, watch: str, secret: str) -> None:
+        if self._log is not None:
+            self._log.stop()
         self._log = MosquittoLog(_as(self._url, watch, secret), self._tally.add, self._tls)
         self._log.start()
+
+    def _hide(self) -> None:
+        """A company's authority came while this runs: go on under names that it cannot guess."""
+        if self._hidden or not self._pki.has_company or self._address.user != INGEST:
+            return
+        watch, secret = self._prepare()
+        self._read_log(watch, secret)
+        # whoever has the plain name is sent away when the broker has read the new one; ingest comes back under it
+        self._forget_at = self._shared.system.monotonic() + EVICT_AFTER_S
+        log.info("a company's authority is trusted from now on: ingest signs in under a name of its own")
 
     def _write_all(self) -> None:
         self._look()
@@ -171,11 +207,13 @@ class AccountFiles:
         link.stop()
 
     def _run(self) -> None:
-        if self._hidden:
-            threading.Thread(target=self._forget, name="broker session", daemon=True).start()
         while not self._stopping.wait(LOOK_S):
             try:
                 self._look()
+                self._hide()
+                if self._forget_at is not None and self._shared.system.monotonic() >= self._forget_at:
+                    self._forget_at = None
+                    threading.Thread(target=self._forget, name="broker session", daemon=True).start()
                 self._send_away()
                 self._trouble = ""
             except (OSError, SQLAlchemyError, PkiFault) as failure:
@@ -195,16 +233,38 @@ class AccountFiles:
             self._pki.broker_files(self._shared.database, self._names, now, self._folder)
             write_mosquitto_files(self._shared.database, self._folder)
             self._written, self._renewed = state, now
+            self._note_company(now)
             revoked = revoked_lately(self._shared.database, now - EVICT_SINCE)
             if fresh := {each: user for each, user in revoked.items() if each not in self._evicted}:
                 self._evict = (self._shared.system.monotonic() + EVICT_AFTER_S, fresh)
 
     def _send_away(self) -> None:
         """End connections whose certificate was revoked, once the broker knows of it; tried once each."""
-        if self._evict is None or self._shared.system.monotonic() < self._evict[0]:
-            return
-        _, fresh = self._evict
-        self._evict = None
-        self._evicted |= set(fresh)
-        users = sorted(set(fresh.values()))
-        evict(self._pki, users, self._address.host, self._certificate_port, self._shared.system.now())
+        now, due = self._shared.system.monotonic(), self._evict
+        if due is not None and now >= due[0]:
+            self._evict = None
+            self._evicted |= set(due[1])
+            self._leaving += sorted(set(due[1].values()) - set(self._leaving))
+        if self._company_due is not None and now >= self._company_due:
+            self._company_due = None
+            self._leaving += sorted(self._by_certificate() - set(self._leaving))
+        some, self._leaving = self._leaving[:EVICT_AT_ONCE], self._leaving[EVICT_AT_ONCE:]
+        if some:
+            evict(self._pki, some, self._address.host, self._certificate_port, self._shared.system.now())
+
+    def _note_company(self, now: datetime) -> None:
+        """See whether a company's list names more than before."""
+        revoked = self._pki.company_revoked() or {}
+        fresh = {serial for serial, at in revoked.items() if self._started or at >= now - EVICT_SINCE}
+        if fresh - self._company_gone:
+            self._company_due = self._shared.system.monotonic() + EVICT_AFTER_S
+        self._company_gone, self._started = set(revoked), True
+
+    def _by_certificate(self) -> set[str]:
+        """Devices that may be connected by a certificate: all but those that came in elsewhere since we read the log.
+
+        A company's list names numbers of certificates and no devices, and Mosquitto tells nobody who showed which. Who
+        holds a good certificate connects again at once.
+        """
+        come = self._log.port_of if self._log is not None else lambda _user: None
+        return {user for user in usernames(self._shared.database) if come(user) in (None, self._certificate_port)}

@@ -78,10 +78,12 @@ class Embedded:
         ):
             if wanted not in (0, got) and not (given and what == "mqtt"):
                 options.say(f"Port {wanted} is busy: {what} uses {got} instead.")
-        foreign = None
+        foreign, address = None, None
         if given:
             mqtt_url = ingest_url(environ, self.shared)
-            services.append(AccountFiles(self.shared, environ))
+            accounts = AccountFiles(self.shared, environ)
+            services.append(accounts)
+            address = accounts.address
         else:
             try:
                 broker = InnerBroker(
@@ -102,6 +104,7 @@ class Embedded:
             told,
             self.shared,
             foreign.fleets if foreign else None,
+            address,
         )
         self.command_key = command_key_of(environ, home)
         services += [

@@ -114,4 +114,9 @@ class InnerBroker:
         _, changed = self._pki.broker_files(self._shared.database, self._names, now)
         if changed:
             self._broker.renew_certificates()
+        revoked = self._pki.company_revoked()
+        # a certificate that we did not issue is the company's
+        self._broker.send_away(
+            lambda shown, serial: not self.access.issued(shown) and (revoked is None or serial in revoked)
+        )
         self._written, self._renewed = state, now

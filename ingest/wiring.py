@@ -39,7 +39,9 @@ class IngestService:
 
     name = "ingest"
 
-    def __init__(self, settings: Settings, shared: Shared, fleets: Fleets | None = None) -> None:
+    def __init__(
+        self, settings: Settings, shared: Shared, fleets: Fleets | None = None, address: Callable[[], str] | None = None
+    ) -> None:
         self._fleets = fleets
         self._settings, self._monotonic = settings, shared.system.monotonic
         self._inbox = Inbox(settings.queue_bytes, shared.system.monotonic)
@@ -51,6 +53,7 @@ class IngestService:
             on_messages=self._inbox.put_all,
             room=self._inbox.room,
             tls=settings.tls,
+            address=address,
         )
         self.intake = Intake(
             database=shared.database,
@@ -244,6 +247,11 @@ class AccessWatch:
                 self._trouble = f"the registry could not be read: {failure}"
 
 
-def build(settings: Settings, shared: Shared, fleets: Fleets | None = None) -> IngestService:
-    """Ingest on what this process shares; `fleets` = foreign devices are taken in this process, too."""
-    return IngestService(settings, shared, fleets)
+def build(
+    settings: Settings, shared: Shared, fleets: Fleets | None = None, address: Callable[[], str] | None = None
+) -> IngestService:
+    """Ingest on what this process shares.
+
+    `fleets` = foreign devices are taken in this process, too; `address` = asked for the broker's before each connect.
+    """
+    return IngestService(settings, shared, fleets, address)

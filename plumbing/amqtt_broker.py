@@ -220,6 +220,8 @@ class RuledBroker(Broker):
         super().__init__(BrokerConfig(listeners=listeners, plugins={}))
         self._rules, self._tls = rules, tls
         self._running: dict[str, tuple[asyncio.Task[Any], asyncio.WriteTransport]] = {}
+        self._shown: dict[str, tuple[str, int]] = {}
+        """Fingerprint and serial number of the certificates that live connections showed, by user."""
         self._retained_bytes = 0
 
     @property
@@ -260,7 +262,7 @@ class RuledBroker(Broker):
                 return
             connect = rewritten(first, shown[0] if shown else None)
             if shown is not None:
-                if not await asyncio.to_thread(self._rules.certified, *shown):
+                if not await asyncio.to_thread(self._rules.certified, *shown[:2]):
                     self._rules.on_refused(connect.user, "")
                     raise Refused(REFUSED_ACCOUNT, f"{connect.user!r}: its certificate is unknown here or revoked")
             elif not await asyncio.to_thread(self._rules.authenticate, connect.user, connect.secret or ""):
@@ -280,6 +282,9 @@ class RuledBroker(Broker):
         mine = asyncio.current_task()
         assert mine is not None
         self._running[user] = (mine, transport)
+        self._shown.pop(user, None)
+        if shown is not None:
+            self._shown[user] = shown[1:]
         try:
             await self._client_connected(listener_name, _Reader(connect.packet, reader), StreamWriterAdapter(writer))
         except OSError as problem:
@@ -288,6 +293,7 @@ class RuledBroker(Broker):
             transport.abort()
             if self._running.get(user, (None,))[0] is mine:
                 del self._running[user]
+                self._shown.pop(user, None)
                 await self._delete_session(user)
 
     async def _first_packet(self, reader: asyncio.StreamReader) -> bytes:
@@ -313,6 +319,13 @@ class RuledBroker(Broker):
             task, transport = earlier
             transport.abort()
             await asyncio.wait([task], timeout=TAKE_OVER_TIMEOUT_S)
+
+    async def send_away(self, gone: Callable[[str, int], bool]) -> None:
+        """End the live connections whose certificate, by fingerprint and serial number, is good no more."""
+        for user, shown in list(self._shown.items()):
+            if gone(*shown):
+                log.info("the certificate of %s is good no more: its connection ends", user)
+                await self.disconnect(user)
 
     async def _initialize_client_session(
         self, reader: Any, writer: Any, remote_address: str, remote_port: int
@@ -383,13 +396,17 @@ class RuledBroker(Broker):
                 handler.send(topic.encode(), bytes(kept.data), min(qos, 1), True)
 
 
-def _certificate(writer: asyncio.StreamWriter) -> tuple[str, str] | None:
-    """Name and fingerprint of the verified certificate that the client showed. Raises Refused for one without name."""
+def _certificate(writer: asyncio.StreamWriter) -> tuple[str, str, int] | None:
+    """Name, fingerprint and serial number of the verified certificate that the client showed; None without one.
+
+    Raises Refused for one without name.
+    """
     session = writer.get_extra_info("ssl_object")
     found = session.getpeercert(binary_form=True) if session is not None else None
     if not found:
         return None
-    names = [value for part in session.getpeercert()["subject"] for key, value in part if key == "commonName"]
+    told = session.getpeercert()
+    names = [value for part in told["subject"] for key, value in part if key == "commonName"]
     if len(names) != 1 or not names[0] or "\0" in names[0]:
         raise Refused(REFUSED_ACCOUNT, f"a certificate with {len(names)} common names, one is asked for")
-    return names[0], hashlib.sha256(found).hexdigest()
+    return names[0], hashlib.sha256(found).hexdigest(), int(told["serialNumber"], 16)

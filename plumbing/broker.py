@@ -121,9 +121,17 @@ class EmbeddedBroker:
         self._broker, self.port, self.tls_port = broker, broker.port, broker.tls_port
 
     def renew_certificates(self) -> None:
-        """Read the broker's certificate and the list of revoked ones again. Raises OSError."""
+        """Read the broker's certificate, clients' authorities and the list of revoked ones again. Raises OSError."""
         if self._tls is not None and self._context is not None:
             renew(self._context, self._tls.files)
+
+    def send_away(self, gone: Callable[[str, int], bool]) -> None:
+        """End live connections whose certificate (SHA-256, serial number) is good no more; any thread but the broker's.
+
+        `gone` runs on the broker's loop: must answer from memory.
+        """
+        if self._broker is not None:
+            self._call(self._broker.send_away(gone), STOP_TIMEOUT_S)
 
     def disconnect(self, user: str) -> None:
         """End the connection of an account, when it was revoked. Any thread but the broker's may call."""

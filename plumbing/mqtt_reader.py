@@ -141,6 +141,8 @@ class MqttReader:
         False: the broker keeps subscriptions and messages while we are away.
     tls
         Files for a `mqtts:` URL, read at each connect.
+    address
+        Asked before each connect for the URL, where the account may change while it runs.
 
     Attributes
     ----------
@@ -160,7 +162,9 @@ class MqttReader:
         room: Callable[[float], bool] = lambda within_s: True,
         clean: bool = False,
         tls: TlsFiles | None = None,
+        address: Callable[[], str] | None = None,
     ) -> None:
+        self._ask = address
         self._address, self._client_id, self._clean = BrokerAddress.of(url), client_id, clean
         self._subscribe, self._on_messages, self._room = list(subscribe), on_messages, room
         self._tls = tls or TlsFiles()
@@ -223,6 +227,8 @@ class MqttReader:
 
     def _one_connection(self) -> None:
         """Connect, and return when the connection has ended."""
+        if self._ask is not None:
+            self._address = BrokerAddress.of(self._ask())
         at, before = self._address, self.epoch
         where = f"{at.host}:{at.port}"
         try:

@@ -238,6 +238,20 @@ def revoked_in(pem: bytes, authority: str) -> Revoked | None:
     return Revoked(first.decode(), found.last_update_utc, frozenset(f"{each.serial_number:x}" for each in found))
 
 
+def revocations_in(pem: bytes) -> dict[int, datetime]:
+    """Serial numbers and dates of all lists of a file, whoever signed them. Raises PkiFault."""
+    from cryptography import x509
+
+    out: dict[int, datetime] = {}
+    for part in pem.split(_END_OF_LIST)[:-1]:
+        try:
+            found = x509.load_pem_x509_crl(part + _END_OF_LIST + b"\n")
+        except ValueError as problem:
+            raise PkiFault("the list of revoked certificates", "cannot be read as PEM") from problem
+        out |= {each.serial_number: each.revocation_date_utc for each in found}
+    return out
+
+
 def read(pem: bytes) -> Read:
     """Read a certificate. Raises PkiFault."""
     from cryptography import x509

@@ -55,14 +55,17 @@ def broker_context(files: BrokerTls) -> ssl.SSLContext:
     # a resumed session would skip the look at the list of revoked certificates
     made.num_tickets = 0
     made.options |= ssl.OP_NO_TICKET
-    made.load_verify_locations(files.clients)
     renew(made, files)
     return made
 
 
 def renew(context: ssl.SSLContext, files: BrokerTls) -> None:
-    """Read the broker's certificate and the list of revoked ones again; connections from now on meet them."""
+    """Read the broker's certificate, who signs clients' and the list of revoked ones again.
+
+    Connections from now on meet them. An authority that is in the file no more stays trusted until the start.
+    """
     show(context, files.certificate, files.key)
+    context.load_verify_locations(files.clients)
     context.load_verify_locations(files.revoked)
 
 

@@ -107,11 +107,12 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     told = replace(told, mqtt_url=ingest_url(environ, shared), tls=link_tls(environ, shared.home))
     key = command_key_of(environ, shared.home)
     beside = Beside(shared, environ) if environ.get(FOREIGN_PORT) else None
-    service = wiring.build(told, shared, beside.fleets if beside else None)
+    accounts = AccountFiles(shared, environ)
+    service = wiring.build(told, shared, beside.fleets if beside else None, accounts.address)
     more: list[Service] = [beside, beside.watch] if beside else []
     post = CommandPost(shared, key, service.publish)
     tidy = Housekeeper(shared, Keeping(told.quarantine_days, told.ledger_days))
-    return [Heart(shared), AccountFiles(shared, environ), *more, service, post, tidy]
+    return [Heart(shared), accounts, *more, service, post, tidy]
 
 
 def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":

@@ -13,7 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ingest.service.certificates import revoked_serials
-from plumbing.pki import SERVER_LIFE, Authority, PkiFault, read, revoked_in, write_secret
+from plumbing.pki import SERVER_LIFE, Authority, PkiFault, read, revocations_in, revoked_in, write_secret
 from plumbing.sql import Database
 from plumbing.tls import BrokerTls
 
@@ -48,6 +48,16 @@ class PkiFolder:
     def has_company(self) -> bool:
         """Whether certificates of a company's authority are accepted, too."""
         return (self.folder / COMPANY).exists()
+
+    def company_revoked(self) -> dict[int, datetime] | None:
+        """Serial numbers that the company's list names, and since when; None without such an authority.
+
+        Raises PkiFault, OSError.
+        """
+        if not self.has_company:
+            return None
+        at = self.folder / COMPANY_CRL
+        return revocations_in(at.read_bytes()) if at.exists() else {}
 
     def stamp(self) -> tuple[int, ...]:
         """Changes with the files of a company's authority, and with the broker's certificate."""

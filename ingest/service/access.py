@@ -66,6 +66,10 @@ class Access:
             return self._good[fingerprint] == username
         return fingerprint not in self._revoked and self._company()
 
+    def issued(self, fingerprint: str) -> bool:
+        """Whether the product issued this certificate, as far as was read; from memory."""
+        return fingerprint in self._owner
+
     def known(self, username: str) -> bool:
         """Whether the account exists and is not revoked."""
         self._refresh(LOOK_EVERY_S)

@@ -296,6 +296,12 @@ def set_service_account(database: Database, name: str, secret: str | None = None
     return secret
 
 
+def usernames(database: Database) -> set[str]:
+    """User names of all devices that are let in."""
+    with database.read() as connection:
+        return set(connection.execute(sa.select(devices.c.username).where(devices.c.state.not_in(SHUT_OUT))).scalars())
+
+
 def hidden_account(database: Database, service: str) -> str:
     """The service's account whose name nobody can guess; made once, and let in when it is given a secret.
 
