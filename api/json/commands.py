@@ -60,6 +60,15 @@ class FindingBody(Body):
     serial: str = Field("", max_length=100, description="of the part that was put in")
 
 
+class BreakdownBody(Body):
+    """A machine that broke down. `at` (RFC 3339) defaults to now."""
+
+    failure_mode: str = Field(max_length=64)
+    at: str | None = Field(None, max_length=40)
+    as_found: str = Field("", max_length=4000)
+    replaced: bool | None = None
+
+
 class DeviceBody(Body):
     """A device to register."""
 
@@ -107,6 +116,13 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
     def move_case(who: Who, case: str, action: str, body: MoveBody | None = None) -> Response:
         return _or_404(owners.move_case(who, case, action, body.fields() if body else {}), "case")
+
+    @router.post(f"{root}/assets/{{asset}}/breakdown", tags=["work"], summary="Report that a machine broke down")
+    def break_down(who: Who, asset: str, body: BreakdownBody) -> Response:
+        case = owners.break_down(who, asset, body.fields())
+        if case is None:
+            raise not_found("machine")
+        return answer({"asset": asset, "case": case}, 201)
 
     @router.post(f"{root}/devices", tags=["devices"], summary="Register a device; its secret is in this answer alone")
     def add_device(who: Who, body: DeviceBody) -> Response:

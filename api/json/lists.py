@@ -131,6 +131,17 @@ def routes(web: Web, router: APIRouter) -> None:
     def labels(who: Who, want: WantFindings) -> Response:
         return listed(owners.labels(who, want))
 
+    @router.get(f"{root}/misses", tags=["learning"], summary="Breakdowns that nothing had called for, newest first")
+    def misses(who: Who, asset: str = "", limit: Annotated[int, Query(ge=1, le=500)] = 50) -> Response:
+        return answer({"items": owners.misses(who, asset, limit), "next": None})
+
+    @router.get(f"{root}/misses/{{finding}}", tags=["learning"], summary="What could have been seen of a breakdown")
+    def miss(who: Who, finding: str) -> Response:
+        found = owners.miss(who, finding)
+        if found is None:
+            raise not_found("missed breakdown")
+        return answer(found)
+
     @router.get(f"{root}/quarantine", tags=["devices"], summary="What was not accepted, and why (`state` = the reason)")
     def quarantine(who: Who, want: WantRefusals) -> Response:
         return listed(owners.refusals(who, want))

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from anomaly.queries.labels import labels
+from anomaly.queries.misses import Miss, MissReport, misses
 from api.owners import machines
 from api.owners.charts import Charts
 from api.owners.commands import Commands
@@ -81,6 +82,16 @@ class ServiceOwners(DeviceCommands):
         )  # fmt: skip
         return Page(found.items, found.next)
 
+    def misses(self, who: Principal, asset: str = "", limit: int = 50) -> Sequence[Miss]:
+        return misses(self._shared.database, who.tenant, asset=asset or None, limit=limit)
+
+    def miss(self, who: Principal, finding: str) -> MissReport | None:
+        found = self._charts.missed_of(who.tenant, finding)
+        return None if found is None else found.report
+
+    def break_down(self, who: Principal, asset: str, fields: dict[str, str]) -> str | None:
+        return self._commands.break_down(who, asset, fields) if asset in self.mine(who) else None
+
     def devices(self, who: Principal, wanted: Wanted) -> Page:
         return self._devices.devices(who, wanted)
 
@@ -102,6 +113,10 @@ class ServiceOwners(DeviceCommands):
     def models(self) -> Sequence[tuple[str, str]]:
         found: list[AssetModel] = [m for n in self._model_names() if (m := self._shared.models(n)) is not None]
         return [(m.name, m.title) for m in found]
+
+    def modes(self, model: str) -> Sequence[tuple[str, str]]:
+        found = self._shared.models(model)
+        return [(m.name, m.title) for c in found.components.values() for m in c.modes] if found else []
 
     def heard(self, who: Principal, device: str) -> Heard | None:
         return self._devices.heard(who, device, self._conditions(who.tenant))

@@ -8,6 +8,7 @@ import numpy as np
 
 from anomaly.queries.compensated import USUAL, deviations, usual
 from anomaly.queries.forecasts import alarms, index_chart
+from anomaly.queries.misses import MissReports, Track, hours_of
 from api.owners.machines import mine
 from api.roles import Principal
 from api.views import Chart, Series
@@ -21,6 +22,7 @@ from work_orders import queries
 from work_orders.queries import AssetView
 
 BUCKETS = 240
+MISSED, MISSED_DAYS = "missed:", 30
 USUAL_THEN = "Usual for it, when the forecast was made"
 GAP = 6.0
 """A silence of so many buckets is a gap in the line."""
@@ -36,6 +38,7 @@ class Charts:
 
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
+        self._misses = MissReports(shared)
 
     def asset_of(self, who: Principal, asset: str) -> AssetView | None:
         """The asset, if the principal may see it."""
@@ -77,6 +80,8 @@ class Charts:
             return None
         end = self._shared.clocks.of(who.tenant).now()
         start = end - timedelta(hours=hours)
+        if signal.startswith(MISSED):
+            return self._missed(who, found, signal.removeprefix(MISSED))
         if signal == "health":
             return self._health(who.tenant, found, start, end)
         plain = signal.removeprefix("compensated:")
@@ -112,6 +117,34 @@ class Charts:
                 Series("Load and ambient taken out", "deviations", t, _clean(found.compensated.tolist())),
             ],
             limits=[(USUAL, "usual up to here"), (-USUAL, "usual down to here")],
+        )
+
+    def missed_of(self, tenant: str, finding: str) -> Track | None:
+        """The report of a missed breakdown; None = there is none, or its readings cannot be had now."""
+        try:
+            return self._misses.track(tenant, finding)
+        except StoreUnreachable:
+            return None
+
+    def _missed(self, who: Principal, asset: AssetView, which: str) -> Chart | None:
+        """The month before a missed breakdown: `FINDING` = the detectors, `FINDING:SIGNAL` = a signal."""
+        finding, _, signal = which.partition(":")
+        track = self.missed_of(who.tenant, finding) if who.sees_all else None
+        if track is None or track.report.miss.asset != asset.id:
+            return None
+        miss, since = track.report.miss, track.report.since
+        shaded = [(since.timestamp(), miss.at.timestamp(), "could have been seen")] if since is not None else []
+        if not signal:
+            t, lines = hours_of(track)
+            series = [Series(title, "", t, _clean(level)) for title, level in lines]
+            return Chart("Detectors", series, shaded, [(1.0, "threshold")], "" if t else track.report.sentence)
+        model = self._shared.models(asset.model)
+        of = model.signals.get(signal) if model else None
+        if of is None:
+            return None
+        start = miss.at - timedelta(days=MISSED_DAYS)
+        return Chart(
+            of.title, [self.series(who.tenant, miss.device, signal, of.title, of.unit, start, miss.at)], shaded
         )
 
     def _health(self, tenant: str, asset: AssetView, start: datetime, end: datetime) -> Chart:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import date
+from datetime import UTC, date, datetime
 
 from api.problems import Problem, bad_field, not_found
 from api.roles import Principal
@@ -61,6 +61,19 @@ def _day(fields: dict[str, str]) -> date:
         return date.fromisoformat(given)
     except ValueError as no:
         raise bad_field("day", given, "a day such as 2026-11-24") from no
+
+
+def _moment(fields: dict[str, str]) -> datetime | None:
+    given = fields.get("at", "")
+    if not given:
+        return None
+    try:
+        at = datetime.fromisoformat(given)
+    except ValueError as no:
+        raise bad_field("at", given, "a time with zone, such as 2026-11-24T10:00:00Z") from no
+    if at.tzinfo is None:
+        raise bad_field("at", given, "a time with zone, such as 2026-11-24T10:00:00Z")
+    return at.astimezone(UTC)
 
 
 class Commands:
@@ -157,6 +170,14 @@ class Commands:
                 failure_mode=fields.get("failure_mode", ""), as_found=fields.get("as_found", ""),
                 replaced=None if replaced is None else replaced == "true", serial=fields.get("serial", ""),
                 version=_version(fields),
+            )  # fmt: skip
+
+    def break_down(self, who: Principal, asset: str, fields: dict[str, str]) -> str:
+        """Report a breakdown; the case."""
+        with refusals():
+            return service.report_breakdown(
+                self._shared, who.tenant, asset, fields.get("failure_mode", ""), actor_of(self._shared, who),
+                at=_moment(fields), as_found=fields.get("as_found", ""), replaced=fields.get("replaced") == "true",
             )  # fmt: skip
 
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> None:

@@ -1,6 +1,8 @@
 """Fleet and asset, and the data of all charts."""
 
-from fastapi import APIRouter
+from typing import Annotated
+
+from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -11,7 +13,7 @@ from api.ports import Wanted
 from api.problems import bad_field, not_found
 from api.roles import Principal
 from api.views import Asset, Health
-from api.web import Web
+from api.web import Web, back_to
 
 HOURS = (1.0, 24.0 * 400)
 WORST_FIRST = (Health.FAILURE, Health.MAINTENANCE, Health.CHECK, Health.OUT_OF_SPEC, Health.UNKNOWN, Health.NORMAL)
@@ -34,6 +36,17 @@ def routes(web: Web, router: APIRouter) -> None:
         if found is None:
             raise not_found("machine")
         return page_of(web, request, who, found, hours=_hours(hours))
+
+    @router.post("/assets/{asset}/breakdown", include_in_schema=False)
+    def break_down(
+        who: Who,
+        asset: str,
+        failure_mode: Annotated[str, Form(max_length=64)],
+        as_found: Annotated[str, Form(max_length=4000)] = "",
+    ) -> Response:
+        if owners.break_down(who, asset, {"failure_mode": failure_mode, "as_found": as_found}) is None:
+            raise not_found("machine")
+        return back_to(f"/assets/{asset}")
 
     @router.get("/charts/assets/{asset}/{signal}", include_in_schema=False)
     def signal(who: Who, asset: str, signal: str, hours: float = 240.0) -> Response:
@@ -58,11 +71,14 @@ def page_of(
 ) -> Response:  # fmt: skip
     """The page of a machine; `tried` is a command that was not taken."""
     mine = Wanted(asset=found.id, limit=5)
+    modes = web.owners.modes(found.model)
+    missed = web.owners.misses(who, found.id, 1) if who.sees_all else ()
     return web.page(
         request, "asset.html", status, asset=found, hours=hours, spans=SPANS, path=f"/assets/{found.id}",
         timeline=web.owners.timeline(who, found.id), afar=afar(web, who, found, tried),
         ledgers=[(d, of) for d in found.devices if (of := web.owners.ledger(who, d))] if who.sees_all else (),
-        cases=web.owners.cases(who, mine).items if who.sees_all else (),
+        cases=web.owners.cases(who, mine).items if who.sees_all else (), modes=modes, mode_titles=dict(modes),
+        miss=web.owners.miss(who, missed[0].finding) if missed else None,
     )  # fmt: skip
 
 

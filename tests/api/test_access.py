@@ -18,6 +18,7 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/clock": {"action": "pause"},
     "POST /api/v1/devices/{tenant}/{device}/commands": {"name": "nothing"},
     "POST /api/v1/devices/{tenant}/{device}/guarded": {"on": False},
+    "POST /api/v1/assets/{asset}/breakdown": {"failure_mode": "rust"},
     "POST /api/v1/assets/{asset}/holds": {"kind": "permit"},
     "POST /api/v1/work-orders/{order}/finding": {"result": "unknown"},
 }
@@ -31,7 +32,7 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{tenant}", tenant), ("{signal}", "vibration"), ("{link}", "none"), ("{role}", "engineer"),
         ("{account}", "nobody"), ("{action}", "approve" if possible else "nothing"),
         ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
-        ("{entry}", "1"),
+        ("{entry}", "1"), ("{finding}", "none"),
     ):  # fmt: skip
         value = "do" if name == "{action}" and possible and "/tasks/" in path else value
         path = path.replace(name, value)
@@ -45,7 +46,8 @@ def call(client: TestClient, name: str, ids: dict[str, str], tenant: str, possib
     at = address(path, ids, tenant, possible)
     if method == "POST" and path.startswith("/api/"):
         return int(client.post(at, json=BODIES.get(name, {}), follow_redirects=False).status_code)
-    form = {"result": "unknown"} if path.endswith("/finding") else None
+    forms = {"finding": {"result": "unknown"}, "breakdown": {"failure_mode": "rust"}}
+    form = forms.get(path.rpartition("/")[2])
     return int(client.request(method, at, data=form, follow_redirects=False).status_code)
 
 

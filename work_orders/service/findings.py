@@ -1,6 +1,6 @@
 """What was found: the label of a case. A failure that a visit prevented is not a false alarm."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 
 import msgspec
 import sqlalchemy as sa
@@ -29,6 +29,8 @@ _WORDS = {
     "missed": "it failed without an order",
     "unknown": "it cannot be said",
 }
+SAME_BREAKDOWN = timedelta(hours=1)
+CLOCKS_DIFFER = timedelta(minutes=1)
 _decode = msgspec.msgpack.Decoder(Prediction).decode
 _MAY_REPORT = (
     Role.CUSTOMER, Role.TECHNICIAN, Role.DISPATCHER, Role.ENGINEER, Role.ADMIN, Role.INTEGRATION, Role.SYSTEM,
@@ -113,7 +115,8 @@ def report_breakdown(
     shared: Shared, tenant: str, asset_id: str, failure_mode: str, actor: Actor, *, at: datetime | None = None,
     as_found: str = "", replaced: bool = False,
 ) -> str:  # fmt: skip
-    """A machine broke down; returns the case. The same report (asset, component, time) again changes nothing.
+    """A machine broke down; returns the case. The same report (asset, component, time) again changes nothing; without
+    a time it is the same as one of the last hour.
 
     With an open order the order becomes corrective and its finding will say the rest. Without one the case ends here:
     `true` when a forecast had called for a visit (and nobody was sent), else `missed`.
@@ -129,9 +132,12 @@ def report_breakdown(
         if mode is None:
             raise BadInput("failure_mode", f"{failure_mode!r} is no failure mode of {asset.model}")
         when = at or work.now
+        if when > work.now + CLOCKS_DIFFER:
+            raise BadInput("at", f"{when.isoformat()} has not come yet")
         id = derived_id("F", tenant, asset_id, mode.component, when.isoformat(), "breakdown")
         c = t.cases.c
-        again = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, c.broke_down_at == when)
+        lately = c.broke_down_at == when if at else c.broke_down_at > when - SAME_BREAKDOWN
+        again = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, lately)
         if again:
             return str(again[0].id)
         found = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, c.closed_at.is_(None))
