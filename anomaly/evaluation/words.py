@@ -16,6 +16,7 @@ WORDS: dict[str, str] = {
     "warn30_precision": "Warnings at 30 cycles that were right",
     "warn30_recall": "Last 30 cycles that were warned of",
     "cv_rmse": "Error on training engines, by engine (RMSE)",
+    "cv_rmse_no_uptime": "Error on training engines, by engine, age not used (RMSE)",
     "f1": "F1",
     "far": "False alarm rate, %",
     "mar": "Missed alarm rate, %",
