@@ -15,8 +15,11 @@ from numpy.typing import NDArray
 from anomaly.adapters.detect_plot import Assets, page
 from anomaly.adapters.table import BadTable, Table, WrongColumn, read_table
 from anomaly.domain.alarm import AlarmMachine
+from anomaly.domain.detection import StateDetector
 from anomaly.domain.detector import detector_of
+from anomaly.domain.following import HOUR_US
 from anomaly.domain.layout import plain_layout
+from anomaly.domain.seasonal import SeasonalDetector
 from contracts.asset_model import Detection
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
@@ -25,6 +28,10 @@ THRESHOLD, QUICK_WINDOWS, SLOW_WINDOWS = 2.75, 5.0, 50.0
 """Multiple of the calibrated limit, and windows over which the quick and the slow healthy mean follow."""
 WINDOW, HOLD = 20, 5
 """Rows of the trailing mean, and rows in a row above the threshold that raise an alarm."""
+SEASONAL_HOURS = 12.0
+"""A single signal is watched against its usual course where the training rows cover this time."""
+SURPRISE, REFRACTORY = 6.0, 200.0
+"""Threshold of a single signal (-log10 of chances, summed), and rows after an alarm in which none is raised."""
 GAP_STEPS = 20.0
 """A silence of so many usual steps starts the windows anew."""
 TOLD = 3
@@ -70,11 +77,32 @@ class Result:
         return float(after.mean()) if len(after) else 0.0
 
 
+def usual_step_us(table: Table) -> float:
+    """The usual time from row to row."""
+    step = np.diff(table.t_us)
+    return float(np.median(step)) if len(step) else 0.0
+
+
+def alone(table: Table, train_rows: int) -> bool:
+    """Whether the table holds one signal for long enough that its course over day and week can be learned."""
+    return len(table.signals) == 1 and train_rows * usual_step_us(table) >= SEASONAL_HOURS * HOUR_US
+
+
 def settings_for(table: Table, train_rows: int) -> Detection:
     """Settings for a machine of which nothing is known: windows and holds in rows."""
     window = max(2, min(WINDOW, train_rows // 10))
-    step = np.diff(table.t_us)
-    usual_us = float(np.median(step)) if len(step) else 0.0
+    usual_us = usual_step_us(table)
+    if alone(table, train_rows):
+        return Detection(
+            window_hours=0.0,
+            threshold=SURPRISE,
+            clear=0.4,
+            hold_hours=0.0,
+            hold_samples=1,
+            refractory_hours=REFRACTORY * usual_us / HOUR_US,
+            learning_samples=train_rows,
+            gap_hours=GAP_STEPS * usual_us / HOUR_US,
+        )
     return Detection(
         window_samples=window,
         window_hours=0.0,
@@ -90,7 +118,7 @@ def settings_for(table: Table, train_rows: int) -> Detection:
         quick_samples=QUICK_WINDOWS * window,
         steady_windows=0.9,
         settle_hours=0.0,
-        gap_hours=GAP_STEPS * usual_us / 3.6e9,
+        gap_hours=GAP_STEPS * usual_us / HOUR_US,
         compensate=False,
     )
 
@@ -107,7 +135,8 @@ def detect(table: Table, train_rows: int, seed: int = 0, tell: Callable[[str], N
     if train_rows >= rows:
         raise WrongTraining(f"--train-rows {train_rows}: {table.name} has {rows} rows, so nothing is left to look at")
     settings = settings_for(table, train_rows)
-    detector = detector_of(plain_layout(table.signals, settings))
+    layout = plain_layout(table.signals, settings)
+    detector: StateDetector = SeasonalDetector(layout) if alone(table, train_rows) else detector_of(layout)
     order = [table.signals.index(name) for name in detector.layout.symptoms]
     values = detector.layout.arrange(table.signals, table.values)
     machine = AlarmMachine()

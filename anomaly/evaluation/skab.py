@@ -4,7 +4,6 @@ Each experiment stands for itself: its first 400 rows train, the others are judg
 Nothing is chosen on the experiments: the settings are those of `forewarn detect`, fixed on valve 1.
 """
 
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,12 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.adapters.detect import Result, detect, settings_for
-from anomaly.adapters.table import BadTable, Table, read_table
+from anomaly.adapters.table import Table
 from anomaly.evaluation.bootstrap import bootstrap
 from anomaly.evaluation.drawing import bars, line
 from anomaly.evaluation.files import BadData, every, open_table, sha256_of
 from anomaly.evaluation.nab_scoring import PROFILES, Earned, earned, normalised
 from anomaly.evaluation.perturbing import changed
+from anomaly.evaluation.reading import live_table
 from anomaly.evaluation.report import Options, Plot, Progress, Report
 
 if TYPE_CHECKING:
@@ -80,9 +80,9 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
         if frame is None:
             skipped.append({"file": name, "skipped": f"holds no more than {TRAIN_ROWS} rows to train on"})
         elif _is_free(path, frame):
-            free.append(_free(name, _table(path, frame, options)))
+            free.append(_free(name, live_table(path, TIME, None if options.perturb is None else frame)))
         else:
-            result = detect(_table(path, frame, options), TRAIN_ROWS)
+            result = detect(live_table(path, TIME, None if options.perturb is None else frame), TRAIN_ROWS)
             judged.append(judge(name, result, _flags(frame, LABEL), _flags(frame, CHANGE)))
             if len(drawn) < SHOWN:
                 drawn.append(_plot(name, result, _flags(frame, LABEL)))
@@ -201,21 +201,8 @@ def _frame(path: Path, options: Options) -> "DataFrame | None":
     signals = [name for name in frame.columns if name not in (TIME, LABEL, CHANGE)]
     if options.perturb is not None and len(frame) > TRAIN_ROWS:
         frame = changed(options.perturb, frame, signals, seed=0, keep=TRAIN_ROWS)
-        frame = frame.drop_duplicates().sort_values(TIME, kind="stable")
+        frame = frame.drop_duplicates().sort_values(TIME, kind="stable")  # as the reorder window does
     return frame if len(frame) > TRAIN_ROWS else None
-
-
-def _table(path: Path, frame: "DataFrame", options: Options) -> Table:
-    """The live reader's table, of the file itself or of what a change made of it."""
-    try:
-        if options.perturb is None:
-            return read_table(path, TIME, separator=";")
-        with tempfile.TemporaryDirectory() as folder:
-            written = Path(folder) / "changed.csv"
-            frame.to_csv(written, sep=";", index=False)
-            return read_table(written, TIME, separator=";")
-    except BadTable as bad:
-        raise BadData(str(bad)) from bad
 
 
 def _is_free(path: Path, frame: "DataFrame") -> bool:
