@@ -8,6 +8,7 @@ import math
 from dataclasses import dataclass
 from enum import StrEnum
 
+from contracts import worth
 from work_orders.domain.money import Costs, money
 from work_orders.domain.risk import interpolate
 from work_orders.domain.words import duration, percent
@@ -93,8 +94,8 @@ def decide(of: Inputs) -> Outcome:
         verdict = Verdict.DECIDED if of.decided else Verdict.NO_TREND
         return Outcome(verdict, None, None, 0, None, False, f"Wait: {of.what} shows no trend yet.")
     costs, c = of.costs, of.costs.currency
-    gain = p * (costs.failure.total - costs.planned.total)
-    cheaper = gain > costs.false_visit.total
+    gain = worth.gain(p, costs.failure.total, costs.planned.total)
+    cheaper = worth.acts(p, costs.failure.total, costs.planned.total, costs.false_visit.total)
     in_row = of.in_row + 1 if cheaper else 0
     sums = (
         f"{percent(p)} chance that {of.what} leads to a failure within {duration(of.horizon_hours, of.unit)}"
