@@ -4,7 +4,12 @@ import base64
 import binascii
 import os
 from collections.abc import Mapping
+from functools import cached_property
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 FILE = "command-key"
 SETTING = "FOREWARN_COMMAND_KEY"
@@ -18,13 +23,21 @@ class BadKey(ValueError):
 
 
 class CommandKey:
-    """Signs commands. `public` is what devices are given: `ed25519:` and base64."""
+    """Signs commands. `private` has 32 bytes; the library is loaded at the first need, it costs 7 MB."""
 
     def __init__(self, private: bytes) -> None:
+        self._private = private
+
+    @cached_property
+    def _key(self) -> "Ed25519PrivateKey":
         from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
-        self._key = Ed25519PrivateKey.from_private_bytes(private)
-        self.public = PREFIX + base64.b64encode(self._key.public_key().public_bytes_raw()).decode()
+        return Ed25519PrivateKey.from_private_bytes(self._private)
+
+    @property
+    def public(self) -> str:
+        """What devices are given: `ed25519:` and base64."""
+        return PREFIX + base64.b64encode(self._key.public_key().public_bytes_raw()).decode()
 
     def __call__(self, message: bytes) -> bytes:
         """The signature."""
