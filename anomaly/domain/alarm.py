@@ -60,7 +60,7 @@ class AlarmMachine:
                 self._close(t_us)
                 return Change.CLEARED
             return None
-        if score <= settings.threshold or self._refractory(t_us, settings):
+        if score <= settings.threshold or self.pausing(t_us, settings):
             self._forget()
             return None
         if self.above_since_us is None:
@@ -96,7 +96,8 @@ class AlarmMachine:
         self.cleared_us = None
         return Change.CLEARED if was else None
 
-    def _refractory(self, t_us: int, settings: Detection) -> bool:
+    def pausing(self, t_us: int, settings: Detection) -> bool:
+        """Whether an alarm ended so recently that none may begin."""
         return self.cleared_us is not None and t_us - self.cleared_us < settings.refractory_hours * HOUR_US
 
     def _close(self, t_us: int) -> None:

@@ -10,15 +10,16 @@ from anomaly.domain.alarm import AlarmMachine, Phase
 from anomaly.domain.baseline import Baseline
 from anomaly.domain.detector import State
 from anomaly.domain.following import Follower
+from anomaly.domain.memory import Memory, Path
 from anomaly.domain.ordering import Ordering
 from anomaly.domain.quick_mean import QuickMean
+from anomaly.domain.quiet import Day
 from anomaly.domain.regimes import Regimes
 from anomaly.domain.trail import Record, Trail
-from anomaly.domain.watch import Memory, Path
 
 CLASSES: dict[str, type[Any]] = {
     c.__name__: c
-    for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record, QuickMean)
+    for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record, QuickMean, Day)
 }
 ARRAY, STACK, CLASS, TUPLE = "a", "s", "c", "t"
 

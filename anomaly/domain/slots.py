@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from anomaly.domain.alarm import Phase
 from anomaly.domain.baseline import Baseline
 from anomaly.domain.layout import Layout
+from anomaly.domain.quiet import STATES
 from anomaly.domain.sensor_marks import MARKS
 from anomaly.domain.watch import Watch
 
@@ -69,6 +70,8 @@ class Slots:
         self.ring_seen, self.in_recent = np.zeros((w, n, 3, k)), np.zeros(n, ints)
         # the sensors, and whether a signal that moved alone is not judged
         self.sensors, self.apart = np.zeros((MARKS, n, m + 1)), np.zeros(n, bool)
+        # the quiet log: which day it is, and the hours spent in each state
+        self.day, self.spent = np.full(n, -1, ints), np.zeros((n, STATES))
         # the rest of a watch's memory
         self.first_us, self.newest_us, self.duty = np.full(n, -1, ints), np.full(n, -1, ints), np.ones(n)
         self.score, self.why, self.means = np.full(n, np.nan), np.zeros(n, np.int8), np.full((n, k), np.nan)
@@ -208,6 +211,7 @@ class Slots:
         none = len(m.path.open_sum) == 0
         self.open_sum[i], self.open_count[i] = (0.0, 0.0) if none else (m.path.open_sum, m.path.open_count)
         self.sensors[:, i] = m.sensors
+        self.day[i], self.spent[i] = m.quiet.day, m.quiet.hours
         self.heed(i, watch)
 
     def heed(self, i: int, watch: Watch) -> None:
@@ -243,6 +247,7 @@ class Slots:
         m.path.open_sum, m.path.open_count = self.open_sum[i].copy(), self.open_count[i].copy()
         m.last_point_us = int(self.point_us[i])
         m.sensors = self.sensors[:, i].copy()
+        m.quiet.hours = self.spent[i].tolist()
         return watch
 
 

@@ -7,11 +7,13 @@ machine by its `Watch`, so that a tick and a long record come to the same.
 from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from anomaly.domain import ticking
 from anomaly.domain.fits import Pending, Submit
 from anomaly.domain.following import EARLY, HOUR_US, Why
 from anomaly.domain.layout import Array, Layout
+from anomaly.domain.quiet import DAY_US, ODD, SILENT
 from anomaly.domain.sensing import sense
 from anomaly.domain.sensor_faults import rules_of
 from anomaly.domain.slots import Ints, Slots, all_of
@@ -82,6 +84,8 @@ class Stack:
         done = self.advance(slots, t_us, values)
         if done.scored is not None:
             judged = self._without_lone(done.scored)
+            for slot, happened in self._note_day(judged.slots, judged.t_us, judged.why, judged.score).items():
+                events.setdefault(slot, []).extend(happened)
             self._keep(judged)
             for slot, happened in self._judge(judged, point_hours).items():
                 events.setdefault(slot, []).extend(happened)
@@ -120,6 +124,25 @@ class Stack:
             score[place] = np.nan if left is None else left
             why[place] = Why.NO_SIGNAL if left is None else Why.SCORED
         return replace(rows, score=score, means=means, why=why)
+
+    def _note_day(self, slots: Ints, t_us: Ints, why: NDArray[np.int8], score: Array) -> dict[int, list[Event]]:
+        """The quiet log: hours in each state, scores worth a word, and what a day that is over brought, by slot."""
+        s, at, settings = self.slots, all_of(slots), self.slots.layout.settings
+        events: dict[int, list[Event]] = {}
+        for place in np.flatnonzero(t_us // DAY_US != s.day[at]).tolist():
+            i = int(slots[place])
+            watch = s.store(i)
+            events[i] = watch.new_day(int(t_us[place]))
+            s.day[i], s.spent[i] = watch.memory.quiet.day, 0.0
+        before = s.newest_us[at].copy()
+        lasted = np.where(s.first_us[at] >= 0, (t_us - before) / HOUR_US, 0.0)
+        state = np.where(lasted > self._rules.gap_us / HOUR_US, SILENT, why)
+        s.spent[slots, state] += np.maximum(lasted, 0.0)
+        for place in np.flatnonzero((why == Why.SCORED) & (score > ODD * settings.threshold)).tolist():
+            one = s.watches[int(slots[place])]
+            assert one is not None
+            one.note_odd(int(t_us[place]), int(before[place]), float(lasted[place]), float(score[place]))
+        return events
 
     def _keep(self, rows: Scored) -> None:
         """Write down time, score and path."""
@@ -190,6 +213,7 @@ class Stack:
         """Rows of machines without a baseline; the first one where there are enough."""
         s, settings = self.slots, self.slots.layout.settings
         why = np.where(rows.why == Why.SCORED, np.int8(Why.LEARNING), rows.why)
+        self._note_day(rows.slots, rows.t_us, why, np.full(len(why), np.nan))
         ticking.note_times(s, rows.slots, rows.t_us, why)
         s.score[all_of(rows.slots)] = np.nan
         healthy = np.flatnonzero(rows.why == Why.SCORED)

@@ -1,12 +1,11 @@
 """The watch over one machine: detector, alarm, path and forecasts; one state, whatever the rows are cut into."""
 
-import math
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.domain.alarm import AlarmMachine, Change
+from anomaly.domain.alarm import Change
 from anomaly.domain.baseline import Baseline, Fitter, fit_with_noise
 from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, joined
 from anomaly.domain.diagnosis import Diagnosis, diagnose
@@ -15,8 +14,10 @@ from anomaly.domain.forecast import Forecast, forecast_of, shares
 from anomaly.domain.health import course_of, health_of, level_now, spared
 from anomaly.domain.layout import Array, Layout, layout_of
 from anomaly.domain.lone import lone_signal
+from anomaly.domain.memory import Memory, Path
+from anomaly.domain.quiet import DAY_US, ODD, SILENT, Day, QuietDay
 from anomaly.domain.sensing_records import take
-from anomaly.domain.sensor_faults import Fault, SensorChanged, rules_of
+from anomaly.domain.sensor_faults import KINDS, Fault, SensorChanged, rules_of
 from anomaly.domain.sensor_marks import FAULT, SINCE_US, Turn, blank, declare
 from anomaly.domain.trail import Trail
 from contracts.asset_model import AssetModel
@@ -49,78 +50,7 @@ class Point:
     score: float
 
 
-@dataclass
-class Path:
-    """Steps of the degradation path: means of the residuals over `every_hours` of running."""
-
-    steps: Trail
-    """Running hours and then the means (k,) of each step."""
-    last_hours: float = -math.inf
-    """Running hours of the newest step."""
-    open_sum: Array = field(default_factory=lambda: np.zeros(0))
-    open_count: Array = field(default_factory=lambda: np.zeros(0))
-    """Of the rows since then, per signal."""
-
-    @property
-    def hours(self) -> Array:
-        """Running hours of the steps (n,)."""
-        return self.steps.rows[:, 0] if len(self.steps) else np.zeros(0)
-
-    def z(self, k: int) -> Array:
-        """The steps (n, k)."""
-        return self.steps.rows[:, 1:] if len(self.steps) else np.zeros((0, k))
-
-    def add(self, hours: float, z: Array, every: float) -> None:
-        """Take one row at so many running hours."""
-        ok = np.isfinite(z)
-        if not len(self.open_sum):
-            self.open_sum, self.open_count = np.zeros(len(z)), np.zeros(len(z))
-        self.open_sum = self.open_sum + np.where(ok, z, 0.0)
-        self.open_count = self.open_count + ok
-        if hours - self.last_hours >= EARLY * every:
-            self.close(hours)
-
-    def close(self, hours: float) -> None:
-        """End a step: the mean of the open rows."""
-        count = self.open_count
-        mean = np.where(count > 0, self.open_sum / np.maximum(count, 1), np.nan)
-        self.steps.append(np.concatenate([[hours], mean]))
-        self.last_hours = hours
-        self.open_sum, self.open_count = np.zeros(len(mean)), np.zeros(len(mean))
-
-
-@dataclass
-class Memory:
-    """All that a watch remembers; the detector's state is inside."""
-
-    detector: State
-    path: Path
-    recent: Trail
-    """Newest scored rows (3, k): value, expected, plain deviation."""
-    alarm: AlarmMachine = field(default_factory=AlarmMachine)
-    first_us: int = -1
-    newest_us: int = -1
-    duty: float = 1.0
-    """Share of the time that it runs."""
-    last_forecast_us: int = -1
-    last_point_us: int = -1
-    component: str = ""
-    rival: str = ""
-    rival_count: int = 0
-    score: float | None = None
-    why: int = Why.LEARNING
-    means: Array = field(default_factory=lambda: np.zeros(0))
-    forecasts: int = 0
-    """Of the standing alarm."""
-    chance: float = 0.0
-    """P(failure within the decision's horizon) by the newest forecast of the standing alarm; 0 = there is none."""
-    sensors: Array = field(default_factory=lambda: np.zeros((0, 0)))
-    """See `domain.sensor_marks`."""
-    apart: dict[str, list[int]] = field(default_factory=dict)
-    """Symptoms that moved alone: the sensor's fault and since when. They are not judged."""
-
-
-Event = AlarmChanged | Forecast | Point | SensorChanged
+Event = AlarmChanged | Forecast | Point | SensorChanged | QuietDay
 
 
 class Watch:
@@ -188,12 +118,20 @@ class Watch:
                     if fault is Fault.SWAPPED_UNIT:
                         detail = f"it looks like {self.rules.alike[turn.column][turn.detail][0]}"
                     out.append(SensorChanged(at_us, name, fault, turn.since_us, faulty, detail))
+                    self._note_fault(name, fault if faulty else Fault.NONE)
             if turn.after is not Fault.NONE and not device:
                 state, k = self.memory.detector, self.rules.symptoms
                 state.window_z = state.window_z.copy()
                 state.window_z[:, slice(0, k) if turn.column >= k else turn.column] = np.nan
                 self.memory.alarm.interrupted()
         return out
+
+    def _note_fault(self, name: str, fault: Fault) -> None:
+        m = self.memory
+        if fault is Fault.NONE:
+            m.faults.pop(name, None)
+        else:
+            m.faults[name] = m.quiet.sensors[name] = KINDS[fault]
 
     def checked(self, signal: str, at_us: int) -> list[Event]:
         """A person looked at a sensor: what it shows is right from now on, and its usual values are learned anew."""
@@ -205,6 +143,7 @@ class Watch:
             if found is not Fault.NONE:
                 out.append(SensorChanged(at_us, signal, found, int(m.sensors[SINCE_US, column]), False))
             declare(m.sensors, column, Fault.NONE, 0)
+        m.faults.pop(signal, None)
         if signal in m.apart:
             fault, since_us = m.apart.pop(signal)
             out.append(SensorChanged(at_us, signal, Fault(fault), since_us, False))
@@ -258,6 +197,9 @@ class Watch:
         base = self.detector.baseline
         for i, t in enumerate(scores.t_us.tolist()):
             why = int(scores.why[i])
+            before_us, lasted = m.newest_us, (t - m.newest_us) / HOUR_US if m.first_us >= 0 else 0.0
+            if t // DAY_US != m.quiet.day:
+                events += self.new_day(t)
             self._note_time(t, why)
             m.why = why
             if why in (Why.SCORED, Why.FILLING, Why.NO_SIGNAL) and base is not None:
@@ -269,12 +211,36 @@ class Watch:
                 score, means = self.without_lone(means)
                 m.why = why if score is not None else Why.NO_SIGNAL
             m.score = score
+            if lasted > 0:
+                m.quiet.hours[SILENT if lasted > self.gap_hours else m.why] += lasted
             if score is None:
                 continue
+            if score > ODD * settings.threshold:
+                self.note_odd(t, before_us, lasted, score)
             raised_us = m.alarm.raised_us
             change = m.alarm.step(t, score, settings)
             events += self.tell(t, score, means, change, raised_us, self.point_hours)
         return events
+
+    @property
+    def gap_hours(self) -> float:
+        """A longer time without a row is silence."""
+        return self.rules.gap_us / HOUR_US
+
+    def new_day(self, t: int) -> list[Event]:
+        """Another day begins with the row at `t`: the one before, if it was odd and raised nothing."""
+        m, old = self.memory, self.memory.quiet
+        m.quiet = Day(t // DAY_US, sensors=dict(m.faults), raised=m.alarm.raised)
+        return [QuietDay(t, old)] if old.day >= 0 and self.detector.baseline is not None and old.is_odd() else []
+
+    def note_odd(self, t: int, before_us: int, lasted: float, score: float) -> None:
+        """A score worth a word in the quiet log, before the alarm machine hears it."""
+        m, settings = self.memory, self.layout.settings
+        alarm = m.alarm
+        m.quiet.note(
+            t, before_us, lasted if lasted <= self.gap_hours else 0.0, score, settings.threshold,
+            alarm.shelved_why if alarm.shelved(t) else None, alarm.pausing(t, settings), alarm.raised,
+        )  # fmt: skip
 
     def without_lone(self, means: Array) -> tuple[float | None, Array]:
         """Score and window means (k,) without the signals that moved alone; None = nothing else can be judged."""
@@ -309,6 +275,7 @@ class Watch:
                 return [*events, alone]
         if change is Change.RAISED:
             raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
+            m.quiet.raised = True
             ranked = self._diagnose(means)
             m.component = ranked[0].mode.component if ranked else ""
             m.rival, m.rival_count = "", 0
@@ -325,8 +292,25 @@ class Watch:
             health = self.health()
             if health is not None:
                 m.last_point_us = t
+                self._note_hot()
                 events.append(Point(t, health, score))
         return events
+
+    def _note_hot(self) -> None:
+        """Signals whose plain window mean has left its usual band while the compensated one has not."""
+        m, base = self.memory, self.detector.baseline
+        if base is None or len(m.recent) < m.recent.keep:
+            return
+        seen = m.recent.rows[:, 2]
+        known = np.isfinite(seen)
+        with np.errstate(invalid="ignore", divide="ignore"):
+            plain = np.where(known, seen, 0.0).sum(0) / known.sum(0)
+            usual = (m.means >= base.band[0]) & (m.means <= base.band[1])
+            hot = usual & base.usable & ((plain > base.plain_band[1]) | (plain < base.plain_band[0]))
+        for j in np.flatnonzero(hot).tolist():
+            name, value = self.layout.symptoms[j], float(plain[j])
+            if abs(value) > abs(m.quiet.hot.get(name, 0.0)):
+                m.quiet.hot[name] = value
 
     def _alone(self, t: int, means: Array) -> SensorChanged | None:
         """Note a signal that moved alone."""
@@ -339,6 +323,7 @@ class Watch:
             return None
         name = self.layout.symptoms[found[0]]
         self.memory.apart[name] = [int(found[1]), t]
+        self._note_fault(name, found[1])
         return SensorChanged(t, name, found[1], t, True)
 
     def forecast_due(self, t: int) -> bool:

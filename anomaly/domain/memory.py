@@ -1,0 +1,87 @@
+"""All that a watch remembers of its machine; a snapshot holds it."""
+
+import math
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from anomaly.domain.alarm import AlarmMachine
+from anomaly.domain.detector import State
+from anomaly.domain.following import EARLY, Why
+from anomaly.domain.layout import Array
+from anomaly.domain.quiet import Day
+from anomaly.domain.trail import Trail
+
+
+@dataclass
+class Path:
+    """Steps of the degradation path: means of the residuals over `every_hours` of running."""
+
+    steps: Trail
+    """Running hours and then the means (k,) of each step."""
+    last_hours: float = -math.inf
+    """Running hours of the newest step."""
+    open_sum: Array = field(default_factory=lambda: np.zeros(0))
+    open_count: Array = field(default_factory=lambda: np.zeros(0))
+    """Of the rows since then, per signal."""
+
+    @property
+    def hours(self) -> Array:
+        """Running hours of the steps (n,)."""
+        return self.steps.rows[:, 0] if len(self.steps) else np.zeros(0)
+
+    def z(self, k: int) -> Array:
+        """The steps (n, k)."""
+        return self.steps.rows[:, 1:] if len(self.steps) else np.zeros((0, k))
+
+    def add(self, hours: float, z: Array, every: float) -> None:
+        """Take one row at so many running hours."""
+        ok = np.isfinite(z)
+        if not len(self.open_sum):
+            self.open_sum, self.open_count = np.zeros(len(z)), np.zeros(len(z))
+        self.open_sum = self.open_sum + np.where(ok, z, 0.0)
+        self.open_count = self.open_count + ok
+        if hours - self.last_hours >= EARLY * every:
+            self.close(hours)
+
+    def close(self, hours: float) -> None:
+        """End a step: the mean of the open rows."""
+        count = self.open_count
+        mean = np.where(count > 0, self.open_sum / np.maximum(count, 1), np.nan)
+        self.steps.append(np.concatenate([[hours], mean]))
+        self.last_hours = hours
+        self.open_sum, self.open_count = np.zeros(len(mean)), np.zeros(len(mean))
+
+
+@dataclass
+class Memory:
+    """All that a watch remembers; the detector's state is inside."""
+
+    detector: State
+    path: Path
+    recent: Trail
+    """Newest scored rows (3, k): value, expected, plain deviation."""
+    alarm: AlarmMachine = field(default_factory=AlarmMachine)
+    first_us: int = -1
+    newest_us: int = -1
+    duty: float = 1.0
+    """Share of the time that it runs."""
+    last_forecast_us: int = -1
+    last_point_us: int = -1
+    component: str = ""
+    rival: str = ""
+    rival_count: int = 0
+    score: float | None = None
+    why: int = Why.LEARNING
+    means: Array = field(default_factory=lambda: np.zeros(0))
+    forecasts: int = 0
+    """Of the standing alarm."""
+    chance: float = 0.0
+    """P(failure within the decision's horizon) by the newest forecast of the standing alarm; 0 = there is none."""
+    sensors: Array = field(default_factory=lambda: np.zeros((0, 0)))
+    """See `domain.sensor_marks`."""
+    apart: dict[str, list[int]] = field(default_factory=dict)
+    """Symptoms that moved alone: the sensor's fault and since when. They are not judged."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Sensors that are faulty now (empty = the device), and what is wrong."""
+    quiet: Day = field(default_factory=Day)
