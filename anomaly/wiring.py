@@ -26,7 +26,7 @@ class AnomalyService:
         self._settings, self._fits = settings, FitWorker()
         self.rounds = Rounds(
             SqlTables(shared.database, shared.system),
-            lambda: Watching(shared.models, shared.clocks, shared.store, self._fits),
+            lambda: Watching(shared.models, shared.clocks, shared.store, self._fits, self._fits.submit),
             shared.system.monotonic,
             settings.save_seconds,
             settings.batch,

@@ -1,8 +1,8 @@
 """Fits in a process of their own: a fit takes up to a second, in which the threads of this process would stand still.
 
 The child is started when the first fit is asked for and lives until `close`. It reads jobs from its standard input and
-answers in turn, so a fit takes effect at the same row as if it had been made here. It ends with its parent, whatever
-ends that. `python -m anomaly.adapters.fitting` is the child.
+answers in turn; a machine's fit takes effect at the same row as if it had been made here, while others go on
+(`domain.fits`). It ends with its parent, whatever ends that. `python -m anomaly.adapters.fitting` is the child.
 """
 
 import logging
@@ -11,6 +11,8 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
 from anomaly.domain.baseline import Baseline, Training, fit_with_noise
@@ -22,11 +24,12 @@ logger = logging.getLogger(__name__)
 
 
 class FitWorker:
-    """`domain.baseline.Fitter` in a child process. One job at a time: others wait."""
+    """`domain.baseline.Fitter` and `domain.fits.Submit` in a child process. One job at a time: others wait."""
 
     def __init__(self) -> None:
         self._child: subprocess.Popen[bytes] | None = None
         self._turn = threading.Lock()
+        self._queue = ThreadPoolExecutor(1, "fits")
 
     @property
     def pid(self) -> int | None:
@@ -45,8 +48,13 @@ class FitWorker:
         logger.error("no process for fits could be kept alive, fitting here")
         return fit_with_noise(training, layout)
 
+    def submit(self, training: Callable[[], Training], layout: Layout) -> Future[Baseline]:
+        """Fit when its turn comes; returns at once."""
+        return self._queue.submit(lambda: self(training(), layout))
+
     def close(self) -> None:
-        """End the child; the next fit would start another."""
+        """End the child, and what waits for it; the next fit that is waited for would start another."""
+        self._queue.shutdown(cancel_futures=True)
         with self._turn:
             self._end()
 

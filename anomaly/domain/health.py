@@ -63,9 +63,10 @@ def course_of(
         signs = np.where(base.usable, np.sign(means), np.nan)
         noise = base.index_noise
     else:
-        signs = pattern(mode, np.nan_to_num(means), layout)
-        signs = np.where(base.usable & (signs != 0), signs, np.nan)
-        noise = float(base.noise[np.isfinite(signs)].mean()) if np.isfinite(signs).any() else 1.0
+        signs = pattern(mode, np.where(means == means, means, 0.0), layout)
+        signed = base.usable & (signs != 0)
+        signs = np.where(signed, signs, np.nan)
+        noise = float(base.noise[signed].mean()) if signed.any() else 1.0
     chosen = np.isfinite(signs) & np.isfinite(means)
     if not chosen.any():
         return None

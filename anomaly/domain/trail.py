@@ -40,7 +40,8 @@ class Trail:
 
     def replace(self, rows: Array) -> None:
         """Hold these rows instead."""
-        self.buffer = np.zeros((2 * self.keep, *rows.shape[1:]))
+        if self.buffer.shape != (2 * self.keep, *rows.shape[1:]):
+            self.buffer = np.zeros((2 * self.keep, *rows.shape[1:]))
         self._begin_with(rows[-self.keep :])
 
     def trimmed(self) -> "Trail":

@@ -41,6 +41,8 @@ class Rounds:
 
     def forget(self) -> None:
         """What is in memory may be ahead of what was written: begin again from the snapshots."""
+        if self._watching is not None:
+            self._watching.give_up()
         self._watching = None
 
     def save(self) -> None:
@@ -101,12 +103,13 @@ class Rounds:
             last = i == len(taken) - 1 and len(taken) < self._batch
             self._take(watching, entry, results, newest=last or not _again(entry, taken[i + 1 :]))
         left_a_gap = watching.go_on(results, now)
-        if not taken and not left_a_gap:
-            if self._unsaved and now - self._saved_at >= self._save_every():
+        due = now - self._saved_at >= self._save_every()
+        caught_up = due and watching.settle(results)
+        if not taken and not left_a_gap and not caught_up:
+            if self._unsaved and due:
                 self.save()
             return False
-        due = left_a_gap or now - self._saved_at >= self._save_every()
-        self._write(watching, results, taken[-1].position if taken else self._at, None, save=due)
+        self._write(watching, results, taken[-1].position if taken else self._at, None, save=due or left_a_gap)
         return len(taken) == self._batch
 
     def _save_every(self) -> float:

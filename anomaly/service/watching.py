@@ -10,9 +10,10 @@ import numpy as np
 
 from anomaly.domain.baseline import Fitter, fit_with_noise
 from anomaly.domain.detector import State, detector_of
+from anomaly.domain.fits import Submit
 from anomaly.domain.following import HOUR_US, Follower
 from anomaly.domain.forecast import Forecast
-from anomaly.domain.machines import Arrival, Machines, Outcome
+from anomaly.domain.machines import Arrival, Held, Machines, Outcome
 from anomaly.domain.ordering import Ordering, Sample
 from anomaly.domain.packing import OldSnapshot, pack, unpack
 from anomaly.domain.picture import picture_of
@@ -42,8 +43,10 @@ class Watching:
         clocks: Clocks,
         store: TelemetryStore | None,
         fitter: Fitter = fit_with_noise,
+        submit: Submit | None = None,
     ) -> None:
-        self._models, self._clocks, self._store, self._fitter = models, clocks, store, fitter
+        self._models, self._clocks, self._store = models, clocks, store
+        self._fitter, self._submit = fitter, submit
         self._machines: dict[Key, Machines] = {}
         self._model_of: dict[Key, str] = {}
         self._orders: dict[Key, Ordering] = {}
@@ -59,13 +62,13 @@ class Watching:
                 logger.warning("%s/%s: its asset model %s is gone", one.tenant, one.device, one.model)
                 continue
             try:
-                memory, order, told = unpack(one.memory)
+                memory, order, told, *held = unpack(one.memory)
             except OldSnapshot as old:
                 logger.warning("%s/%s: its snapshot is of another version (%s), reading its history", one.tenant,
                                one.device, old)  # fmt: skip
                 continue
             key = (one.tenant, one.device)
-            self._of(one.tenant, model).put(one.device, memory)
+            self._of(one.tenant, model).put(one.device, memory, _held(one.device, held[0]) if held else None)
             self._model_of[key], self._orders[key] = one.model, order
             if told is not None:
                 self._told[key] = told
@@ -79,8 +82,14 @@ class Watching:
             if machines is None or device not in machines:
                 continue
             watch = machines.look_at(device)
-            memory = pack([watch.memory, self._orders.get(key, Ordering()), self._told.get(key)])
-            out.append(Saved(tenant, device, self._model_of[key], memory, msgspec.to_builtins(picture_of(watch))))
+            memory = [watch.memory, self._orders.get(key, Ordering()), self._told.get(key)]
+            held = machines.held(device)
+            if held is not None:
+                memory.append(
+                    [[list(h.arrival.signals), h.arrival.t_us, h.arrival.values, h.hours, h.history] for h in held]
+                )
+            picture = msgspec.to_builtins(picture_of(watch))
+            out.append(Saved(tenant, device, self._model_of[key], pack(memory), picture))
         self._dirty.clear()
         return out
 
@@ -118,8 +127,29 @@ class Watching:
             self._dirty.add(key)
         return found
 
+    def settle(self, results: Results, wait_for: Key | None = None) -> bool:
+        """Let machines whose fit is back catch up; whether there were any.
+
+        What came of it must be written with snapshots: a restart takes a machine that a snapshot or the log left
+        waiting for one whose rows nobody has told of.
+        """
+        found = False
+        for (tenant, _), machines in self._machines.items():
+            mine = wait_for is not None and self._machines_of(wait_for) is machines
+            for outcome in machines.settle(wait_for[1] if wait_for and mine else None):
+                found = True
+                self._dirty.add((tenant, outcome.device))
+                self._say(tenant, machines.model, [outcome], results, outcome.history, newest=True)
+        return found
+
+    def give_up(self) -> None:
+        """This engine is not used any more."""
+        for machines in self._machines.values():
+            machines.give_up()
+
     def hear(self, record: FromWork, results: Results) -> None:
         """Work on a machine begins or ends, or a technician says what he found."""
+        self.settle(results, wait_for=(record.tenant, record.device))
         watch = self._watch((record.tenant, record.device))
         if isinstance(record, Finding):
             results.labels.append(label_of(record))
@@ -146,12 +176,15 @@ class Watching:
     def catch_up(self, results: Results) -> None:
         """The log is behind us: read what the store holds beyond each machine's newest row."""
         for key in list(self._model_of):
-            watch = self._watch(key)
-            if watch is not None:
-                self._from_store(key, watch.memory.newest_us + 1, None, results)
+            machines = self._machines_of(key)
+            if machines is not None and key[1] in machines:
+                self._from_store(key, machines.newest_us(key[1]) + 1, None, results)
 
     def _of(self, tenant: str, model: AssetModel) -> Machines:
-        return self._machines.setdefault((tenant, model.name), Machines(model, self._fitter))
+        key = (tenant, model.name)
+        if key not in self._machines:
+            self._machines[key] = Machines(model, self._fitter, self._submit)
+        return self._machines[key]
 
     def _watch(self, key: Key) -> Watch | None:
         machines = self._machines_of(key)
@@ -221,7 +254,7 @@ class Watching:
     def _feed(self, tenant: str, model: AssetModel, arrivals: list[Arrival], history: bool) -> list[Outcome]:
         every = model.prognosis.every_hours
         self._dirty.update((tenant, arrival.device) for arrival in arrivals)
-        return self._of(tenant, model).feed(arrivals, max(every, HISTORY_POINT_HOURS) if history else every)
+        return self._of(tenant, model).feed(arrivals, max(every, HISTORY_POINT_HOURS) if history else every, history)
 
     def _say(
         self, tenant: str, model: AssetModel, outcomes: list[Outcome], results: Results, history: bool, newest: bool
@@ -296,6 +329,11 @@ def _arrival(device: str, signals: Sequence[str], samples: Sequence[Sample]) -> 
     ordered = sorted(samples, key=lambda sample: sample[0])
     values = np.array([row for _, row in ordered], dtype=float).reshape(len(ordered), len(signals))
     return Arrival(device, signals, np.array([t for t, _ in ordered], dtype=np.int64), values)
+
+
+def _held(device: str, packed: list[Any]) -> list[Held]:
+    """Rows of a snapshot that wait for a fit."""
+    return [Held(Arrival(device, s, t, v), hours, history) for s, t, v, hours, history in packed]
 
 
 def _once_each(arrivals: list[Arrival]) -> list[list[Arrival]]:
