@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.duty import DAY, Day, Duty, Floats, slow, stream
-from simulators.wear import Event, Kind, Wear, down_spans
+from simulators.wear import Event, Kind, Stuck, Wear, down_spans
 
 SLOT = timedelta(minutes=10)
 SIGNALS = (
@@ -54,6 +54,7 @@ class Pump:
     """Time of slot 0, a Monday 00:00 UTC of the tenant's clock."""
     duty: Duty
     wears: tuple[Wear, ...] = ()
+    stuck: Stuck | None = None
 
     def slot(self, at: datetime) -> int:
         """The slot that a time lies in."""
@@ -196,7 +197,16 @@ def _day(pump: Pump, day: int, events: tuple[Event, ...]) -> Floats:
         np.where(on, current * (1.0 + 0.008 * white[:, 8]), 0.0),
         np.where(on, (6.0 * tight * n * (1.0 + 0.08 * drift[9] + 0.12 * white[:, 9])) + 320.0 * hurt["seal"], 0.3),
     ])  # fmt: skip
+    if pump.stuck is not None:
+        _stand_still(pump, pump.stuck, day, values)
     return np.asarray(np.round(values, 3))
+
+
+def _stand_still(pump: Pump, stuck: Stuck, day: int, values: Floats) -> None:
+    slots = np.arange(day * DAY, (day + 1) * DAY)
+    held = (slots >= stuck.begins) & (slots < stuck.ends)
+    if held.any():
+        values[held, SIGNALS.index(stuck.signal)] = replace(pump, stuck=None).sample(stuck.begins)[stuck.signal]
 
 
 def _current(asked: Day, q: Floats) -> Floats:

@@ -1,13 +1,13 @@
-"""The pump company of the demo: eight pumps, three of them with a story, 90 days of history, then live."""
+"""The pump company of the demo: eight pumps, four of them with a story, 90 days of history, then live."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from simulators.duty import DAY, Duty, Heat, stream
 from simulators.pump_physics import SIGNALS, SLOT, Pump, Rows
-from simulators.wear import Event, Kind, Wear
+from simulators.wear import Event, Kind, Stuck, Wear
 
-__all__ = ["SIGNALS", "SLOT", "Event", "Fleet", "Kind", "Pump", "Rows", "Wear", "fleet"]
+__all__ = ["SIGNALS", "SLOT", "Event", "Fleet", "Kind", "Pump", "Rows", "Stuck", "Wear", "fleet"]
 
 MODEL = "centrifugal-pump"
 HISTORY_DAYS = 90
@@ -16,6 +16,8 @@ FOLDING_HOURS, FOLDING_SPREAD = 40.0, 0.12
 """Running hours in which the damage of a bearing grows by the factor e."""
 LIFE_HOURS, LIFE_SPREAD = 176.0, 8.0
 """Hours of the tenant's clock from the start of the story to the failure."""
+STICKS_AFTER, STUCK_FOR = 34 * 6, 6 * DAY
+"""Slots from the start of the live part until a vibration sensor stands still, and how long it does."""
 UNNOTICED = 14 * DAY
 """Slots before the story in which the damage is real and far too small to see."""
 
@@ -28,7 +30,7 @@ class Fleet:
     live_from: datetime
     pumps: tuple[Pump, ...]
     stories: dict[str, str]
-    """`served`, `ignored_twin`, `hot_afternoon` -> name of the pump."""
+    """`served`, `ignored_twin`, `hot_afternoon`, `stuck_sensor` -> name of the pump."""
     heat: tuple[datetime, datetime]
     """When the heat wave of the hot-afternoon pump begins and ends."""
 
@@ -78,8 +80,12 @@ def fleet(seed: int, live_from: datetime) -> Fleet:
     twin = replace(served, name="pump-02")
     heat = Heat(live + 5 * 6, live + 22 * 6, kelvin=11.0, demand=0.08)
     hot = pump(3, 3, heat)
-    others = tuple(pump(n, n) for n in range(4, 4 + HEALTHY_PUMPS))
-    stories = {"served": served.name, "ignored_twin": twin.name, "hot_afternoon": hot.name}
+    others = [pump(n, n) for n in range(4, 4 + HEALTHY_PUMPS)]
+    sticks = others[-1].first_running(live + STICKS_AFTER)
+    others[-1] = replace(others[-1], stuck=Stuck("vibration", sticks, sticks + STUCK_FOR))
+    stories = {
+        "served": served.name, "ignored_twin": twin.name, "hot_afternoon": hot.name, "stuck_sensor": others[-1].name,
+    }  # fmt: skip
     return Fleet(seed, live_from, (served, twin, hot, *others), stories, (hot.time(heat.begins), hot.time(heat.ends)))
 
 

@@ -41,6 +41,15 @@ class Wear:
     folding: float
 
 
+@dataclass(frozen=True, slots=True)
+class Stuck:
+    """A sensor that gives the reading of slot `begins` again and again until slot `ends`; the machine is well."""
+
+    signal: str
+    begins: int
+    ends: int
+
+
 def down_spans(events: Iterable[Event]) -> list[tuple[datetime, datetime | None]]:
     """Times in which the machine stands still for a reason other than its schedule: [from, until), None = still."""
     spans: list[tuple[datetime, datetime | None]] = []
