@@ -3,13 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-
-class BadSettings(Exception):
-    """Settings that cannot be used; `faults` names all of them."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
+from plumbing.settings import Reader
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,21 +17,11 @@ class Settings:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
         """From the environment. Raises BadSettings."""
-        faults: list[str] = []
-        given: dict[str, float] = {}
-        for variable, name, default, low, high in (
-            ("FOREWARN_ANOMALY_POLL_SECONDS", "poll_seconds", 0.1, 0.01, 5.0),
-            ("FOREWARN_ANOMALY_SAVE_SECONDS", "save_seconds", 1.0, 0.0, 60.0),
-            ("FOREWARN_ANOMALY_BATCH", "batch", 10.0, 1.0, 1000.0),
-        ):
-            text = environ.get(variable, str(default))
-            try:
-                given[name] = float(text)
-            except ValueError:
-                faults.append(f"{variable}: {text!r} is no number")
-                continue
-            if not low <= given[name] <= high:
-                faults.append(f"{variable}: {text} must lie between {low:g} and {high:g}")
-        if faults:
-            raise BadSettings(faults)
-        return cls(given["poll_seconds"], given["save_seconds"], int(given["batch"]))
+        read, default = Reader(environ), cls()
+        made = cls(
+            read.number("FOREWARN_ANOMALY_POLL_SECONDS", default.poll_seconds, 0.01, 5),
+            read.number("FOREWARN_ANOMALY_SAVE_SECONDS", default.save_seconds, 0, 60),
+            read.whole("FOREWARN_ANOMALY_BATCH", default.batch, 1, 1000),
+        )
+        read.end()
+        return made

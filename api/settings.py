@@ -4,15 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
+from plumbing.settings import Reader
+
 DEFAULT_URL = "http://127.0.0.1:8420"
-
-
-class BadSettings(Exception):
-    """Settings that cannot be taken; `faults` names each."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,30 +38,29 @@ class Settings:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
         """From FOREWARN_HTTP_URL and FOREWARN_MQTT_URL. Raises BadSettings."""
-        faults: list[str] = []
-        url = environ.get("FOREWARN_HTTP_URL") or DEFAULT_URL
+        read = Reader(environ)
+        url = read.text("FOREWARN_HTTP_URL", DEFAULT_URL)
         parts = urlsplit(url)
         port = 8420
         try:
             port = parts.port or (443 if parts.scheme == "https" else 80)
         except ValueError:
-            faults.append(f"FOREWARN_HTTP_URL: {url!r} has no valid port")
+            read.fault("FOREWARN_HTTP_URL", f"{url!r} has no valid port")
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            faults.append(f"FOREWARN_HTTP_URL: {url!r} must be http://HOST:PORT or https://HOST:PORT")
-        mqtt = environ.get("FOREWARN_MQTT_URL") or "mqtt://127.0.0.1:1883"
+            read.fault("FOREWARN_HTTP_URL", f"{url!r} must be http://HOST:PORT or https://HOST:PORT")
+        mqtt = read.text("FOREWARN_MQTT_URL", "mqtt://127.0.0.1:1883")
         broker = urlsplit(mqtt)
         broker_port = 1883
         try:
             broker_port = broker.port or 1883
         except ValueError:
-            faults.append("FOREWARN_MQTT_URL: the port is not valid")
+            read.fault("FOREWARN_MQTT_URL", "the port is not valid")
         if not broker.hostname:
-            faults.append("FOREWARN_MQTT_URL: must be mqtt://HOST:PORT")
-        if faults:
-            raise BadSettings(faults)
-        home = environ.get("FOREWARN_HOME") or ".forewarn"
+            read.fault("FOREWARN_MQTT_URL", "must be mqtt://HOST:PORT")
+        read.end()
+        home = read.text("FOREWARN_HOME", ".forewarn")
         return cls(
             parts.hostname or "127.0.0.1", port, url, f"{broker.hostname}:{broker_port}",
-            mqtts=environ.get("FOREWARN_MQTTS_ADDRESS", ""), pki_dir=environ.get("FOREWARN_PKI_DIR") or f"{home}/pki",
-            ca_key=environ.get("FOREWARN_CA_KEY", ""),
+            mqtts=read.text("FOREWARN_MQTTS_ADDRESS"), pki_dir=read.text("FOREWARN_PKI_DIR", f"{home}/pki"),
+            ca_key=read.text("FOREWARN_CA_KEY"),
         )  # fmt: skip

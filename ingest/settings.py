@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from plumbing.mqtt import BrokerAddress
+from plumbing.settings import Reader
 from plumbing.tls import TlsFiles
 
 MQTT_URL = "FOREWARN_MQTT_URL"
@@ -12,14 +13,6 @@ CA_FILE, CERTIFICATE_FILE, KEY_FILE = (
     "FOREWARN_MQTT_CA_FILE", "FOREWARN_MQTT_CERTIFICATE_FILE", "FOREWARN_MQTT_PRIVATE_KEY_FILE",
 )  # fmt: skip
 _FORM = "mqtt://ingest:SECRET@host:port, or mqtts: for TLS"
-
-
-class BadSettings(ValueError):
-    """Settings that ingest cannot run with; `faults` names all of them."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("; ".join(faults))
-        self.faults = faults
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,42 +52,29 @@ class Settings:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
         """From the environment. Raises BadSettings, which names every fault at once."""
-        faults: list[str] = []
-
-        def number(name: str, default: float, low: float, high: float) -> float:
-            text = environ.get(name, "")
-            try:
-                value = float(text) if text else default
-            except ValueError:
-                value = high + 1
-            if not low <= value <= high:
-                faults.append(f"{name}: {text!r} must be a number from {low:g} to {high:g}")
-                return default
-            return value
-
-        url = environ.get(MQTT_URL, "")
+        read = Reader(environ)
+        url = read.text(MQTT_URL)
         if not url:
-            faults.append(f"{MQTT_URL}: is not set: {_FORM}")
+            read.fault(MQTT_URL, f"is not set: {_FORM}")
         elif not _is_mqtt(url):
-            faults.append(f"{MQTT_URL}: must be {_FORM}")
+            read.fault(MQTT_URL, f"must be {_FORM}")
         tls, found = tls_files(environ)
-        faults += found
+        read.faults += found
         default = cls(url)
         made = cls(
             url,
-            number("FOREWARN_INGEST_BLOCK_SECONDS", default.block_seconds, 0.01, 10),
-            int(number("FOREWARN_INGEST_BLOCK_BYTES", default.block_bytes, 10_000, 1e8)),
-            int(number("FOREWARN_INGEST_QUEUE_BYTES", default.queue_bytes, 1_000_000, 1e10)),
-            number("FOREWARN_INGEST_FUTURE_SECONDS", default.future_seconds, 0, 1e6),
-            number("FOREWARN_INGEST_LATE_SECONDS", default.late_seconds, 0, 1e9),
-            int(number("FOREWARN_INGEST_QUARANTINE_A_DEVICE", default.quarantine_a_device, 1, 1e7)),
-            int(number("FOREWARN_INGEST_QUARANTINE_BYTES", default.quarantine_bytes, 1e4, 1e12)),
+            read.number("FOREWARN_INGEST_BLOCK_SECONDS", default.block_seconds, 0.01, 10),
+            read.whole("FOREWARN_INGEST_BLOCK_BYTES", default.block_bytes, 10_000, 1e8),
+            read.whole("FOREWARN_INGEST_QUEUE_BYTES", default.queue_bytes, 1_000_000, 1e10),
+            read.number("FOREWARN_INGEST_FUTURE_SECONDS", default.future_seconds, 0, 1e6),
+            read.number("FOREWARN_INGEST_LATE_SECONDS", default.late_seconds, 0, 1e9),
+            read.whole("FOREWARN_INGEST_QUARANTINE_A_DEVICE", default.quarantine_a_device, 1, 1e7),
+            read.whole("FOREWARN_INGEST_QUARANTINE_BYTES", default.quarantine_bytes, 1e4, 1e12),
             tls,
-            number("FOREWARN_INGEST_QUARANTINE_DAYS", default.quarantine_days, 0.01, 36_500),
-            number("FOREWARN_INGEST_LEDGER_DAYS", default.ledger_days, 2, 36_500),
+            read.number("FOREWARN_INGEST_QUARANTINE_DAYS", default.quarantine_days, 0.01, 36_500),
+            read.number("FOREWARN_INGEST_LEDGER_DAYS", default.ledger_days, 2, 36_500),
         )
-        if faults:
-            raise BadSettings(faults)
+        read.end()
         return made
 
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from forewarn.environment import Failed, WrongUse, home_of
 from forewarn.health import HealthServer
 from plumbing.logs import set_up
+from plumbing.settings import BadSettings
 
 if TYPE_CHECKING:  # an agent runs on small machines: it loads neither SQL nor stores
     from plumbing.runtime import Service, Shared
@@ -102,7 +103,7 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
 
     try:
         told = settings.Settings.of(environ)
-    except settings.BadSettings as bad:
+    except BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
     told = replace(told, mqtt_url=ingest_url(environ, shared), tls=link_tls(environ, shared.home))
     key = command_key_of(environ, shared.home)
@@ -120,7 +121,7 @@ def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Sha
 
     try:
         return [wiring.build(shared, settings.Settings.of(environ))]
-    except settings.BadSettings as bad:
+    except BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
@@ -129,7 +130,7 @@ def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: 
 
     try:
         return [wiring.build(settings.Settings.of(environ), shared)]
-    except settings.BadSettings as bad:
+    except BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 
 
@@ -145,7 +146,7 @@ def _api(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared"
 
     try:
         asked = settings.Settings.of(environ)
-    except settings.BadSettings as bad:
+    except BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
     # FOREWARN_HTTP_URL is where people come from; behind a proxy or a container's port it is not where to listen
     told = replace(asked, host=given.listen, port=given.http_port, command_key=command_key)

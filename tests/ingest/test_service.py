@@ -12,10 +12,11 @@ from ingest.adapters.inbox import OVERHEAD, Inbox
 from ingest.service.ledger import ledger
 from ingest.service.quarantine import quarantine_page
 from ingest.service.registry import add_device
-from ingest.settings import BadSettings, Settings
+from ingest.settings import Settings
 from ingest.wiring import IngestService, build
 from plumbing.mqtt import Incoming
 from plumbing.runtime import Shared
+from plumbing.settings import BadSettings
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks

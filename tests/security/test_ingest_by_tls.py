@@ -15,12 +15,13 @@ import pytest
 from contracts.points import TelemetryStore
 from forewarn.accounts import link_tls
 from forewarn.environment import expand
-from ingest.settings import BadSettings, Settings
+from ingest.settings import Settings
 from ingest.wiring import build
 from plumbing.mqtt_reader import MqttReader
 from plumbing.mqtt_stream import Incoming
 from plumbing.pki import Authority
 from plumbing.runtime import Shared
+from plumbing.settings import BadSettings
 from plumbing.sql import Database
 from plumbing.tenants import TenantClocks
 from plumbing.tls import TlsFiles

@@ -14,12 +14,13 @@ import sqlalchemy as sa
 from contracts.records import PREDICTIONS, encode
 from plumbing import log
 from plumbing.runtime import Shared
+from plumbing.settings import BadSettings
 from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
 from tests.work_orders.world import World
 from work_orders import service
 from work_orders.service import tables as t
-from work_orders.settings import BadSettings, Settings
+from work_orders.settings import Settings
 from work_orders.wiring import WorkOrdersService, build
 
 LATENCY_MEDIAN_S = 1.0
