@@ -1,11 +1,11 @@
 """What is asked of a machine from afar, as its page shows it: commands and how they go, and what checks showed."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from api import access
-from api.command_views import DeviceCommand, Examination, Remote
+from api.command_views import HINTS, DeviceCommand, Examination, Hold, Remote
 from api.roles import Principal
 from api.service import list_accounts
 from api.views import Asset
@@ -50,6 +50,7 @@ class Afar:
     tried: Tried = Tried()
     names: Mapping[str, str] = field(default_factory=dict)
     """People by how the audit chain names them."""
+    holds: Sequence[Hold] = ()
 
     @property
     def running(self) -> bool:
@@ -59,7 +60,12 @@ class Afar:
     @property
     def shown(self) -> bool:
         """Whether there is anything to show."""
-        return bool(self.remotes or self.commands or self.examinations)
+        return bool(self.remotes or self.commands or self.examinations or self.holds)
+
+    @property
+    def has_guarded(self) -> bool:
+        """Whether any of its devices knows commands that permits and lock-outs stand against."""
+        return any(choice.risk == "guarded" for remote in self.remotes for choice in remote.choices)
 
     def title_of(self, command: DeviceCommand) -> str:
         """What its asset model calls it."""
@@ -83,6 +89,11 @@ class Afar:
         return found
 
     @staticmethod
+    def hint(reason: str) -> str:
+        """What lets a command through that is refused for this."""
+        return HINTS.get(reason, "")
+
+    @staticmethod
     def against(remote: Remote) -> str:
         """Why guarded commands of a device are not taken now; empty when they are."""
         if not remote.guarded:
@@ -97,17 +108,18 @@ def afar(web: Web, who: Principal, found: Asset, tried: Tried | None = None) -> 
     owners = web.owners
     remotes = [r for device in found.devices if (r := owners.remote(who, device)) is not None and r.choices]
     commands = owners.commands_of(who, found.devices, SHOWN_COMMANDS)
+    holds = owners.holds(who, found.id)
     return Afar(
         remotes, commands, owners.examinations(who, asset=found.id, limit=SHOWN_CHECKS), tried or Tried(),
-        _names(web, who, commands),
+        _names(web, who, {a for c in commands for a in (c.issued_by, c.approved_by)} | {h.by for h in holds}), holds,
     )  # fmt: skip
 
 
-def _names(web: Web, who: Principal, commands: Sequence[DeviceCommand]) -> dict[str, str]:
-    """Names of the people who issued and approved these."""
+def _names(web: Web, who: Principal, actors: Collection[str]) -> dict[str, str]:
+    """Names of people by how the audit chain names them."""
     accounts = {f"{a.role}:{a.id}": a.name for a in list_accounts(web.shared.database, who.tenant)}
     found: dict[str, str] = {}
-    for actor in {a for c in commands for a in (c.issued_by, c.approved_by) if ":" in a}:
+    for actor in {a for a in actors if ":" in a}:
         name = accounts.get(actor) or web.owners.name_of(who.tenant, actor.partition(":")[2])
         if name:
             found[actor] = name

@@ -32,6 +32,34 @@ class DeviceCommand:
     ended_at: datetime | None
     can: Sequence[str] = ()
     """What this principal may do with it now: approve, cancel."""
+    hint: str = ""
+    """Where it was refused: what lets the next one through."""
+
+
+HINTS = {
+    "guarded_off": "Switch these commands on for the machine here, and with guarded = true in its agent's file.",
+    "not_approved": "Ask an engineer or administrator who did not issue it to approve it.",
+    "on_hold": "Release the permit or the lock-out when the work is done, or wait until the visit is over.",
+    "not_enabled": "Somebody at the machine enables it, by its switch or by `forewarn command enable` typed there; then"
+    " send it anew within 15 minutes.",
+    "no_key": "Put the platform's key (`forewarn command key`) into [commands] of the agent's file.",
+    "signature": "The agent has another key: compare it with `forewarn command key`.",
+    "expired": "Send it anew; give it a longer lifetime where the machine sleeps.",
+    "busy": "Wait until the earlier ones are done, or cancel some.",
+    "not_recorded": "Free some room on the machine's disk.",
+}
+"""What lets the next one through, by the reason of a refusal (contracts.commands.REFUSALS)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """An open permit or a lock-out of a machine."""
+
+    id: str
+    kind: str
+    note: str
+    by: str
+    since: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from anomaly.queries.misses import Miss, MissReport
-from api.command_views import DeviceCommand, Examination, Remote
+from api.command_views import DeviceCommand, Examination, Hold, Remote
 from api.roles import Principal
 from api.views import (
     Asset,
@@ -108,6 +108,7 @@ class Reading(Protocol):
     def chart_order(self, who: Principal, order: str) -> Chart | None: ...
     def chart_notice(self, who: Principal, notice: str) -> Chart | None: ...
     def commands(self, who: Principal, wanted: Wanted) -> Page: ...
+    def holds(self, who: Principal, asset: str) -> Sequence[Hold]: ...
     def commands_of(self, who: Principal, devices: Collection[str], limit: int) -> Sequence[DeviceCommand]:
         """The newest of these devices."""
         ...

@@ -1,17 +1,21 @@
 """Commands to devices: send, look, approve, cancel; guarded commands of an asset; holds; guided diagnoses."""
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.guard import Who
-from api.json.answers import answer, listed
+from api.json.answers import answer, listed, wanting
 from api.json.lists import Want
-from api.problems import not_found
+from api.ports import Wanted
+from api.problems import bad_field, not_found
 from api.views import Page
 from api.web import Web
+from ingest.domain.commanding import State
+
+WantCommands = Annotated[Wanted, Depends(wanting(State, r"[A-Za-z0-9_.:-]{1,80}"))]
 
 
 class CommandBody(BaseModel):
@@ -45,7 +49,7 @@ def routes(web: Web, router: APIRouter) -> None:
     owners, root = web.owners, "/api/v1"
 
     @router.get(f"{root}/commands", tags=["commands"], summary="Commands to devices (`asset` = a device's name)")
-    def commands(who: Who, want: Want) -> Response:
+    def commands(who: Who, want: WantCommands) -> Response:
         return listed(owners.commands(who, want))
 
     @router.get(f"{root}/commands/{{command}}", tags=["commands"], summary="One command with its result")
@@ -87,6 +91,9 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get(f"{root}/diagnoses", tags=["work"], summary="Guided diagnoses with their evidence")
     def diagnoses(who: Who, want: Want) -> Response:
+        for field, given in (("state", want.state), ("after", want.after)):
+            if given:
+                raise bad_field(field, given, "diagnoses are listed by `asset` and `limit` alone")
         return listed(Page(owners.examinations(who, asset=want.asset, limit=want.limit)))
 
 

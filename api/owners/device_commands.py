@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from api.command_views import CheckResult, CommandChoice, DeviceCommand, Examination, Remote
+from api.command_views import HINTS, CheckResult, CommandChoice, DeviceCommand, Examination, Hold, Remote
 from api.owners.commands import actor_of, refusals
 from api.owners.machines import visible
 from api.owners.words import mode_title
@@ -21,6 +21,7 @@ from ingest.service import commands as ledger
 from ingest.service import registry
 from plumbing.runtime import Shared
 from work_orders.queries.diagnoses import DiagnosisRow, diagnoses
+from work_orders.queries.holds import hold_of, open_holds
 from work_orders.service import holding
 
 
@@ -62,10 +63,11 @@ class DeviceCommands:
         return reach is None or device in reach
 
     def commands(self, who: Principal, wanted: Wanted) -> Page:
-        items, cursor = ledger.page(
-            self._shared.database, who.tenant, device=wanted.asset, state=wanted.state, after=wanted.after,
-            limit=wanted.limit, among=self._reach(who),
-        )  # fmt: skip
+        with _refusals():
+            items, cursor = ledger.page(
+                self._shared.database, who.tenant, device=wanted.asset, state=wanted.state, after=wanted.after,
+                limit=wanted.limit, among=self._reach(who),
+            )  # fmt: skip
         return Page([_shown(c, who) for c in items], cursor)
 
     def commands_of(self, who: Principal, devices: Collection[str], limit: int) -> list[DeviceCommand]:
@@ -127,11 +129,29 @@ class DeviceCommands:
             ledger.set_guarded(self._shared.database, who.tenant, device, on, _person(who), now=now)
         return self.remote(who, device)
 
+    def holds(self, who: Principal, asset: str) -> list[Hold]:
+        with self._shared.database.read() as connection:
+            found = open_holds(connection, who.tenant, asset)
+        return [Hold(h.id, h.kind, h.note, h.actor, h.since) for h in found]
+
+    def _check_machine(self, who: Principal, asset: str | None, what: str) -> None:
+        """Raises Problem unless the machine is the principal's to see."""
+        if who.sees_all and asset is not None:
+            return
+        with self._shared.database.read() as connection:
+            machines = visible(connection, who, self._shared.clocks.of(who.tenant).now())
+        if asset not in {machine.id for machine in machines}:
+            raise not_found(what)
+
     def set_hold(self, who: Principal, asset: str, kind: str, note: str) -> str:
+        self._check_machine(who, asset, "machine")
         with refusals():
             return holding.set_hold(self._shared, who.tenant, asset, kind, note, actor_of(self._shared, who))
 
     def release_hold(self, who: Principal, hold: str) -> bool:
+        with self._shared.database.read() as connection:
+            asset = hold_of(connection, who.tenant, hold)
+        self._check_machine(who, asset, "hold")
         with refusals():
             return holding.release_hold(self._shared, who.tenant, hold, actor_of(self._shared, who))
 
@@ -154,7 +174,7 @@ def _shown(of: ledger.Recorded, who: Principal) -> DeviceCommand:
     return DeviceCommand(
         of.id, of.device, of.name, of.args, of.risk, of.state, of.reason, of.text, of.progress, of.result, of.case_id,
         of.why, of.issued_by, of.issued_at, of.lifetime_s, of.approved_by, of.approved_at, of.sent_at, of.started_at,
-        of.ended_at, can,
+        of.ended_at, can, HINTS.get(of.reason, "") if of.state in (State.REFUSED, State.EXPIRED) else "",
     )  # fmt: skip
 
 

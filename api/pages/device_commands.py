@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
-from api.json.lists import Want
+from api.json.device_commands import WantCommands
 from api.problems import not_found
 from api.web import Web, back_to, local_address
 
@@ -17,7 +17,7 @@ def routes(web: Web, router: APIRouter) -> None:
     owners = web.owners
 
     @router.get("/commands", include_in_schema=False)
-    def commands(request: Request, who: Who, want: Want) -> Response:
+    def commands(request: Request, who: Who, want: WantCommands) -> Response:
         return web.page(request, "commands.html", page=owners.commands(who, want), want=want)
 
     @router.post("/commands/{command}/{action}", include_in_schema=False)

@@ -1,9 +1,9 @@
 """What people ask of a machine from afar, on its page: the commands that its asset model declares."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Form
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
@@ -80,6 +80,23 @@ def routes(web: Web, router: APIRouter) -> None:
             tried = Tried(device, name, args, f"{choice.title or name}: {problem.detail}")
             return page_of(web, request, who, found, tried=tried, status=problem.status)
         return back_to(f"/assets/{asset}#remote")
+
+    @router.post("/assets/{asset}/holds", include_in_schema=False)
+    def hold(
+        who: Who,
+        asset: str,
+        kind: Annotated[str, Form(max_length=16)],
+        note: Annotated[str, Form(max_length=300)] = "",
+    ) -> Response:
+        owners.set_hold(who, asset, kind, note)
+        return back_to(f"/assets/{asset}#holds")
+
+    @router.post("/assets/{asset}/holds/{hold}/release", include_in_schema=False)
+    def release(who: Who, asset: str, hold: str) -> Response:
+        if all(h.id != hold for h in owners.holds(who, asset)):
+            raise not_found("hold")
+        owners.release_hold(who, hold)
+        return back_to(f"/assets/{asset}#holds")
 
     @router.post("/assets/{asset}/guarded", include_in_schema=False)
     async def guarded(request: Request, who: Who, asset: str) -> Response:

@@ -287,7 +287,10 @@ def page(
     database: Database, tenant: str, *, device: str = "", state: str = "", case_id: str = "", after: str = "",
     limit: int = 50, among: Collection[str] | None = None,
 ) -> tuple[list[Recorded], str | None]:  # fmt: skip
-    """Commands, newest first, and the cursor of the next ones; `among` these devices (None = all of the tenant)."""
+    """Commands, newest first, and the cursor of the next ones; `among` these devices (None = all of the tenant).
+
+    Raises CommandFault for a cursor that is none: the list would begin anew.
+    """
     c = commands.c
     query = sa.select(commands).where(c.tenant == tenant)
     for column, value in ((c.device, device), (c.state, state), (c.case_id, case_id)):
@@ -298,8 +301,9 @@ def page(
     with database.read() as connection:
         if after:
             mark = connection.execute(sa.select(c.issued_at).where(c.tenant == tenant, c.id == after)).scalar()
-            if mark is not None:
-                query = query.where(sa.tuple_(c.issued_at, c.id) < sa.tuple_(sa.literal(mark, c.issued_at.type), after))
+            if mark is None:
+                raise CommandFault("after", "must be the `next` of the page before")
+            query = query.where(sa.tuple_(c.issued_at, c.id) < sa.tuple_(sa.literal(mark, c.issued_at.type), after))
         rows = connection.execute(query.order_by(c.issued_at.desc(), c.id.desc()).limit(limit + 1)).all()
     items = [_recorded(row) for row in rows[:limit]]
     return items, items[-1].id if len(rows) > limit else None
