@@ -1,10 +1,8 @@
 """A world for ingest: SQLite (or PostgreSQL), a store in memory, a clock that is set by hand."""
 
-import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import ClassVar
 
 import msgspec
@@ -19,7 +17,6 @@ from ingest.service.intake import Intake
 from ingest.service.ledger import Entry, ledger
 from ingest.service.quarantine import Quarantine, Quarantined, quarantine_page
 from ingest.service.registry import add_device
-from plumbing.migrate import upgrade
 from plumbing.sql import Database
 from plumbing.system_clock import SystemClock
 
@@ -195,24 +192,6 @@ def batch(seq: int, n: int, boot: str = BOOT, start: datetime = NOW - timedelta(
         for i in range(n)
     ]
     return msgspec.json.encode({"v": 1, "boot_id": boot, "seq": seq, "samples": samples}).decode()
-
-
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database with all tables, to copy."""
-    path = tmp_path_factory.mktemp("migrated") / "empty.sqlite"
-    made = Database(f"sqlite:///{path}")
-    upgrade(made)
-    made.close()
-    return path
-
-
-@pytest.fixture
-def database(tmp_path: Path, migrated: Path) -> Iterator[Database]:
-    shutil.copy(migrated, tmp_path / "ingest.sqlite")
-    made = Database(f"sqlite:///{tmp_path}/ingest.sqlite")
-    yield made
-    made.close()
 
 
 @pytest.fixture

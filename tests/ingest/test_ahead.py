@@ -9,7 +9,6 @@ from contracts.points import DeviceRows, Refused, StoreUnreachable
 from contracts.records import BLOCKS
 from ingest.service.ledger import ledger
 from plumbing import log
-from plumbing.migrate import upgrade
 from plumbing.sql import Database
 from tests.ingest.conftest import BOOT, NOW, MemoryStore, World, batch
 
@@ -31,9 +30,8 @@ class Watching(MemoryStore):
 
 
 @pytest.fixture
-def world(postgres_url: str) -> Iterator[World]:
-    database = Database(postgres_url)
-    upgrade(database)
+def world(postgres_tables: str) -> Iterator[World]:
+    database = Database(postgres_tables)
     made = World(database, store=Watching())
     made.device()
     yield made

@@ -21,7 +21,6 @@ from ingest.service.registry import (
     suspend_device,
 )
 from plumbing import audit
-from plumbing.migrate import upgrade
 from plumbing.sql import Database
 from tests.ingest.conftest import NOW, HandClock
 
@@ -140,9 +139,8 @@ def test_codes_are_not_kept_as_they_are(database: Database, made: NewDevice) -> 
 
 
 @pytest.mark.postgres
-def test_claims_on_postgresql(postgres_url: str) -> None:
-    database = Database(postgres_url)
-    upgrade(database)
+def test_claims_on_postgresql(postgres_tables: str) -> None:
+    database = Database(postgres_tables)
     add_device(database, "acme", "pump-1", "pump", now=NOW)
     code = make(database)
     assert refused(database, "00000-00000") == claims.UNKNOWN

@@ -16,14 +16,13 @@ from ingest.service import commands as ledger
 from ingest.service.command_ledger import hear
 from ingest.service.commands import Person, Wanted
 from ingest.service.registry import add_device, revoke_device
-from plumbing.migrate import upgrade
 from plumbing.sql import Database
 from tests.ingest.command_link import ANNA, DAY, EVA, HOUR, JUMPS, Link, models
 
 
 @pytest.fixture
-def link(database: Database, tmp_path: Path) -> Iterator[Link]:
-    made = Link(database, tmp_path)
+def link(any_database: Database, tmp_path: Path) -> Iterator[Link]:
+    made = Link(any_database, tmp_path)
     yield made
     made.device.journal.close()
 
@@ -391,18 +390,6 @@ def test_commands_are_listed_by_page(link: Link) -> None:
     assert end is None
     assert [c.id for c in ledger.page(link.database, "acme", case_id="C-1")[0]] == [ids[3], ids[1]]
     assert ledger.page(link.database, "other")[0] == []
-
-
-@pytest.mark.postgres
-def test_the_ledger_on_postgresql(postgres_url: str, tmp_path: Path) -> None:
-    database = Database(postgres_url)
-    upgrade(database)
-    link = Link(database, tmp_path)
-    first, second = link.issue(args={"level": 3}), link.issue()
-    link.run()
-    assert (link.of(first).state, link.of(second).state) == ("done", "done")
-    items, cursor = ledger.page(database, "acme", limit=1, among={link.of(first).device})
-    assert (len(items), cursor) == (1, items[0].id)
-    assert ledger.page(database, "acme", among=set())[0] == []
-    link.device.journal.close()
-    database.close()
+    assert ledger.page(link.database, "acme", among=set())[0] == []
+    with pytest.raises(ledger.CommandFault, match="after"):
+        ledger.page(link.database, "acme", after="no-such-command")

@@ -14,7 +14,6 @@ from contracts.records import BLOCKS
 from ingest.service.book import Superseded
 from ingest.service.ledger import ledger
 from plumbing import log
-from plumbing.migrate import upgrade
 from plumbing.sql import Database
 from tests.ingest.conftest import NOW, MemoryStore, Message, World, batch, pump
 
@@ -71,11 +70,10 @@ class DiesAfterCommit(Database):
 def anywhere(request: pytest.FixtureRequest) -> Iterator[DiesAfterCommit]:
     """An empty database of each kind."""
     if request.param == "sqlite":
-        url = f"sqlite:///{request.getfixturevalue('tmp_path')}/ingest.sqlite"
+        url = request.getfixturevalue("database").url
     else:
-        url = request.getfixturevalue("postgres_url")
+        url = request.getfixturevalue("postgres_tables")
     made = DiesAfterCommit(url)
-    upgrade(made)
     yield made
     made.close()
 
