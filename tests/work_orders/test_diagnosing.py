@@ -32,6 +32,8 @@ from work_orders import service
 from work_orders.adapters import consumer
 from work_orders.domain.belief import Answer, Verdict, conclude, difference, prior
 from work_orders.domain.decision import Inputs
+from work_orders.domain.notice_text import NoticeText
+from work_orders.domain.words import chance
 from work_orders.service import tables as t
 from work_orders.service.holding import release_hold, set_hold
 from work_orders.service.intake import replay
@@ -226,6 +228,21 @@ def test_checks_that_find_nothing_keep_people_at_home(closer: World) -> None:
     closer.take(5, p=0.3, first=2)
     assert closer.rows(t.orders) == []
     assert "remote checks make bearing wear less likely" in closer.rows(t.decisions)[-1].sentence
+
+
+def test_a_customer_is_told_the_chance_that_the_checks_left(closer: World) -> None:
+    service.take_prediction(closer.shared, closer.forecast(1, p=0.9))
+    answer(closer, 1.0)
+    examine(closer)
+    left = closer.only(t.diagnoses).factor
+    assert left < 0.5
+    closer.take(3, p=0.9, first=2)
+    text = msgspec.json.decode(closer.only(t.notices).body, type=NoticeText)
+    assert text.p_horizon == pytest.approx(0.9 * left)
+    assert text.p_horizon == pytest.approx(closer.only(t.cases).p_horizon)
+    assert text.curve.within(240.0) == pytest.approx(left)
+    assert chance(0.9 * left) in text.chance
+    assert chance(0.9) not in text.chance
 
 
 def test_checks_can_name_another_mode_of_the_component(closer: World) -> None:

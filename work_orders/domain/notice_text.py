@@ -53,12 +53,14 @@ class NoticeText:
 
 
 def write(
-    prediction: Prediction, model: AssetModel, mode: FailureMode, costs: Costs, asset_name: str, horizon_hours: float
-) -> NoticeText:
-    """The notice for a forecast."""
+    prediction: Prediction, model: AssetModel, mode: FailureMode, costs: Costs, asset_name: str, horizon_hours: float,
+    belief: float = 1.0,
+) -> NoticeText:  # fmt: skip
+    """The notice for a forecast; `belief` is what remote checks made of its P(failure), a factor of at most 1."""
     unit = model.lifetime_unit
-    p = interpolate(prediction.risk_hours, prediction.risk, horizon_hours) or 0.0
-    later = interpolate(prediction.risk_hours, prediction.risk, MONTH) or 0.0
+    risk = tuple(p * belief for p in prediction.risk)
+    p = interpolate(prediction.risk_hours, risk, horizon_hours) or 0.0
+    later = interpolate(prediction.risk_hours, risk, MONTH) or 0.0
     evidence = tuple(_evidence(c, model) for c in telling(prediction.carriers, mode))
     component = model.components[mode.component].title.lower()
     remaining = prediction.remaining
@@ -88,7 +90,7 @@ def write(
         measured_at=prediction.measured_at.isoformat(),
         p_horizon=p,
         horizon_hours=horizon_hours,
-        curve=Curve(prediction.issued_at, tuple(prediction.risk_hours), tuple(prediction.risk)),
+        curve=Curve(prediction.issued_at, tuple(prediction.risk_hours), risk),
         costs=costs,
     )
 

@@ -72,6 +72,13 @@ def _newest(work: Unit, case_id: str) -> Row | None:
     ).first()
 
 
+def factor_of(work: Unit, case_id: str) -> float:
+    """Factor on P(failure) from the newest checks of a case that have ended; 1 = none have."""
+    d = t.diagnoses.c
+    ended = work.all(t.diagnoses, d.case_id == case_id, d.ended_at.is_not(None))
+    return float(max(ended, key=lambda row: (row.started_at, row.started_wall)).factor) if ended else 1.0
+
+
 def _begin(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode) -> Row:
     id = derived_id("D", work.tenant, case.id, prediction.id)
     before = prior(model, mode.name, prediction.mode_probability)

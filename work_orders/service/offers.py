@@ -14,6 +14,7 @@ from work_orders.domain.notice_text import NoticeText, write
 from work_orders.domain.slots import HalfDay, Offer
 from work_orders.service import tables as t
 from work_orders.service.booking import find_offer
+from work_orders.service.diagnosing import factor_of
 from work_orders.service.installed_base import zone_of
 from work_orders.service.moves import move_case, move_notice, offer_of, tell
 from work_orders.service.sending import Channel, Message, deliver_by_first
@@ -35,8 +36,9 @@ def queue_offer(work: Unit, order: Row) -> Row | None:
         return None
     policy = work.policy()
     text = write(
-        prediction, model, mode, msgspec.json.decode(case.costs, type=Costs), asset.name, model.decision.horizon_hours
-    )
+        prediction, model, mode, msgspec.json.decode(case.costs, type=Costs), asset.name,
+        model.decision.horizon_hours, factor_of(work, case.id),
+    )  # fmt: skip
     id = derived_id("N", work.tenant, case.id, OFFER)
     if not work.insert_new(
         t.notices, id=id, case_id=case.id, order_id=order.id, asset_id=asset.id, customer_id=order.customer_id,
