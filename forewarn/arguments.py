@@ -321,6 +321,31 @@ def _proof(command: Any) -> None:
     )  # fmt: skip
     evaluate.add_argument("--json", type=_new_file, metavar="FILE", help="all figures, machine-readable")
     evaluate.add_argument("--html", type=_new_file, metavar="FILE", help="a page to look at, with plots")
+    prove = command("prove", "what it would have done on your own past", "forewarn.commands.prove:prove")
+    prove.add_argument(
+        "--telemetry", type=Path, required=True, metavar="FILE|DIR",
+        help="CSV: a time, one column a signal; a column names the machine, or the file's name does",
+    )  # fmt: skip
+    prove.add_argument(
+        "--failures", type=Path, required=True, metavar="failures.csv",
+        help="a time, the machine and, if known, component and hours down",
+    )  # fmt: skip
+    prove.add_argument("--work", type=Path, metavar="work.csv", help="visits and replacements: the same columns")
+    prove.add_argument(
+        "--mapping", type=Path, metavar="FILE",
+        help="what the columns mean; written where it is not there (default: mapping.yaml in --keep)",
+    )  # fmt: skip
+    prove.add_argument("--model", metavar="M", help="asset model, by name or file (default: made of the columns)")
+    prove.add_argument("--name", default="own-machines", help="name of the model that is made (default %(default)s)")
+    prove.add_argument("--split", metavar="YYYY-MM-DD", help="judge what comes after it (default: the second half)")
+    prove.add_argument("--within", type=_positive, default=14.0, metavar="DAYS",
+                       help="longest notice that counts; a visit covers as long (default %(default)g)")  # fmt: skip
+    for kind, what in (("failure", "a failure"), ("planned", "a planned visit"), ("false", "a visit for nothing")):
+        prove.add_argument(f"--cost-{kind}", type=_positive, metavar="MONEY", help=f"what {what} costs")
+    prove.add_argument("--keep", type=Path, default=Path("proof"), metavar="DIR",
+                       help="where mapping, asset model and driver file go (default %(default)s)")  # fmt: skip
+    prove.add_argument("--json", type=_new_file, metavar="FILE", help="all figures, machine-readable")
+    prove.add_argument("--html", type=_new_file, metavar="FILE", help="one page for a boss")
 
 
 def _learning(command: Any, group: Any, action: Any) -> None:
@@ -332,6 +357,25 @@ def _learning(command: Any, group: Any, action: Any) -> None:
     labels.add_argument("--limit", type=_count, default=100, metavar="N", help="so many (default %(default)s)")
     labels.add_argument("--tenant", default="local")
     labels.add_argument("--json", action="store_true", help="machine-readable")
+    of = "forewarn.commands.learned:"
+    train = command("train", "learn remaining life from stored readings and labels", f"{of}train")
+    train.add_argument("model", metavar="MODEL", help="asset model, such as centrifugal-pump")
+    train.add_argument("--seed", type=int, default=0, help="where nothing runs on this home (default %(default)s)")
+    learned = group("learned", "learned models: on trial beside the live one, promoted when better, rolled back")
+    listed = action(learned, "list", "learned models, newest first", f"{of}list_")
+    listed.add_argument("--model", metavar="MODEL", help="of this asset model")
+    show = action(learned, "show", "one with all that became of it; exit 1 where its files were altered", f"{of}show")
+    card = action(learned, "card", "write its card, a page that stands alone", f"{of}card")
+    card.add_argument("--out", type=_new_file, required=True, metavar="FILE.html")
+    promote = action(learned, "promote", "make a shadow live, if it was better on what happened since", f"{of}promote")
+    rollback = action(learned, "rollback", "the live one goes, the one before it comes back", f"{of}rollback")
+    rollback.add_argument("model", metavar="MODEL", help="asset model")
+    for sub in (show, card, promote):
+        sub.add_argument("id", metavar="ID", help="such as centrifugal-pump-2")
+    for sub in (train, listed, show, promote, rollback):
+        sub.add_argument("--json", action="store_true", help="machine-readable")
+    for sub in (train, listed, show, card, promote, rollback):
+        sub.add_argument("--tenant", default="local")
 
 
 def _port(text: str) -> int:

@@ -84,7 +84,7 @@ def read_table(
     ------
     BadTable
     """
-    lines, rows = _cells(path, separator, tell)
+    lines, rows = read_cells(path, separator, tell)
     header = [cell.strip() for cell in rows[0]]
     _check_header(path, header)
     columns, notices = _choose(path, header, time, signals, exclude)
@@ -99,12 +99,13 @@ def read_table(
     t_us, moved = _times(path, time, times, where)
     if moved:
         notices.append(f"{moved} rows repeat the time of the row before; they are taken in the order of the file")
-    values = np.column_stack([_numbers(path, header[j], [cells[j] for cells in body], where) for j in columns])
+    values = np.column_stack([numbers_of(path, header[j], [cells[j] for cells in body], where) for j in columns])
     names = tuple(header[j] for j in columns)
     return Table(path.name, times, t_us, names, values, tuple(notices))
 
 
-def _cells(path: Path, separator: str, tell: Callable[[str], None]) -> tuple[list[int], list[list[str]]]:
+def read_cells(path: Path, separator: str, tell: Callable[[str], None]) -> tuple[list[int], list[list[str]]]:
+    """Line and cells of each row that is not empty, the header first. Raises BadTable."""
     lines: list[int] = []
     rows: list[list[str]] = []
     try:
@@ -186,7 +187,8 @@ def _choose(
     return chosen, notices
 
 
-def _numbers(path: Path, column: str, cells: list[str], lines: list[int]) -> NDArray[np.float64]:
+def numbers_of(path: Path, column: str, cells: list[str], lines: list[int]) -> NDArray[np.float64]:
+    """A column's numbers; NaN where it has none. Raises BadTable."""
     try:
         out = np.array(cells, dtype=np.float64)
     except ValueError:
@@ -214,7 +216,7 @@ def _times(path: Path, column: str, cells: list[str], lines: list[int]) -> tuple
     for cell, line in zip(cells, lines, strict=True):
         if cell.lower() in MISSING:
             raise BadTable(f"{path}:{line}: column {column!r}: {cell!r} must be a time; every row needs one")
-    t_us = _parsed(path, column, cells, lines)
+    t_us = parsed_times(path, column, cells, lines)
     step = np.diff(t_us)
     back = np.flatnonzero(step < 0)
     if len(back):
@@ -232,7 +234,8 @@ def _times(path: Path, column: str, cells: list[str], lines: list[int]) -> tuple
     return t_us, repeated
 
 
-def _parsed(path: Path, column: str, cells: list[str], lines: list[int]) -> NDArray[np.int64]:
+def parsed_times(path: Path, column: str, cells: list[str], lines: list[int]) -> NDArray[np.int64]:
+    """A column's times in microseconds since 1970, in whatever way they are written. Raises BadTable."""
     try:
         numbers = np.array(cells, dtype=np.float64)
     except ValueError:

@@ -53,35 +53,37 @@ class Judged:
         return len(self.leads) + len(self.missed)
 
 
-def opened(raised_us: Times) -> list[int]:
+def opened(raised_us: Times, covers_hours: float = COVERS_HOURS) -> list[int]:
     """Times of the orders that moments in alarm bring."""
     out: list[int] = []
     for t in raised_us.tolist():
-        if not out or t - out[-1] > COVERS_HOURS * HOUR_US:
+        if not out or t - out[-1] > covers_hours * HOUR_US:
             out.append(t)
     return out
 
 
-def judge(watched: Watched, limit: float, first_us: int) -> Judged:
+def judge(
+    watched: Watched, limit: float, first_us: int, hit_hours: float = HIT_HOURS, covers_hours: float = COVERS_HOURS
+) -> Judged:
     """Open an order wherever P is above `limit` and say how each fared; failures after `first_us` are judged."""
     raised = watched.at_us[watched.p > limit]
     failures = [f for f in watched.failed_us.tolist() if first_us < f <= watched.end_us]
     leads, missed = [], []
     for failed in failures:
-        before = raised[(raised < failed) & (raised >= failed - HIT_HOURS * HOUR_US)]
+        before = raised[(raised < failed) & (raised >= failed - hit_hours * HOUR_US)]
         if len(before):
             leads.append(float(failed - before[0]) / HOUR_US)
         else:
             missed.append(failed)
     orders: list[tuple[int, str]] = []
     announced: set[int] = set()
-    for t in opened(raised):
-        ahead = [f for f in watched.failed_us.tolist() if t < f <= t + HIT_HOURS * HOUR_US and f not in announced]
+    for t in opened(raised, covers_hours):
+        ahead = [f for f in watched.failed_us.tolist() if t < f <= t + hit_hours * HOUR_US and f not in announced]
         if ahead:
             announced.add(ahead[0])
             orders.append((t, "right"))
         else:
-            orders.append((t, "unknown" if t + HIT_HOURS * HOUR_US > watched.end_us else "false"))
+            orders.append((t, "unknown" if t + hit_hours * HOUR_US > watched.end_us else "false"))
     right, false, unknown = (sum(verdict == word for _, verdict in orders) for word in ("right", "false", "unknown"))
     return Judged(watched.asset, watched.component, tuple(leads), tuple(missed), right, false, unknown, tuple(orders))
 

@@ -1,0 +1,235 @@
+"""Somebody's own past: readings, failures and work from their files; every fault names file, line, column and rule."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from anomaly.adapters.table import BadTable, numbers_of, parsed_times, read_cells
+from anomaly.domain.history import Times
+from anomaly.domain.layout import Array
+from anomaly.evaluation.files import ENDINGS, BadData, plain_name
+from anomaly.evaluation.own_mapping import (
+    ASSET,
+    TIME,
+    Columns,
+    Mapping,
+    SignalColumn,
+    guess_columns,
+    guess_signal,
+    named,
+)
+from contracts.names import NAME_RULE, is_name
+
+WHOLE = "machine"
+"""The component where no column names one."""
+PREVIEW_ROWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A CSV file: its header, and each row's line and cells."""
+
+    path: Path
+    header: list[str]
+    lines: list[int]
+    rows: list[list[str]]
+
+    def column(self, name: str) -> list[str]:
+        """The cells of a column. Raises BadData."""
+        if name not in self.header:
+            there = ", ".join(h for h in self.header if h)
+            raise BadData(f"{self.path}:1: column {name!r} is missing; there: {there}")
+        at = self.header.index(name)
+        return [cells[at].strip() for cells in self.rows]
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """Readings of one machine in time order; columns as the mapping's used signals, NaN = no reading."""
+
+    asset: str
+    at_us: Times
+    values: Array
+
+
+@dataclass(frozen=True, slots=True)
+class Happened:
+    """A failure or a piece of work."""
+
+    asset: str
+    at_us: int
+    component: str
+    hours: float | None
+
+
+@dataclass(frozen=True)
+class OwnData:
+    """All that was given."""
+
+    mapping: Mapping
+    machines: list[Machine]
+    failures: list[Happened]
+    work: list[Happened]
+    files: list[Path]
+    notices: list[str]
+
+
+def sheet(path: Path, tell: Callable[[str], None] = lambda line: None) -> Sheet:
+    """Read a CSV file, plain, .gz or .xz. Raises BadData."""
+    try:
+        lines, rows = read_cells(path, "auto", tell)
+    except BadTable as bad:
+        raise BadData(str(bad)) from bad
+    header = [cell.strip() for cell in rows[0]]
+    for line, cells in zip(lines[1:], rows[1:], strict=True):
+        if len(cells) != len(header):
+            raise BadData(f"{path}:{line}: has {len(cells)} cells, the header {len(header)}")
+    return Sheet(path, header, lines[1:], rows[1:])
+
+
+def telemetry_files(given: Path) -> list[Path]:
+    """The file, or every CSV file of the folder. Raises BadData."""
+    if given.is_dir():
+        found = sorted(p for p in given.iterdir() if p.is_file() and plain_name(p).lower().endswith(".csv"))
+        if not found:
+            raise BadData(f"{given}: holds no file that ends in {', '.join('.csv' + e for e in ENDINGS)}")
+        return found
+    if not given.is_file():
+        raise BadData(f"{given}: must be a file or a folder that can be read")
+    return [given]
+
+
+def guess_mapping(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None) -> Mapping:
+    """What the columns seem to mean. Raises BadData."""
+    first = sheets[0]
+    time = named(first.header, TIME)
+    if not time:
+        there = ", ".join(first.header)
+        raise BadData(f"{first.path}:1: no column is named like a time; name it in a mapping file; there: {there}")
+    asset = named([h for h in first.header if h != time], ASSET)
+    many = bool(asset) or len(sheets) > 1
+    signals = [guess_signal(h) for h in first.header if h and h not in (time, asset) and _is_numeric(first, h)]
+    if not signals:
+        raise BadData(f"{first.path}:1: no column beside {time!r} holds numbers; one column a signal is needed")
+    return Mapping(
+        time, asset, _distinct(signals), guess_columns(failures.path, failures.header, many),
+        None if work is None else guess_columns(work.path, work.header, many),
+    )  # fmt: skip
+
+
+def _is_numeric(of: Sheet, name: str) -> bool:
+    cells = of.column(name)[:PREVIEW_ROWS]
+    known = [c for c in cells if c]
+    return not known or sum(_number(c) for c in known) > len(known) / 2
+
+
+def _number(cell: str) -> bool:
+    try:
+        float(cell)
+    except ValueError:
+        return False
+    return True
+
+
+def _distinct(signals: Sequence[SignalColumn]) -> tuple[SignalColumn, ...]:
+    out: list[SignalColumn] = []
+    for s in signals:
+        name, n = s.name, 2
+        while name in {o.name for o in out}:
+            name, n = f"{s.name[:60]}_{n}", n + 1
+        out.append(SignalColumn(s.column, name, s.unit, s.role))
+    return tuple(out)
+
+
+def read_own(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None, mapping: Mapping) -> OwnData:
+    """Everything by what its columns mean. Raises BadData."""
+    machines = _machines(sheets, mapping)
+    known = {m.asset for m in machines}
+    only = machines[0].asset if len(machines) == 1 else ""
+    failed = _happened(failures, mapping.failures, only)
+    worked = _happened(work, mapping.work, only) if work is not None and mapping.work is not None else []
+    notices = []
+    for what, rows in (("failures", failed), ("pieces of work", worked)):
+        lost = sorted({r.asset for r in rows} - known)
+        if lost:
+            count = sum(r.asset in lost for r in rows)
+            notices.append(f"{count} {what} are of machines without telemetry and left out: {', '.join(lost[:5])}")
+    files = [*(s.path for s in sheets), failures.path, *([work.path] if work is not None else [])]
+    return OwnData(
+        mapping, machines, [f for f in failed if f.asset in known], [w for w in worked if w.asset in known], files,
+        notices,
+    )  # fmt: skip
+
+
+def _machines(sheets: Sequence[Sheet], mapping: Mapping) -> list[Machine]:
+    pieces: dict[str, list[tuple[Times, Array]]] = {}
+    for one in sheets:
+        if not one.rows:
+            raise BadData(f"{one.path}: holds no rows, only the header")
+        at = _times(one, mapping.time)
+        values = np.column_stack([_numbers(one, s.column) for s in mapping.used])
+        if mapping.asset:
+            names = one.column(mapping.asset)
+            empty = next((i for i, name in enumerate(names) if not name), None)
+            if empty is not None:
+                raise BadData(f"{one.path}:{one.lines[empty]}: column {mapping.asset!r}: must not be empty")
+        else:
+            names = [plain_name(one.path).rsplit(".", 1)[0]] * len(at)
+        assets = np.array(names)
+        for asset in np.unique(assets).tolist():
+            if not is_name(asset):
+                raise BadData(f"{one.path}: the machine {asset!r} must be {NAME_RULE}")
+            own = assets == asset
+            pieces.setdefault(asset, []).append((at[own], values[own]))
+    out = []
+    for asset in sorted(pieces, key=_in_order):
+        at = np.concatenate([p[0] for p in pieces[asset]])
+        values = np.concatenate([p[1] for p in pieces[asset]])
+        order = np.argsort(at, kind="stable")
+        at, values = at[order], values[order]
+        last = np.append(np.diff(at) > 0, True)
+        out.append(Machine(asset, at[last], values[last]))
+    return out
+
+
+def _in_order(name: str) -> tuple[int, int, str]:
+    return (0, int(name), "") if name.isdigit() else (1, 0, name)
+
+
+def _happened(of: Sheet, columns: Columns, only: str) -> list[Happened]:
+    if not of.rows:
+        return []
+    at = _times(of, columns.time)
+    if columns.asset:
+        assets = of.column(columns.asset)
+    elif only:
+        assets = [only] * len(at)
+    else:
+        raise BadData(f"{of.path}:1: a column must name the machine, for there are several; name it in a mapping file")
+    components = of.column(columns.component) if columns.component else [WHOLE] * len(at)
+    hours = _numbers(of, columns.hours) if columns.hours else np.full(len(at), np.nan)
+    out = [
+        Happened(asset, t, component or WHOLE, h if np.isfinite(h) else None)
+        for asset, t, component, h in zip(assets, at.tolist(), components, hours.tolist(), strict=True)
+    ]
+    return sorted(out, key=lambda h: (h.at_us, h.asset, h.component))
+
+
+def _times(of: Sheet, column: str) -> Times:
+    cells = of.column(column)
+    for cell, line in zip(cells, of.lines, strict=True):
+        if not cell:
+            raise BadData(f"{of.path}:{line}: column {column!r}: must be a time; every row needs one")
+    try:
+        return parsed_times(of.path, column, cells, of.lines)
+    except BadTable as bad:
+        raise BadData(str(bad)) from bad
+
+
+def _numbers(of: Sheet, column: str) -> Array:
+    try:
+        return numbers_of(of.path, column, of.column(column), of.lines)
+    except BadTable as bad:
+        raise BadData(str(bad).replace(" (--exclude leaves a column out)", "; role: leave out skips a column")) from bad
