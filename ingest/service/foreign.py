@@ -21,8 +21,10 @@ from ingest.domain.foreign.decoder import (
     Decoder,
     Presence,
     Readings,
+    Remembered,
     Reply,
     Sample,
+    Scalar,
     Session,
     Station,
     Told,
@@ -31,6 +33,7 @@ from ingest.domain.foreign.decoder import (
 )
 from ingest.domain.foreign.sparkplug import host_state
 from ingest.domain.lifecycle import LET_IN
+from ingest.service.attributes import attributes_of, keep_attributes
 from ingest.service.book import mark
 from ingest.service.foreign_names import read_table, token_mark
 from ingest.service.registry import REGISTRY
@@ -94,6 +97,7 @@ class Fleets:
         self._put: Callable[[FromStation], bool] | None = None
         self._send: Callable[[str, str, bytes], None] | None = None
         self._waiting = 0
+        self._unkept: dict[tuple[str, str], dict[str, Scalar]] = {}
 
     def attach(self, put: Callable[[FromStation], bool]) -> None:
         """Where messages go: ingest's inbox, which says False when it is full."""
@@ -165,7 +169,19 @@ class Fleets:
             else:
                 out.append(message)
         self._count(-len(done))
+        self._keep()
         return out, done
+
+    def _keep(self) -> None:
+        """Keep what devices told of themselves; while the database does not answer, their memory has it."""
+        if not self._unkept:
+            return
+        try:
+            keep_attributes(self._database, self._unkept)
+        except SQLAlchemyError as failure:
+            log.warning("what foreign devices told of themselves is not kept yet: %s", failure)
+        else:
+            self._unkept = {}
 
     def _count(self, n: int) -> None:
         with self._counting:
@@ -179,7 +195,7 @@ class Fleets:
         station = account.station
         if len(message.body) > wire.MAX_BODY_BYTES:
             return [_to(station, station.device, "telemetry", message.body)]
-        session = self._session(message.account, account.decoder)
+        session = self._session(message.account, account)
         told = account.decoder.decode(station, session, message.topic, message.body, self._at_ms())
         return [made for each in told if (made := self._made(message, station, each)) is not None]
 
@@ -197,6 +213,9 @@ class Fleets:
                 if self._send is not None:
                     self._send(message.account, topic, body)
                 return None
+            case Remembered(device, values):
+                self._unkept.setdefault((station.tenant, device), {}).update(values)
+                return None
             case Unknown(name, samples):
                 return self._of_unknown(message, station, name, normal(message.topic, samples))
 
@@ -207,10 +226,18 @@ class Fleets:
         topic = f"{message.topic} {name}"
         return FromNobody(_NO_EPOCH, 0, topic, body, False, (station.tenant, station.device))
 
-    def _session(self, account: str, decoder: Decoder) -> Session:
+    def _session(self, account: str, of: _Account) -> Session:
         found = self._sessions.get(account)
         if found is None:
-            found = self._sessions[account] = decoder.session()
+            kept: dict[str, Scalar] = {}
+            if of.decoder.remembers:
+                try:
+                    kept = attributes_of(self._database, of.station.tenant, of.station.device)
+                except SQLAlchemyError as failure:
+                    log.warning("what %s told of itself cannot be read yet: %s", account, failure)
+                    return of.decoder.session({})
+                kept |= self._unkept.get((of.station.tenant, of.station.device), {})
+            found = self._sessions[account] = of.decoder.session(kept)
             if len(self._sessions) > MAX_SESSIONS:
                 self._sessions.popitem(last=False)
         self._sessions.move_to_end(account)

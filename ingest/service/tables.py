@@ -184,6 +184,14 @@ certificates = sa.Table(
     sa.Column("revoked_at", UtcTime, nullable=True),
     sa.Index("ingest_certificates_by_device", "tenant", "device"),
 )
+attributes = sa.Table(
+    "ingest_attributes",  # what foreign devices told of themselves
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("name", sa.String(200), primary_key=True),
+    sa.Column("value", sa.Text, nullable=False),  # JSON
+)
 foreign = sa.Table(
     "ingest_foreign",
     metadata,

@@ -88,7 +88,15 @@ class Reply:
     body: bytes
 
 
-Told = Readings | Unknown | Presence | Unreadable | Reply
+@dataclass(frozen=True)
+class Remembered:
+    """What a device told of itself, to be kept and given to `Decoder.session` whenever its memory begins anew."""
+
+    device: str
+    values: Mapping[str, Scalar]
+
+
+Told = Readings | Unknown | Presence | Unreadable | Reply | Remembered
 
 
 class Session(Protocol):
@@ -99,6 +107,8 @@ class Decoder(Protocol):
     """One foreign protocol. Holds no state itself."""
 
     name: str
+    remembers: bool
+    """Whether it ever says `Remembered`."""
 
     def takes(self, topic: str) -> bool:
         """Whether the topic is one of this protocol."""
@@ -112,8 +122,8 @@ class Decoder(Protocol):
         """Whether the station may subscribe to that."""
         ...
 
-    def session(self) -> Session:
-        """A fresh memory."""
+    def session(self, remembered: Mapping[str, Scalar]) -> Session:
+        """A fresh memory, with what the station's own device told of itself and was kept."""
         ...
 
     def decode(self, station: Station, session: Session, topic: str, body: bytes, at_ms: int) -> list[Told]:

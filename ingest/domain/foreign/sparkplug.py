@@ -64,6 +64,7 @@ class Sparkplug:
     """The decoder."""
 
     name = "sparkplug"
+    remembers = False
 
     def takes(self, topic: str) -> bool:
         """Everything below `spBv1.0/`."""
@@ -86,7 +87,7 @@ class Sparkplug:
             and f"{parts[1]}/{parts[3]}" == station.address
         )
 
-    def session(self) -> Node:
+    def session(self, remembered: Mapping[str, Scalar]) -> Node:
         """Nothing is known of the node."""
         return Node()
 

@@ -1,11 +1,12 @@
 """ThingsBoard's device and gateway topics.
 
-The topics name no device: `me` is whose connection it is, and a gateway names those behind it in the body. Attributes
-are kept while the connection's memory lasts and given back when they are asked for; calls of procedures are taken and
-not answered, but for the one in which a client asks how much it may send.
+The topics name no device: `me` is whose connection it is, and a gateway names those behind it in the body. A device's
+attributes are kept and given back when they are asked for; calls of procedures are taken and not answered, but for the
+one in which a client asks how much it may send.
 """
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 from ingest.domain.foreign.decoder import (
     Presence,
     Readings,
+    Remembered,
     Reply,
     Sample,
     Scalar,
@@ -29,6 +31,7 @@ from ingest.domain.foreign.names import signal_of
 ME = "v1/devices/me/"
 GATEWAY = "v1/gateway/"
 MAX_ATTRIBUTES = 500
+LONGEST_NAME = 200
 _ME = ("telemetry", "attributes", "claim")
 _ME_NUMBERED = ("attributes/request/", "rpc/response/", "rpc/request/")
 _GATEWAY = ("telemetry", "attributes", "attributes/request", "connect", "disconnect", "rpc", "claim")
@@ -52,6 +55,7 @@ class ThingsBoard:
     """The decoder."""
 
     name = "thingsboard"
+    remembers = True
 
     def takes(self, topic: str) -> bool:
         """The topics of devices and of gateways."""
@@ -68,9 +72,9 @@ class ThingsBoard:
         """Everything below: it is sent to one connection, never to all that subscribe."""
         return filter_.startswith((ME, GATEWAY))
 
-    def session(self) -> Memory:
-        """Nothing was told."""
-        return Memory()
+    def session(self, remembered: Mapping[str, Scalar]) -> Memory:
+        """What was told before."""
+        return Memory(dict(remembered))
 
     def decode(self, station: Station, session: Session, topic: str, body: bytes, at_ms: int) -> list[Told]:
         """Read one message."""
@@ -93,9 +97,12 @@ class ThingsBoard:
             return [Unreadable(station.device)]
         number = what.rpartition("/")[2]
         if what == "attributes":
+            fresh: dict[str, Scalar] = {}
             for key, value in told.items():
-                if key in memory.attributes or len(memory.attributes) < MAX_ATTRIBUTES:
-                    memory.attributes[key] = plain(value)
+                room = key in memory.attributes or len(memory.attributes) < MAX_ATTRIBUTES
+                if room and 0 < len(key) <= LONGEST_NAME and key.isprintable():
+                    memory.attributes[key] = fresh[key] = _kept(value)
+            return [Remembered(station.device, fresh)] if fresh else []
         elif what.startswith("attributes/request/"):
             wanted = told.get("clientKeys")
             keys = wanted.split(",") if isinstance(wanted, str) else [*memory.attributes]
@@ -144,6 +151,12 @@ def _samples(told: Any, table: Mapping[str, str] | None) -> tuple[Sample | str, 
         if named or not values:
             out.append(Sample(t, named))
     return tuple(out)
+
+
+def _kept(value: object) -> Scalar:
+    """As it can be kept in JSON: what is no finite number is text."""
+    told = plain(value)
+    return str(told) if isinstance(told, float) and not math.isfinite(told) else told
 
 
 def _reply(topic: str, body: object) -> Reply:

@@ -49,6 +49,10 @@ class Yard:
         for each in done:
             each()
 
+    def restarted(self) -> "Yard":
+        """The same after a restart of ingest."""
+        return opened(self.world)
+
     def look(self) -> None:
         """Let the registry be looked at anew."""
         self.world.clock.pass_(2.0)
@@ -64,6 +68,11 @@ def yard(world: World) -> Yard:
     stand_behind(world.database, "acme", "pump-1", "gate", "Pump", signals={"Motor/Temp": "temp"}, now=now)
     speak_thingsboard(world.database, "acme", "tb", token=TOKEN, now=now)
     stand_behind(world.database, "acme", "pump-2", "tb", "Device A", now=now)
+    return opened(world)
+
+
+def opened(world: World) -> Yard:
+    """The fleets of what is registered."""
     access = Access(world.database, world.clock)
     refused: list[tuple[str, str]] = []
     fleets = Fleets(

@@ -12,6 +12,7 @@ from ingest.domain.foreign.decoder import (
     Decoder,
     Presence,
     Readings,
+    Remembered,
     Reply,
     Sample,
     Station,
@@ -98,7 +99,7 @@ class TestAnyBytes:
     def test_nothing_raises_and_what_is_told_can_be_sent_on(
         self, decoder: Decoder, topic: str, bodies: list[bytes]
     ) -> None:
-        station, session = STATIONS[decoder.name], decoder.session()
+        station, session = STATIONS[decoder.name], decoder.session({})
         before = copy.deepcopy(station)
         mine = {station.device, *station.behind.values()}
         for body in bodies:
@@ -107,7 +108,11 @@ class TestAnyBytes:
                 if isinstance(told, Readings | Unknown):
                     assert told.samples
                     assert all(isinstance(s, str) or _can_be_sent(s) for s in told.samples)
-                if isinstance(told, Readings | Presence | Unreadable):
+                if isinstance(told, Remembered):
+                    assert decoder.remembers
+                    assert told.values
+                    assert json.loads(json.dumps(dict(told.values), allow_nan=False)) == told.values
+                if isinstance(told, Readings | Presence | Unreadable | Remembered):
                     assert told.device in mine
                 if isinstance(told, Unknown):
                     assert told.name not in station.behind
@@ -127,7 +132,7 @@ class TestAnyBytes:
         ids=range(16),
     )  # fmt: skip
     def test_what_breaks_readers_breaks_nothing(self, decoder: Decoder, topic: str, body: bytes) -> None:
-        for told in decoder.decode(STATIONS[decoder.name], decoder.session(), topic, body, AT_MS):
+        for told in decoder.decode(STATIONS[decoder.name], decoder.session({}), topic, body, AT_MS):
             if isinstance(told, Readings | Unknown):
                 assert all(isinstance(s, str) or _can_be_sent(s) for s in told.samples)
 
@@ -140,7 +145,7 @@ def _can_be_sent(sample: Sample) -> bool:
 @pytest.mark.parametrize("decoder", [pytest.param(d, id=d.name) for d in decoders()])
 def test_one_bad_value_never_loses_the_rest(decoder: Decoder) -> None:
     topic, body = _GOOD_AND_BAD[decoder.name]
-    told = decoder.decode(STATIONS[decoder.name], decoder.session(), topic, body, AT_MS)
+    told = decoder.decode(STATIONS[decoder.name], decoder.session({}), topic, body, AT_MS)
     samples = [s for t in told if isinstance(t, Readings) for s in t.samples if isinstance(s, Sample)]
     assert [s.values["temp"] for s in samples] == [21.5]
 

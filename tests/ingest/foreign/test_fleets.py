@@ -1,11 +1,15 @@
 """From a foreign message to the store, the quarantine and the ledger."""
 
+import json
+
 import msgspec
 import pytest
 from sqlalchemy.exc import OperationalError
 
 from ingest.domain.account import UNSEQUENCED
 from ingest.domain.foreign.sparkplug_payload import DataType, read_payload
+from ingest.service import foreign as service
+from ingest.service.attributes import attributes_of
 from ingest.service.foreign_names import (
     BadForeignName,
     foreign_names,
@@ -273,3 +277,38 @@ class TestNames:
         yard.send(NODE, "spBv1.0/Plant 1/DDATA/Line 4/Pump", payload(metric("temp", 1.0), t=T))
         yard.send(TB, "v1/gateway/telemetry", f'{{"Device B":[{{"ts":{T + 1},"values":{{"temp":2}}}}]}}')
         assert values_of(yard.world, "pump-1") == {(T + 1, "temp"): 2.0}
+
+
+def asked(yard: Yard) -> dict[str, object]:
+    """What a device is told of what it told of itself."""
+    yard.send(TB, "v1/devices/me/attributes/request/1", "{}")
+    ((_, _, body),) = yard.replies
+    yard.replies.clear()
+    told: dict[str, object] = json.loads(body)["client"]
+    return told
+
+
+def test_attributes_are_given_back_after_a_restart_and_of_nobody_else(yard: Yard) -> None:
+    yard.send(TB, "v1/devices/me/attributes", '{"make":"Acme","rev":3,"on":true,"none":null}', '{"rev":4}')
+    assert asked(yard) == {"make": "Acme", "rev": 4, "on": True, "none": None}
+    again = yard.restarted()
+    assert asked(again) == {"make": "Acme", "rev": 4, "on": True, "none": None}
+    assert attributes_of(yard.world.database, "acme", "tb")["rev"] == 4
+    assert attributes_of(yard.world.database, "acme", "pump-2") == {}
+
+
+def test_while_the_database_does_not_answer_attributes_wait_in_memory(
+    yard: Yard, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.send(TB, "v1/devices/me/attributes", '{"rev":1}')
+
+    def gone(*_: object) -> None:
+        raise OperationalError("", {}, Exception("gone"))
+
+    monkeypatch.setattr(service, "keep_attributes", gone)
+    yard.send(TB, "v1/devices/me/attributes", '{"rev":2}')
+    assert asked(yard) == {"rev": 2}
+    assert asked(yard.restarted()) == {"rev": 1}
+    monkeypatch.undo()
+    yard.send(TB, "v1/devices/me/telemetry", '{"temp":1}')
+    assert asked(yard.restarted()) == {"rev": 2}

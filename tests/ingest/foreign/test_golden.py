@@ -25,7 +25,7 @@ def test_what_was_told_then_is_told_now(path: Path) -> None:
     messages = json.loads(path.read_text())
     assert len(messages) >= 3
     decoder = next(d for d in decoders() if d.takes(messages[0]["topic"]))
-    station, session = (NODE if decoder.name == "sparkplug" else GATE), decoder.session()
+    station, session = (NODE if decoder.name == "sparkplug" else GATE), decoder.session({})
     for message in messages:
         told = decoder.decode(station, session, message["topic"], bytes.fromhex(message["body"]), AT_MS)
         assert [told_as_json(each) for each in told] == message["told"], message["topic"]

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from ingest.domain.foreign.decoder import Presence, Readings, Reply, Sample, Told, Unknown, Unreadable
-from ingest.domain.foreign.thingsboard import LIMITS, Memory, ThingsBoard
+from ingest.domain.foreign.decoder import Presence, Readings, Remembered, Reply, Sample, Told, Unknown, Unreadable
+from ingest.domain.foreign.thingsboard import LIMITS, MAX_ATTRIBUTES, Memory, ThingsBoard
 from tests.ingest.foreign.payloads import AT_MS, GATE
 
 
@@ -72,11 +72,21 @@ def test_devices_behind_a_gateway_come_and_go() -> None:
 
 def test_attributes_are_given_back_to_who_told_them() -> None:
     memory = Memory()
-    assert send("v1/devices/me/attributes", '{"make":"Acme","rev":3}', memory) == []
+    told = send("v1/devices/me/attributes", '{"make":"Acme","rev":3}', memory)
+    assert told == [Remembered("gate", {"make": "Acme", "rev": 3})]
     (answer,) = send("v1/devices/me/attributes/request/7", '{"clientKeys":"rev,other","sharedKeys":"x"}', memory)
     assert isinstance(answer, Reply)
     assert answer.topic == "v1/devices/me/attributes/response/7"
     assert json.loads(answer.body) == {"client": {"rev": 3}, "shared": {}}
+    assert ThingsBoard().session({"rev": 3}) == Memory({"rev": 3})
+
+
+def test_attributes_have_names_that_can_be_kept_and_a_number_of_them() -> None:
+    memory = Memory()
+    assert send("v1/devices/me/attributes", json.dumps({"": 1, "x" * 201: 2, "a\x00": 3}), memory) == []
+    assert send("v1/devices/me/attributes", '{"a": 1e999}', memory) == [Remembered("gate", {"a": "inf"})]
+    send("v1/devices/me/attributes", json.dumps({f"k{n}": n for n in range(2 * MAX_ATTRIBUTES)}), memory)
+    assert len(memory.attributes) == MAX_ATTRIBUTES
 
 
 def test_who_asks_how_much_it_may_send_is_answered_and_other_calls_are_not() -> None:
