@@ -361,13 +361,15 @@ class Series:
 
 @dataclass(frozen=True, slots=True)
 class Chart:
-    """What the browser draws; `spans` are shaded (from, to, words), `limits` are lines across (value, words)."""
+    """What the browser draws; `spans` are shaded (from, to, words), `limits` are lines across (value, words), `late`
+    are hatched: readings that came after their turn (from, to, words)."""
 
     title: str
     series: Sequence[Series]
     spans: Sequence[tuple[float, float, str]] = ()
     limits: Sequence[tuple[float, str]] = ()
     note: str = ""
+    late: Sequence[tuple[float, float, str]] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ import numpy as np
 
 from anomaly.queries.compensated import USUAL, deviations, usual
 from anomaly.queries.forecasts import alarms, index_chart
+from anomaly.queries.late import late_rows
 from anomaly.queries.misses import MissReports, Track, hours_of
 from api.owners.machines import mine
 from api.roles import Principal
@@ -73,6 +74,16 @@ class Charts:
             (a.raised_at.timestamp(), (a.cleared_at or now).timestamp(), a.component.replace("_", " ")) for a in found
         ]
 
+    def late(self, who: Principal, device: str, start: datetime, end: datetime) -> list[tuple[float, float, str]]:
+        """Stretches whose readings came after their turn, to be hatched."""
+        found = late_rows(self._shared.database, who.tenant, device=device, since=start)
+        out = []
+        for of in (x for x in found if x.from_at <= end):
+            peak = "" if of.peak is None or not who.sees_all else f", highest score {of.peak:.2f}"
+            words = f"{of.rows:,} sample{'' if of.rows == 1 else 's'}{peak}"
+            out.append((of.from_at.timestamp(), of.to_at.timestamp(), words))
+        return out
+
     def signal(self, who: Principal, asset: str, signal: str, hours: float) -> Chart | None:
         """A signal of an asset; `health`; `compensated:SIGNAL`."""
         found = self.asset_of(who, asset)
@@ -96,7 +107,8 @@ class Charts:
             limits = [
                 (m.limit.value, f"fails: {m.title.lower()}") for m in modes if m.limit and m.limit.signal == plain
             ]
-        chart = Chart(of.title, [line], self.alarms(who.tenant, found.devices), limits)
+        late = self.late(who, found.devices[0], start, end)
+        chart = Chart(of.title, [line], self.alarms(who.tenant, found.devices), limits, late=late)
         if plain == signal:
             return chart
         return self.compensated(who.tenant, found.devices[0], plain, of.title, start, end)

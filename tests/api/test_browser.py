@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+import sqlalchemy as sa
 
+from anomaly.service.tables import late
 from api import service as identity
 from api.wiring import WebServer
 from tests.api.company import SUBJECTS, Company, found_company
@@ -88,6 +91,27 @@ def test_a_page_fits_the_screen_and_its_scripts_run(
     assert wide <= 0, "the page scrolls sideways"
     assert screenshot(f"{name}-{width}").exists()
     assert not said
+
+
+@pytest.mark.parametrize("width", WIDTHS)
+def test_readings_that_came_late_are_hatched(
+    site: Site, page: Page, screenshot: Callable[[str], Path], width: int
+) -> None:
+    at, shared = site.company.world.clock.at, site.company.shared
+    row = {"from_at": at - timedelta(hours=20), "to_at": at - timedelta(hours=14), "rows": 36, "peak": 2.5}
+    with shared.database.write() as connection:
+        connection.execute(sa.delete(late))
+        connection.execute(sa.insert(late).values(tenant=site.company.world.tenant, device="p1", **row))
+    page.set_viewport_size({"width": width, "height": 844})
+    site.sign_in(page, "engineer")
+    site.open(page, "/assets/p1?hours=72")
+    said = page.locator(".came-late").first
+    said.wait_for()
+    assert "36 samples, highest score 2.50" in (said.text_content() or "")
+    assert page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth") <= 0
+    assert screenshot(f"late-{width}").exists()
+    with shared.database.write() as connection:
+        connection.execute(sa.delete(late))
 
 
 def test_the_demo_bar_switches_the_role_with_one_click(site: Site, page: Page) -> None:

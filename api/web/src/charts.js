@@ -1,4 +1,5 @@
-// Charts with uPlot: lines with bands, shaded spans of alarms, limits across. Data comes from /charts/...
+// Charts with uPlot: lines with bands, shaded spans of alarms, hatched readings that came late, limits across. Data
+// comes from /charts/...
 import uPlot from "uplot";
 
 const drawn = new WeakMap();
@@ -17,8 +18,40 @@ function shades(chart) {
       const left = u.valToPos(from, "x", true);
       ctx.fillRect(left, bbox.top, Math.max(2, u.valToPos(to, "x", true) - left), bbox.height);
     }
+    for (const [from, to] of chart.late) hatch(u, from, to);
     ctx.restore();
   };
+}
+
+function hatch({ ctx, bbox, valToPos }, from, to) {
+  const left = valToPos(from, "x", true);
+  const width = Math.max(4 * devicePixelRatio, valToPos(to, "x", true) - left);
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(left, bbox.top, width, bbox.height);
+  ctx.clip();
+  ctx.globalAlpha = 0.45;
+  ctx.strokeStyle = colour("--soft");
+  ctx.lineWidth = devicePixelRatio;
+  ctx.beginPath();
+  for (let x = left - bbox.height; x < left + width; x += 8 * devicePixelRatio) {
+    ctx.moveTo(x, bbox.top + bbox.height);
+    ctx.lineTo(x + bbox.height, bbox.top);
+  }
+  ctx.stroke();
+  ctx.restore();
+}
+
+// What is hatched, in words below the chart.
+function tellLate(figure, chart) {
+  figure.querySelector(".came-late")?.remove();
+  if (!chart.late.length) return;
+  const p = document.createElement("p");
+  p.className = "came-late muted small";
+  const shown = chart.late.slice(0, 3).map(([from, , words]) => `${new Date(from * 1000).toISOString().slice(0, 16).replace("T", " ")}: ${words}`);
+  const more = chart.late.length > 3 ? ` and ${chart.late.length - 3} more` : "";
+  p.textContent = `Hatched: came late, stored and scored afterwards (${shown.join("; ")}${more})`;
+  figure.append(p);
 }
 
 function limits(chart) {
@@ -121,6 +154,8 @@ function draw(figure, chart) {
     drawn.delete(figure);
     return empty(box, chart.note || "No readings in this time yet.");
   }
+  chart.late ??= [];
+  tellLate(figure, chart);
   const made = table(chart);
   if (before && before.lines === made.lines.length) {
     Object.assign(before.chart, chart);
