@@ -13,6 +13,8 @@ class Settings:
     poll_seconds: float = 0.1
     save_seconds: float = 1.0
     batch: int = 10
+    train_days: float = 7.0
+    """Days of the tenant's clock between two trainings of an asset model by themselves; 0 = only when asked for."""
 
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Settings":
@@ -22,6 +24,7 @@ class Settings:
             read.number("FOREWARN_ANOMALY_POLL_SECONDS", default.poll_seconds, 0.01, 5),
             read.number("FOREWARN_ANOMALY_SAVE_SECONDS", default.save_seconds, 0, 60),
             read.whole("FOREWARN_ANOMALY_BATCH", default.batch, 1, 1000),
+            read.number("FOREWARN_ANOMALY_TRAIN_DAYS", default.train_days, 0, 3650),
         )
         read.end()
         return made

@@ -100,3 +100,67 @@ missed = sa.Table(  # breakdowns that nothing had called for, with the baseline 
     sa.Column("state", sa.LargeBinary, nullable=True),  # msgpack of the detector's state; null = nothing learned
     sa.Index("anomaly_missed_by_asset", "tenant", "asset", "at"),
 )
+learned = sa.Table(  # registry of learned models; their files lie below the home folder
+    "anomaly_learned",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(80), primary_key=True),
+    sa.Column("asset_model", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("sha256", sa.String(64), nullable=False),  # of the manifest, and with it of all files
+    sa.Column("card_sha256", sa.String(64), nullable=False),
+    sa.Column("data_sha256", sa.String(64), nullable=False),
+    sa.Column("code", sa.String(64), nullable=False),
+    sa.Column("trained_at", UtcTime, nullable=False),
+    sa.Column("lives", sa.Integer, nullable=False),
+    sa.Column("failures", sa.Integer, nullable=False),
+    sa.Column("metrics", sa.Text, nullable=False),  # JSON
+    sa.Column("live_from", UtcTime, nullable=True),  # when it was made live last
+    sa.Column("changed_at", UtcTime, nullable=False),
+    sa.Index(
+        "anomaly_one_live", "tenant", "asset_model", unique=True,
+        sqlite_where=sa.text("state = 'live'"), postgresql_where=sa.text("state = 'live'"),
+    ),
+)  # fmt: skip
+learned_moves = sa.Table(  # what became of learned models, why, and by what comparison
+    "anomaly_learned_moves",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(80), primary_key=True),
+    sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
+    sa.Column("action", sa.String(16), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("why", sa.Text, nullable=False),
+    sa.Column("comparison", sa.Text, nullable=True),  # JSON
+)
+said = sa.Table(  # what learned models say by the way, live and shadow; outcomes are held against it
+    "anomaly_said",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("learned", sa.String(80), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("at", UtcTime, primary_key=True),
+    sa.Column("p_24h", sa.Float, nullable=False),
+    sa.Column("p_7d", sa.Float, nullable=False),
+    sa.Column("p_30d", sa.Float, nullable=False),
+    sa.Column("p05", sa.Float, nullable=False),
+    sa.Column("p50", sa.Float, nullable=False),
+    sa.Column("p95", sa.Float, nullable=False),
+    sa.Index("anomaly_said_by_time", "tenant", "learned", "at"),
+)
+trainings = sa.Table(
+    "anomaly_trainings",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("id", sa.String(80), primary_key=True),
+    sa.Column("asset_model", sa.String(64), nullable=False),
+    sa.Column("state", sa.String(16), nullable=False),  # wanted | running | done | failed
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("text", sa.Text, nullable=False),  # progress, then how it ended
+    sa.Column("learned", sa.String(80), nullable=True),
+    sa.Column("ended_at", UtcTime, nullable=True),
+    sa.Index("anomaly_trainings_wanted", "state", "tenant"),
+)

@@ -18,6 +18,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/clock": {"action": "pause"},
     "POST /api/v1/devices/{tenant}/{device}/commands": {"name": "nothing"},
     "POST /api/v1/devices/{tenant}/{device}/guarded": {"on": False},
+    "POST /api/v1/learned/rollback": {"asset_model": "pump"},
+    "POST /api/v1/trainings": {"asset_model": "rocket"},
     "POST /api/v1/assets/{asset}/breakdown": {"failure_mode": "rust"},
     "POST /api/v1/assets/{asset}/holds": {"kind": "permit"},
     "POST /api/v1/work-orders/{order}/finding": {"result": "unknown"},
@@ -32,7 +34,7 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{tenant}", tenant), ("{signal}", "vibration"), ("{link}", "none"), ("{role}", "engineer"),
         ("{account}", "nobody"), ("{action}", "approve" if possible else "nothing"),
         ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
-        ("{entry}", "1"), ("{finding}", "none"),
+        ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"),
     ):  # fmt: skip
         value = "do" if name == "{action}" and possible and "/tasks/" in path else value
         path = path.replace(name, value)

@@ -1,0 +1,175 @@
+"""What learned models say of machines: the live one for forecasts, live and shadow ones by the way, for comparison."""
+
+import logging
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import numpy as np
+import sqlalchemy as sa
+
+from anomaly.domain.following import HOUR_US
+from anomaly.domain.layout import Array, layout_of
+from anomaly.domain.learned_life import LearnedLife, Memory
+from anomaly.domain.learned_states import LearnedState
+from anomaly.domain.prognosis import Prognosis
+from anomaly.service import tables as t
+from anomaly.training.files import BadModel
+from anomaly.training.lives import columns_of, devices_of, ends_of, steps_of
+from anomaly.training.registry import Learned, learned, life_of
+from contracts.asset_model import AssetModel
+from plumbing.runtime import Shared
+from plumbing.sql import from_us, to_us
+
+SAID_EVERY_HOURS = 6.0
+AT_ONCE = 40
+"""A machine's said rows of one round, so that none waits for another's past."""
+LOOK_AGAIN_S = 2.0
+logger = logging.getLogger(__name__)
+
+
+@dataclass
+class _Followed:
+    """One machine as one learned model follows it."""
+
+    memory: Memory
+    begun_us: int
+    """When its present life began; 0 = with its record."""
+    through_us: int
+    """Readings before this were taken."""
+
+
+class Reader:
+    """Follows machines through the store: each reading is looked at once. Not for several threads."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared = shared
+        self._followed: dict[tuple[str, str, str], _Followed] = {}
+        self._models: dict[tuple[str, str], LearnedLife | None] = {}
+
+    def prognose(self, tenant: str, of: Learned, model: AssetModel, device: str, at_us: int) -> Prognosis | None:
+        """What a learned model says of a machine by the readings before a time; None = its files are refused."""
+        life = self._life(tenant, of)
+        if life is None:
+            return None
+        ended = [e.at_us for e in ends_of(self._shared.database, tenant, device) if e.at_us < at_us]
+        begun = ended[-1] if ended else 0
+        key = (tenant, of.id, device)
+        mine = self._followed.get(key)
+        if mine is None or mine.begun_us != begun or mine.through_us > at_us:
+            mine = self._followed[key] = _Followed(life.begin(), begun, begun)
+        steps = steps_of(self._shared.store, tenant, device, model, mine.through_us or None, at_us)
+        step_us = round(model.prognosis.every_hours * HOUR_US)
+        mine.through_us = at_us // step_us * step_us
+        if len(steps.hours):
+            life.feed(mine.memory, steps.hours, _columns(steps.readings, life, model), steps.levels)
+        return life.prognose(mine.memory, model.decision.horizon_hours)
+
+    def _life(self, tenant: str, of: Learned) -> LearnedLife | None:
+        key = (tenant, of.id)
+        if key not in self._models:
+            try:
+                self._models[key] = life_of(self._shared.home, tenant, of)
+            except BadModel as bad:
+                logger.error("learned model %s of %s is refused: %s", of.id, tenant, bad)
+                self._models[key] = None
+        return self._models[key]
+
+
+def _columns(readings: Array, life: LearnedLife, model: AssetModel) -> Array:
+    """The readings that the model knows: those that did not move in training were left out; NaN for what is gone."""
+    names = columns_of(layout_of(model)).readings
+    out = np.full((len(readings), len(life.signals)), np.nan)
+    for j, name in enumerate(life.signals):
+        if name in names:
+            out[:, j] = readings[:, names.index(name)]
+    return out
+
+
+class Serving:
+    """`anomaly.service.port.Learned`: the live models of all tenants; told anew every few seconds."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared, self._reader = shared, Reader(shared)
+        self._live: dict[tuple[str, str], Learned] = {}
+        self._looked_at = -LOOK_AGAIN_S
+        self._turn = threading.Lock()
+
+    def prognose(self, tenant: str, model: AssetModel, device: str, at_us: int) -> tuple[str, Prognosis] | None:
+        """What the live model of an asset model says, with its name; None = none is live, or it is refused."""
+        with self._turn:
+            now = self._shared.system.monotonic()
+            if now - self._looked_at >= LOOK_AGAIN_S:
+                self._live, self._looked_at = _live(self._shared), now
+            of = self._live.get((tenant, model.name))
+            if of is None:
+                return None
+            found = self._reader.prognose(tenant, of, model, device, at_us)
+            return None if found is None else (of.id, found)
+
+
+def _live(shared: Shared) -> dict[tuple[str, str], Learned]:
+    return {
+        (tenant, x.asset_model): x
+        for tenant in tenants(shared)
+        for x in learned(shared.database, tenant, states=(LearnedState.LIVE,))
+    }
+
+
+def tenants(shared: Shared) -> Sequence[str]:
+    """Tenants with learned models."""
+    with shared.database.read() as connection:
+        return list(connection.execute(sa.select(t.learned.c.tenant).distinct()).scalars())
+
+
+class Speaking:
+    """Lets live and shadow models say by the way what they think of every machine; nobody acts on it."""
+
+    def __init__(self, shared: Shared) -> None:
+        self._shared, self._reader = shared, Reader(shared)
+        self._through: dict[tuple[str, str, str], int] = {}
+
+    def round(self) -> int:
+        """Catch up with what is stored; how many rows were written. Raises StoreUnreachable."""
+        wrote = 0
+        for tenant in tenants(self._shared):
+            for of in learned(self._shared.database, tenant, states=(LearnedState.LIVE, LearnedState.SHADOW)):
+                model = self._shared.models(of.asset_model)
+                if model is None:
+                    continue
+                for device, newest_us in devices_of(self._shared.database, tenant, of.asset_model):
+                    wrote += self._say(tenant, of, model, device, newest_us)
+        return wrote
+
+    def _say(self, tenant: str, of: Learned, model: AssetModel, device: str, newest_us: int) -> int:
+        key = (tenant, of.id, device)
+        every = round(max(SAID_EVERY_HOURS, model.prognosis.every_hours) * HOUR_US)
+        if key not in self._through:
+            self._through[key] = self._last(*key) or to_us(of.trained_at) // every * every
+        rows = []
+        for at in range(self._through[key] + every, newest_us + 1, every)[:AT_ONCE]:
+            self._through[key] = at
+            found = self._reader.prognose(tenant, of, model, device, at)
+            if found is None or found.life is None:
+                continue
+            p = found.life.p_fail
+            rows.append(
+                {
+                    "tenant": tenant, "learned": of.id, "device": device, "at": from_us(at), "p_24h": p["24h"],
+                    "p_7d": p["7d"], "p_30d": p["30d"], "p05": found.life.p05, "p50": found.life.p50,
+                    "p95": found.life.p95,
+                }
+            )  # fmt: skip
+        if rows:
+            with self._shared.database.write() as connection:
+                connection.execute(t.said.insert(), rows)
+        return len(rows)
+
+    def _last(self, tenant: str, id: str, device: str) -> int | None:
+        c = t.said.c
+        with self._shared.database.read() as connection:
+            at: datetime | None = connection.execute(
+                sa.select(sa.func.max(c.at)).where(c.tenant == tenant, c.learned == id, c.device == device)
+            ).scalar()
+        return None if at is None else to_us(at)

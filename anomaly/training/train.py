@@ -1,0 +1,102 @@
+"""`forewarn train`: gathers what is on record, fits in a process of its own, puts a candidate on record.
+
+A candidate whose error on lives held out is below that of the best single number becomes a shadow at once.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from anomaly.domain.layout import layout_of
+from anomaly.domain.learned_states import LearnedAction
+from anomaly.training.files import code_version
+from anomaly.training.lives import columns_of, gather, hash_of
+from anomaly.training.registry import Learned, enter, folder_of, move, next_id, one
+from anomaly.training.worker import CARD, MODEL, put_job
+from contracts.asset_model import AssetModel
+from plumbing.runtime import Shared
+
+THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+class CannotTrain(Exception):
+    """There is too little to learn from, or the process that fits failed; one sentence."""
+
+
+Tell = Callable[[str], None]
+Hold = Callable[["subprocess.Popen[str]"], None]
+
+
+def _let_go(_child: "subprocess.Popen[str]") -> None: ...
+
+
+def train(
+    shared: Shared, tenant: str, model: AssetModel, actor: str, tell: Tell, *, seed: int = 0, hold: Hold = _let_go
+) -> Learned:
+    """Train on all that is stored and labelled of an asset model. Raises CannotTrain, StoreUnreachable.
+
+    `hold` is given the process that fits, to end it early.
+    """
+    lives = gather(shared.database, shared.store, tenant, model, tell)
+    if not lives:
+        raise CannotTrain(f"nothing is stored of machines of {model.name} in tenant {tenant}")
+    at = shared.clocks.of(tenant).now()
+    columns = columns_of(layout_of(model))
+    about: dict[str, Any] = {
+        "asset_model": model.name, "tenant": tenant, "trained_at": at.isoformat(), "data_sha256": hash_of(lives),
+        "readings": columns.readings, "levels": columns.levels, "spans": columns.spans,
+        "step_hours": model.prognosis.every_hours, "longest_hours": model.prognosis.longest_hours, "seed": seed,
+    }  # fmt: skip
+    root = folder_of(shared.home, tenant, "x").parent
+    root.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".job-", dir=root) as made:
+        folder = Path(made)
+        put_job(folder, lives, about)
+        facts = _fitted(folder, tell, hold)
+        id = next_id(shared.database, tenant, model.name)
+        keep = folder_of(shared.home, tenant, id)
+        shutil.rmtree(keep, ignore_errors=True)  # left by a training that died before it was on record
+        keep.mkdir()
+        (folder / MODEL).rename(keep / MODEL)
+        (folder / CARD).rename(keep / CARD)
+    enter(shared.database, tenant, id, facts, code_version(), at, actor)
+    error, constant = facts["metrics"]["rmse_hours"], facts["metrics"]["rmse_of_a_constant_hours"]
+    if error < constant:
+        why = f"its error on lives held out, {error:.3g} h, is below the {constant:.3g} h of the best single number"
+        move(shared.database, tenant, id, LearnedAction.TRY, at, actor, why)
+    return one(shared.database, tenant, id)
+
+
+def _fitted(folder: Path, tell: Tell, hold: Hold) -> dict[str, Any]:
+    """Let a child fit; what it says of the result. A child whose parent is gone ends with its next word."""
+    command = [sys.executable, "-m", "anomaly.training.worker", str(folder)]
+    child = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **THREADS}
+    )
+    hold(child)
+    done: dict[str, Any] | None = None
+    fault = ""
+    assert child.stdout is not None
+    try:
+        for line in child.stdout:
+            said = json.loads(line)
+            if "text" in said:
+                tell(said["text"])
+            done, fault = said.get("done", done), said.get("fault", fault)
+        _, errors = child.communicate()
+    finally:
+        if child.poll() is None:
+            child.kill()
+            child.wait()
+    if fault:
+        raise CannotTrain(fault)
+    if done is None:
+        last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+        raise CannotTrain(f"the process that fits ended with {child.returncode}: {last[0]}")
+    return done
