@@ -29,7 +29,7 @@ class Interval:
     high: Array
 
     def around(self, predicted: Array, cap: float) -> tuple[Array, Array]:
-        """The 90 % interval; an upper end at the cap means "that much or more"."""
+        """The 90 % interval; an end at the cap means "that much or more"."""
         low = predicted + np.interp(predicted, self.knots, self.low)
         high = predicted + np.interp(predicted, self.knots, self.high)
         return np.clip(low, 0.0, cap), np.clip(high, 0.0, cap)
@@ -116,7 +116,7 @@ class LearnedLife:
         return x
 
     def remaining(self, x: Array) -> tuple[Array, Array, Array]:
-        """Prediction and 90 % interval in hours for rows of features."""
+        """What is expected, and the 90 % interval, in hours for rows of features."""
         middle = np.clip(self.middle(x), 0.0, self.cap_hours)
         low, high = self.interval.around(middle, self.cap_hours)
         return middle, np.minimum(low, middle), np.maximum(high, middle)

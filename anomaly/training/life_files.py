@@ -80,7 +80,7 @@ def read_life(folder: Path, sha256: str | None = None) -> LearnedLife:
             bool(v["with_age"]),
             float(v["cap_hours"]),
             _trees("middle", a, v["middle"]),
-            Interval(_numbers(a["knots"]), _numbers(a["interval_low"]), _numbers(a["interval_high"])),
+            Interval(*(_numbers(a[n]) for n in ("knots", "interval_low", "interval_high"))),
             hazard,
         )
     except (KeyError, TypeError, ValueError) as failure:

@@ -20,13 +20,18 @@ from anomaly.training.flat_trees import flattened, forest
 
 INDICES = 3
 FOLDS = 5
+FAR, FAR_SHARE = 1.15, 0.25
+"""Of rows further from the end than so many times the cap, this share is learned from: they are many, and all alike."""
 MOST_ROWS = 9_000
 """Neighbouring rows say nearly the same; of long records every so-manieth row is learned from."""
 STILL = 1e-6
 """A signal whose spread is below this share of its level does not move."""
 KNOTS = 9
-BAND = 0.35
+BAND = 0.12
 """Width, as a share of the cap, of the neighbourhood in which quantiles of the error are taken."""
+FEWEST_NEAR = 0.5
+"""Rows (in weight) that a life must have in a neighbourhood to count there."""
+CUTS = 64
 MISSED = 0.10
 """Share of lives outside the interval, both ends together."""
 EDGES = (24.0, 72.0, 168.0, 336.0, 720.0)
@@ -167,6 +172,7 @@ def fit(
     ready = prepared(lives, spans, cap_hours)
     x = [ready.features(life, with_age) for life in lives]
     y = [target(life, cap_hours) for life in lives]
+    far = [life.left > FAR * cap_hours for life in lives]
     fold = folds(len(lives), seeds[0])
     steps = FOLDS + len(seeds) + (1 if with_hazard else 0)
     held_out: list[Array] = [np.zeros(0)] * len(lives)
@@ -174,13 +180,14 @@ def fit(
         inside = [life for life, at in zip(lives, fold, strict=True) if at != k]
         part = prepared(inside, spans, cap_hours)
         trees = _trees([part.features(life, with_age) for life in inside],
-                       [target(life, cap_hours) for life in inside], seeds[0])  # fmt: skip
+                       [target(life, cap_hours) for life in inside],
+                       [life.left > FAR * cap_hours for life in inside], seeds[0])  # fmt: skip
         for i in np.flatnonzero(fold == k).tolist():
             held_out[i] = np.clip(trees(part.features(lives[i], with_age)), 0.0, cap_hours)
         _tell(told, k + 1, steps, "folds by machine")
     middle = []
     for at, seed in enumerate(seeds):
-        middle.append(_trees(x, y, seed))
+        middle.append(_trees(x, y, far, seed))
         _tell(told, FOLDS + at + 1, steps, "trees on all machines")
     interval = interval_of(held_out, y, cap_hours, seeds[0])
     hazard = _hazard(lives, x, fold, seeds[0]) if with_hazard else None
@@ -201,29 +208,46 @@ def folds(n: int, seed: int) -> NDArray[np.int64]:
 def interval_of(predicted: Sequence[Array], y: Sequence[Array], cap_hours: float, seed: int) -> Interval:
     """Quantiles of held-out errors along the prediction, widened until lives cut at random are covered.
 
-    Split conformal with one random cut of each life (rows of one life are alike: all rows together claim too much).
+    Split conformal with one random cut of each life (rows of one life are alike: all rows together claim too much), for
+    each neighbourhood of the prediction (lives far from their end are easy, and would pay for those near it).
     """
     pieces = [(p[k], t[k]) for p, t in zip(predicted, y, strict=True) if (k := np.isfinite(t)).any()]
     at = np.concatenate([p for p, _ in pieces])
     error = np.concatenate([t - p for p, t in pieces])
     weight = np.concatenate([np.full(len(p), 1.0 / len(p)) for p, _ in pieces])
     knots = np.linspace(0.0, cap_hours, KNOTS)
-    low, high = [], []
-    for knot in knots:
-        near = weight * np.exp(-0.5 * ((at - knot) / (BAND * cap_hours / 3)) ** 2)
-        low.append(_quantile(error, near, MISSED / 2))
-        high.append(_quantile(error, near, 1 - MISSED / 2))
-    lows, highs = np.minimum(low, -1e-6), np.maximum(high, 1e-6)
+    quantiles = np.array([[_quantile(error, weight * _near(at, knot, cap_hours), q)
+                           for q in (MISSED / 2, 1 - MISSED / 2)] for knot in knots])  # fmt: skip
+    low, high = np.minimum(quantiles[:, 0], -1e-6), np.maximum(quantiles[:, 1], 1e-6)
     chance = np.random.default_rng(seed)
-    factors = []
-    for _ in range(200):
-        cuts = [(float(p[j]), float(t[j])) for p, t in pieces for j in [int(chance.integers(len(p)))]]
-        p, t = np.array(cuts).T
-        away = np.where(t < p, (t - p) / np.interp(p, knots, lows), (t - p) / np.interp(p, knots, highs))
-        n = len(cuts)
-        factors.append(float(np.quantile(away, min(1.0, np.ceil((1 - MISSED) * (n + 1)) / n), method="higher")))
-    factor = float(np.median(factors))
-    return Interval(knots, lows * factor, highs * factor)
+    factors = np.array([_widening(pieces, knot, (knots, low, high), cap_hours, chance) for knot in knots])
+    return Interval(knots, low * factors, high * factors)
+
+
+def _near(predicted: Array, knot: float, cap_hours: float) -> Array:
+    out: Array = np.exp(-0.5 * ((predicted - knot) / (BAND * cap_hours)) ** 2)
+    return out
+
+
+def _widening(
+    pieces: Sequence[tuple[Array, Array]], knot: float, bounds: tuple[Array, Array, Array], cap_hours: float,
+    chance: np.random.Generator,
+) -> float:  # fmt: skip
+    """The factor by which the bounds hold for lives cut once at random near the knot; the median of many cuts."""
+    knots, low, high = bounds
+    away = []
+    for predicted, true in pieces:
+        share = np.cumsum(_near(predicted, knot, cap_hours))
+        if share[-1] < FEWEST_NEAR:
+            continue
+        cut = np.minimum(np.searchsorted(share, chance.random(CUTS) * share[-1]), len(share) - 1)
+        p, error = predicted[cut], true[cut] - predicted[cut]
+        away.append(np.where(error < 0, error / np.interp(p, knots, low), error / np.interp(p, knots, high)))
+    n = len(away)
+    level = np.ceil((1 - MISSED) * (n + 1)) / max(n, 1)
+    if level > 1.0:
+        return float(np.max(away, initial=1.0))
+    return float(np.median(np.quantile(np.array(away), level, axis=0, method="higher")))
 
 
 def _quantile(values: Array, weight: Array, q: float) -> float:
@@ -241,16 +265,17 @@ def _indices(z: Array, y: Array) -> Array:
     return np.asarray(found.x_rotations_, dtype=np.float64)
 
 
-def _trees(x: Sequence[Array], y: Sequence[Array], seed: int) -> Trees:
+def _trees(x: Sequence[Array], y: Sequence[Array], too_far: Sequence[NDArray[np.bool_]], seed: int) -> Trees:
     """The mean of boosted and of extremely randomised trees: they err in different places."""
     from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
 
-    stride = max(1, -(-sum(map(len, y)) // MOST_ROWS))
     chance = np.random.default_rng([seed, 1])
+    wanted = [np.isfinite(left) & ~(far & (chance.random(len(left)) >= FAR_SHARE))
+              for left, far in zip(y, too_far, strict=True)]  # fmt: skip
+    stride = max(1, -(-sum(int(w.sum()) for w in wanted) // MOST_ROWS))
     picked_x, picked_y = [], []
-    for features, left in zip(x, y, strict=True):
-        at = np.arange(int(chance.integers(stride)), len(left), stride)
-        at = at[np.isfinite(left[at])]
+    for features, left, keep in zip(x, y, wanted, strict=True):
+        at = np.flatnonzero(keep)[int(chance.integers(stride)) :: stride]
         picked_x.append(features[at])
         picked_y.append(left[at])
     rows, told = np.concatenate(picked_x), np.concatenate(picked_y)
