@@ -18,6 +18,7 @@ from anomaly.evaluation.files import BadData, finding, open_table, sha256_of
 from anomaly.evaluation.perturbing import changed
 from anomaly.evaluation.report import Options, Plot, Progress, Report
 from anomaly.training.flat_trees import flattened
+from anomaly.training.threads import one_thread
 
 WHERE = 'The UCI Machine Learning Repository publishes the set as "AI4I 2020 Predictive Maintenance Dataset".'
 NAMES = ("ai4i2020.csv", "ai4i*.csv")
@@ -103,7 +104,8 @@ def fitted(x: Array, failed: Flags, seed: int) -> tuple[Callable[[Array], Array]
 def _trees(x: Array, failed: Flags, seed: int) -> Trees:
     from sklearn.ensemble import HistGradientBoostingClassifier
 
-    return flattened(HistGradientBoostingClassifier(**TREES, random_state=seed).fit(derived(x), failed))
+    with one_thread():
+        return flattened(HistGradientBoostingClassifier(**TREES, random_state=seed).fit(derived(x), failed))
 
 
 def _worse(x: Array, options: Options) -> Array:

@@ -17,12 +17,13 @@ from anomaly.domain.learned_life import Hazard, Interval, LearnedLife
 from anomaly.domain.life_features import Record, Scaling
 from anomaly.domain.regimes import UNKNOWN, learn_regimes
 from anomaly.training.flat_trees import flattened, forest
+from anomaly.training.threads import one_thread
 
 INDICES = 3
 FOLDS = 5
 FAR, FAR_SHARE = 1.15, 0.25
 """Of rows further from the end than so many times the cap, this share is learned from: they are many, and all alike."""
-MOST_ROWS = 9_000
+MOST_ROWS = 12_000
 """Neighbouring rows say nearly the same; of long records every so-manieth row is learned from."""
 STILL = 1e-6
 """A signal whose spread is below this share of its level does not move."""
@@ -37,10 +38,10 @@ MISSED = 0.10
 EDGES = (24.0, 72.0, 168.0, 336.0, 720.0)
 MOST_HAZARD_ROWS = 20_000
 BOOSTED = {
-    "max_iter": 200, "learning_rate": 0.04, "max_leaf_nodes": 31, "min_samples_leaf": 30, "l2_regularization": 5.0,
+    "max_iter": 250, "learning_rate": 0.035, "max_leaf_nodes": 31, "min_samples_leaf": 30, "l2_regularization": 5.0,
     "max_features": 0.2, "max_bins": 64, "early_stopping": False,
 }  # fmt: skip
-RANDOM = {"n_estimators": 40, "min_samples_leaf": 4, "max_features": 0.3, "n_jobs": 1}
+RANDOM = {"n_estimators": 50, "min_samples_leaf": 4, "max_features": 0.3, "n_jobs": 1}
 HAZARD_TREES = {
     "max_iter": 120, "learning_rate": 0.06, "max_leaf_nodes": 12, "min_samples_leaf": 40, "l2_regularization": 5.0,
     "max_features": 0.3, "max_bins": 64, "early_stopping": False,
@@ -169,6 +170,22 @@ def fit(
     told
         Told of progress: steps done, steps in all, what.
     """
+    with one_thread():
+        return _fit(lives, signals, conditions, spans, step_hours, cap_hours, with_age, with_hazard, seeds, told)
+
+
+def _fit(
+    lives: Sequence[Lived],
+    signals: Sequence[str],
+    conditions: Sequence[str],
+    spans: tuple[float, ...],
+    step_hours: float,
+    cap_hours: float,
+    with_age: bool,
+    with_hazard: bool,
+    seeds: Sequence[int],
+    told: Told | None,
+) -> Fitted:
     ready = prepared(lives, spans, cap_hours)
     x = [ready.features(life, with_age) for life in lives]
     y = [target(life, cap_hours) for life in lives]
