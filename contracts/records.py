@@ -73,6 +73,8 @@ class Prediction(msgspec.Struct, frozen=True, tag="prediction"):
     """`good`, or what limits it, in words."""
     pageable: bool
     """False when the alarm does not hold on the device's newest data: nobody may be paged for it."""
+    group: str = ""
+    """Alarms of one site that rose within a minute of each other share one; empty = of no known site."""
 
 
 class Alarm(msgspec.Struct, frozen=True, tag="alarm"):
@@ -132,6 +134,27 @@ class Unshelve(msgspec.Struct, frozen=True, tag="unshelve"):
     tenant: str
     device: str
     at: datetime
+
+
+class SensorChecked(msgspec.Struct, frozen=True, tag="sensor_checked"):
+    """A person looked at a sensor that was called faulty: what it shows is right from now on."""
+
+    v: int
+    tenant: str
+    device: str
+    signal: str
+    at: datetime
+    by: str
+
+
+class AssetPlaced(msgspec.Struct, frozen=True, tag="asset_placed"):
+    """A device watches this asset, which stands at this site; empty = at none."""
+
+    v: int
+    tenant: str
+    device: str
+    asset: str
+    site: str
 
 
 class NoticeChanged(msgspec.Struct, frozen=True, tag="notice_changed"):
@@ -200,7 +223,7 @@ class CommandEnded(msgspec.Struct, frozen=True, tag="command_ended"):
 
 
 FromAnomaly = Prediction | Alarm
-FromWork = Finding | Shelve | Unshelve
+FromWork = Finding | Shelve | Unshelve | SensorChecked | AssetPlaced
 ForDevices = CommandWanted | HoldSet | HoldReleased
 
 encode = msgspec.msgpack.Encoder().encode

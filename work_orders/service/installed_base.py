@@ -11,6 +11,7 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.names import NAME_RULE, is_name
+from contracts.records import FINDINGS, AssetPlaced, encode
 from plumbing.runtime import Shared
 from work_orders.domain.decision import Autonomy
 from work_orders.domain.machine import SYSTEM, Actor
@@ -90,6 +91,7 @@ def add_asset(
             for device in watching:
                 if not work.insert_new(t.asset_devices, device=device, asset_id=id):
                     raise BadInput("devices", f"{device} watches another asset already")
+                work.emit(FINDINGS, device, encode(AssetPlaced(1, tenant, device, id, site_id or "")))
             work.record("asset_added", id, id, f"{name or id} is on record now.", devices=watching, model=model)
 
 
