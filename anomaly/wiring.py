@@ -10,6 +10,8 @@ from anomaly.adapters.sql import SqlTables
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
 from anomaly.settings import Settings
+from anomaly.training.learning import Learning
+from anomaly.training.serving import Serving
 from contracts.points import StoreUnreachable
 from plumbing.runtime import Service, Shared
 
@@ -24,9 +26,11 @@ class AnomalyService:
 
     def __init__(self, settings: Settings, shared: Shared) -> None:
         self._settings, self._fits = settings, FitWorker()
+        live = Serving(shared)
+        self._learning = Learning(shared, settings.train_days)
         self.rounds = Rounds(
             SqlTables(shared.database, shared.system),
-            lambda: Watching(shared.models, shared.clocks, shared.store, self._fits, self._fits.submit),
+            lambda: Watching(shared.models, shared.clocks, shared.store, self._fits, self._fits.submit, live),
             shared.system.monotonic,
             settings.save_seconds,
             settings.batch,
@@ -39,10 +43,12 @@ class AnomalyService:
         """Begin; returns at once."""
         self._thread = threading.Thread(target=self._run, name="anomaly", daemon=True)
         self._thread.start()
+        self._learning.start()
 
     def stop(self) -> None:
         """End after the round that runs, with snapshots of all machines."""
         self._stopping.set()
+        self._learning.stop()
         if self._thread is not None:
             self._thread.join()
 

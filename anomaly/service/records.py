@@ -25,9 +25,9 @@ def alarm_record(tenant: str, device: str, event: AlarmChanged) -> Alarm:
 
 
 def prediction_record(
-    tenant: str, device: str, model: AssetModel, made: Forecast, now_us: int, pageable: bool
+    tenant: str, device: str, model: AssetModel, made: Forecast, now_us: int, pageable: bool, learned: str = ""
 ) -> Prediction:
-    """The record of a forecast."""
+    """The record of a forecast; `learned` names the learned model that told the life."""
     life, alarm = made.life, alarm_id(device, made.raised_us)
     return Prediction(
         v=1,
@@ -35,7 +35,7 @@ def prediction_record(
         tenant=tenant,
         device=device,
         model=model.name,
-        model_version=f"{model.version}",
+        model_version=f"{model.version}" + (f"/{learned}" if learned else ""),
         component=made.component,
         failure_mode=made.mode,
         mode_probability=made.mode_probability,

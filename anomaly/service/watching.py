@@ -19,6 +19,7 @@ from anomaly.domain.packing import OldSnapshot, pack, unpack
 from anomaly.domain.picture import picture_of
 from anomaly.domain.watch import AlarmChanged, Point, Watch
 from anomaly.service.labelling import label_of, missed_of
+from anomaly.service.learned import LiveModels, by_what_is_on_record
 from anomaly.service.port import HealthPoint, LateRows, Results, Saved, Told
 from anomaly.service.records import alarm_id, alarm_record, alarm_text, prediction_record, prediction_text
 from anomaly.service.times import at, us
@@ -44,9 +45,10 @@ class Watching:
         store: TelemetryStore | None,
         fitter: Fitter = fit_with_noise,
         submit: Submit | None = None,
+        live: LiveModels | None = None,
     ) -> None:
         self._models, self._clocks, self._store = models, clocks, store
-        self._fitter, self._submit = fitter, submit
+        self._fitter, self._submit, self._live = fitter, submit, live
         self._machines: dict[Key, Machines] = {}
         self._model_of: dict[Key, str] = {}
         self._orders: dict[Key, Ordering] = {}
@@ -278,10 +280,14 @@ class Watching:
                             results.told.append(_told(tenant, now, "alarm", model, alarm))
                     case Forecast():
                         pageable = holds and event.measured_us >= present
-                        made = prediction_record(tenant, outcome.device, model, event, us(now), pageable)
+                        told, learned = (event, "") if history else self._by_record(tenant, model, outcome, event)
+                        made = prediction_record(tenant, outcome.device, model, told, us(now), pageable, learned)
                         results.predictions.append(made)
                         if not history and self._news(made):
                             results.told.append(_told(tenant, now, "prediction", model, made))
+
+    def _by_record(self, tenant: str, model: AssetModel, outcome: Outcome, made: Forecast) -> tuple[Forecast, str]:
+        return by_what_is_on_record(self._live, tenant, model, outcome.device, made)
 
     def _news(self, made: Prediction) -> bool:
         """The first forecast of an alarm, another diagnosis, a first trend, or half the life that was told last."""
