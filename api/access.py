@@ -11,6 +11,7 @@ EVERYBODY = frozenset(Role)
 PEOPLE = frozenset({Role.CUSTOMER, *OFFICE})
 CREW = frozenset({Role.TECHNICIAN, *OFFICE})
 DESK = frozenset({Role.DISPATCHER, Role.ADMIN})
+FLOOR = frozenset({Role.DISPATCHER, Role.ENGINEER, Role.ADMIN})
 WORKSHOP = frozenset({Role.ENGINEER, Role.ADMIN})
 ADMIN = frozenset({Role.ADMIN})
 CUSTOMER = frozenset({Role.CUSTOMER})
@@ -40,6 +41,8 @@ TABLE: dict[str, Allowed] = {
     "POST /assets/{asset}/holds": CREW,
     "POST /assets/{asset}/holds/{hold}/release": CREW,
     "POST /assets/{asset}/breakdown": EVERYBODY,
+    "POST /assets/{asset}/baseline/confirm": WORKSHOP,
+    "POST /assets/{asset}/sensors/{signal}/checked": FLOOR,
     "GET /charts/assets/{asset}/{signal}": EVERYBODY,
     "GET /charts/cases/{case}": OFFICE,
     "GET /charts/notices/{notice}": PEOPLE,
@@ -90,6 +93,11 @@ TABLE: dict[str, Allowed] = {
     f"POST {_API}/replays": ADMIN,
     f"POST {_API}/replays/end": ADMIN,
     f"POST {_API}/devices/{{tenant}}/{{device}}/history": WORKSHOP,
+    f"GET {_API}/assets/{{asset}}/explanation": OFFICE,
+    f"GET {_API}/assets/{{asset}}/quiet": OFFICE,
+    f"GET {_API}/sensor-faults": OFFICE,
+    f"POST {_API}/assets/{{asset}}/baseline/confirm": WORKSHOP,
+    f"POST {_API}/assets/{{asset}}/sensors/{{signal}}/checked": FLOOR,
     f"GET {_API}/devices": OFFICE,
     f"POST {_API}/devices": WORKSHOP,
     f"POST {_API}/devices/{{tenant}}/{{device}}/revoke": ADMIN,

@@ -104,6 +104,12 @@ class SqlTables:
         for missed in results.missed:
             _keep_missed(connection, missed)
 
+        for note in results.sensors:
+            keep_sensor(connection, note)
+        for entry in results.quiet:
+            keep_quiet(connection, entry)
+        for done in results.confirmed:
+            confirm(connection, done)
 
 def _understood(entry: log.Entry) -> FromWork | None:
     try:
@@ -126,6 +132,8 @@ def _save(connection: sa.Connection, one: Saved) -> None:
         t.states,
         {"tenant": one.tenant, "device": one.device},
         {
+    if one.learned is not None:
+        keep_baseline(connection, one.tenant, one.device, one.learned)
             "model": one.model,
             "memory": msgspec.msgpack.encode(one.memory),
             "picture": msgspec.json.encode(one.picture).decode(),

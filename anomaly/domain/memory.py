@@ -85,3 +85,6 @@ class Memory:
     faults: dict[str, str] = field(default_factory=dict)
     """Sensors that are faulty now (empty = the device), and what is wrong."""
     quiet: Day = field(default_factory=Day)
+    epoch: int = 0
+    """Number of the baseline; refits from more healthy rows keep it."""
+    epoch_why: str = "learned"

@@ -1,10 +1,13 @@
 """What pages show of a machine now: state in words, health, score, and each symptom plain and compensated."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
+from anomaly.domain.diagnosis import diagnose
+from anomaly.domain.explaining import Explanation, explain
 from anomaly.domain.following import Why
+from anomaly.domain.sensor_faults import KINDS, SAYS
 from anomaly.domain.watch import Watch
 
 WORDS = {
@@ -44,6 +47,21 @@ class Deviation:
 
 
 @dataclass(frozen=True, slots=True)
+class Suspect:
+    """A failure mode that the pattern of deviations may be, among those of the model."""
+
+    component: str
+    mode: str
+    probability: float
+    fit: float
+    """Cosine, -1 to 1, between what moved and what the mode would move."""
+
+
+LIKELY = 0.05
+"""Failure modes below this probability are left out."""
+
+
+@dataclass(frozen=True, slots=True)
 class Picture:
     """One machine now; None = not known."""
 
@@ -61,6 +79,12 @@ class Picture:
     shelved_why: str
     newest_us: int
     deviations: tuple[Deviation, ...]
+    explanation: Explanation | None = None
+    """None while there is no score."""
+    suspects: tuple[Suspect, ...] = ()
+    """While an alarm stands: likely failure modes, the most probable first."""
+    faults: dict[str, str] = field(default_factory=dict)
+    """Faulty sensors (empty = the device) and the kind of fault."""
 
 
 def picture_of(watch: Watch) -> Picture:
@@ -81,7 +105,17 @@ def picture_of(watch: Watch) -> Picture:
         state, _note(watch, state, left), left, base is not None, watch.health(), m.score,
         watch.layout.settings.threshold, alarm.raised_us, m.component if alarm.raised else "",
         alarm.shelved_until_us if shelved else None, alarm.shelved_why if shelved else "", m.newest_us,
-        _deviations(watch),
+        _deviations(watch), explain(watch), _suspects(watch), dict(m.faults),
+    )  # fmt: skip
+
+
+def _suspects(watch: Watch) -> tuple[Suspect, ...]:
+    m, base = watch.memory, watch.detector.baseline
+    if base is None or not m.alarm.raised or len(m.means) == 0:
+        return ()
+    found = diagnose(m.means, np.sqrt(np.diag(base.covariance)), watch.model, watch.layout)
+    return tuple(
+        Suspect(d.mode.component, d.mode.name, d.probability, d.fit) for d in found if d.probability >= LIKELY
     )  # fmt: skip
 
 
@@ -90,6 +124,10 @@ def _note(watch: Watch, state: str, left: float) -> str:
         return f"learning, about {max(1.0, left):.0f} h left"
     if state == "shelved":
         return f"shelved: {watch.memory.alarm.shelved_why}"
+    if watch.memory.faults and state in ("normal", "no readings"):
+        says = {KINDS[fault]: words for fault, words in SAYS.items()}
+        told = (f"{name or 'the device'} {says[kind]}" for name, kind in watch.memory.faults.items())
+        return "check the sensor: " + ", ".join(told).replace("_", " ")
     return "" if state in ("normal", "alarm") else state
 
 

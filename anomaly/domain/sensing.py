@@ -102,7 +102,7 @@ def _quickly(marks: Array, rules: Rules, t_us: Ints, values: Array) -> tuple[Arr
     moved |= own[RUN] > 0
     rows, columns = _places(moved)
     if len(rows):
-        suspects.append(_repeats(own, values, rows, columns, on, lasted))
+        suspects.append(_repeats(own, rules, values, rows, columns, on, lasted))
     if not whole or own[MISS].any():
         _silence(own, ok, on[:, None], lasted[:, None], np.zeros(len(t_us), dtype=bool))
         rows, columns = _places(own[MISS] >= SAMPLES)
@@ -148,14 +148,14 @@ def _further(own: Array, values: Array, larger: Bools, step: Array) -> Ints:
     return np.stack([i[out], j[out]], axis=1)
 
 
-def _repeats(own: Array, values: Array, i: Ints, j: Ints, on: Bools, lasted: Array) -> tuple[Ints, Ints]:
+def _repeats(own: Array, rules: Rules, values: Array, i: Ints, j: Ints, on: Bools, lasted: Array) -> tuple[Ints, Ints]:
     """Count repetitions of the signals that repeat or did; places of those that may be stuck."""
     x, run, time, running = values[i, j], own[RUN, i, j], own[RUN_US, i, j], on[i]
     same = x == own[LAST, i, j]
     ended = (x == x) & ~same & (run > 0)
     own[LONG, i, j] = np.where(ended, np.maximum(own[LONG, i, j], run), own[LONG, i, j])
     own[LONG_US, i, j] = np.where(ended, np.maximum(own[LONG_US, i, j], time), own[LONG_US, i, j])
-    more = same & running
+    more = same & running & rules.moves[j]
     run, time = np.where(ended, 0.0, run) + more, np.where(ended, 0.0, time) + more * lasted[i]
     own[RUN, i, j], own[RUN_US, i, j] = run, time
     equal = own[EQUAL, i, j] + more
@@ -206,7 +206,7 @@ def _singly(marks: Array, rules: Rules, t_us: Ints, values: Array) -> tuple[Arra
     width = OUTSIDE * (own[HIGH] - own[LOW])
     out = (step > FAR * own[STEP_3]) & both & (own[SEEN] >= LEAST)
     out &= (values > own[HIGH] + width) | (values < own[LOW] - width)
-    _standing(own, values, ok, running, lasted)
+    _standing(own, rules, values, ok, running, lasted)
     own[LAST] = np.where(ok, values, own[LAST])
     well = own[FAULT] == 0
     special = (out | (own[PENDING] > 0) | ~well) & (ok | ~well)
@@ -266,10 +266,10 @@ def _silence(own: Array, ok: Bools, running: Bools, lasted: Array, twice: Bools)
     own[MISS] = np.where(ok, 0.0, own[MISS] + misses)
 
 
-def _standing(own: Array, values: Array, ok: Bools, running: Bools, lasted: Array) -> None:
+def _standing(own: Array, rules: Rules, values: Array, ok: Bools, running: Bools, lasted: Array) -> None:
     """Count repetitions of one value while the machine runs."""
     same = values == own[LAST]
-    repeats = same & running
+    repeats = same & running & rules.moves
     ended = ok & ~same & (own[RUN] > 0)
     if ended.any():
         learned = ended & (own[FAULT] == 0)

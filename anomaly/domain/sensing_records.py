@@ -79,17 +79,18 @@ def _calm(marks: Array, rules: Rules, t_us: Ints, values: Array) -> int:
     before = np.concatenate([own[s.LAST][None], last[:-1]])
     step = np.abs(values - before)
     same = ok & (values == before)
+    repeats = same & running & rules.moves
     counted = ok & running
     width = s.OUTSIDE * (own[s.HIGH] - own[s.LOW])
     odd = (step > s.FAR * own[s.STEP_3]) & both & (own[s.SEEN] >= s.LEAST)
     odd &= (values > own[s.HIGH] + width) | (values < own[s.LOW] - width)
     odd |= counted & (own[s.SEEN] == 0)
-    still = _Count.of(same & running, ok & ~same, elapsed, own[s.RUN], own[s.RUN_US])
+    still = _Count.of(repeats, ok & ~same, elapsed, own[s.RUN], own[s.RUN_US])
     gone = _Count.of(~ok & running & np.any(ok, axis=1, keepdims=True), ok, elapsed, own[s.MISS], own[s.MISS_US])
     long = (still.rows >= s.SAMPLES) & (still.time >= np.maximum(s.TIME_US, s.LONGER * own[s.LONG_US]))
     if long.any():
         seen = own[s.SEEN] + np.cumsum(counted, axis=0) - still.rows
-        equal = np.maximum(own[s.EQUAL] + np.cumsum(same & running, axis=0) - still.rows, 0.0)
+        equal = np.maximum(own[s.EQUAL] + np.cumsum(repeats, axis=0) - still.rows, 0.0)
         odd |= long & running & (still.rows >= longest(own, seen, equal))
     enough = np.maximum(s.TIME_US, s.LONGER * own[s.GONE_US])
     odd |= (gone.rows >= np.maximum(s.SAMPLES, s.LONGER * own[s.GONE])) & (gone.time >= enough)
@@ -104,7 +105,7 @@ def _calm(marks: Array, rules: Rules, t_us: Ints, values: Array) -> int:
     own[s.MISS], own[s.MISS_US] = gone.rows[n - 1], gone.time[n - 1]
     own[s.LAST] = own[s.REF] = last[n - 1]
     own[s.SEEN] += counted[:n].sum(0)
-    own[s.EQUAL] += (same & running)[:n].sum(0)
+    own[s.EQUAL] += repeats[:n].sum(0)
     seen_values = np.where(counted[:n], values[:n], np.nan)
     own[s.LOW] = np.fmin(own[s.LOW], np.fmin.reduce(seen_values, axis=0))
     own[s.HIGH] = np.fmax(own[s.HIGH], np.fmax.reduce(seen_values, axis=0))

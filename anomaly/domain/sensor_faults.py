@@ -89,6 +89,9 @@ class Rules:
     alike: tuple[tuple[tuple[str, float, float], ...], ...]
     """Per column: units that its own is mistaken for."""
 
+    moves: Bools
+    """Per column: False for set points, which may stand still: those of the regimes, and the one that says `on`."""
+
     @property
     def signals(self) -> int:
         """Number of columns."""
@@ -116,10 +119,13 @@ def rules_of(model: AssetModel, layout: Layout) -> Rules:
     """The rules of an asset model."""
     settings = layout.settings
     on = layout.signals.index(layout.running.signal) if layout.running else -1
+    set_points = {layout.conditions[i] for i in layout.regimes}
+    set_points |= {layout.running.signal} if layout.running else set()
     gap_hours = settings.gap_hours or max(settings.window_hours, settings.hold_hours)
     return Rules(
         len(layout.symptoms), on, layout.running, gap_hours * 3.6e9 or np.inf,
         tuple(ALIKE.get(model.signals[name].unit, ()) for name in layout.signals),
+        np.array([name not in set_points for name in layout.signals]),
     )  # fmt: skip
 
 

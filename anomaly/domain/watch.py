@@ -148,6 +148,7 @@ class Watch:
             fault, since_us = m.apart.pop(signal)
             out.append(SensorChanged(at_us, signal, Fault(fault), since_us, False))
             self.detector.replaced([self.layout.symptoms.index(signal)])
+            m.epoch, m.epoch_why = m.epoch + 1, f"learned anew after the sensor of {signal} was checked"
             m.path, m.recent = self._blank()
         return out
 
@@ -179,6 +180,8 @@ class Watch:
         found = self.model.components.get(component)
         signals = sorted({s.signal for mode in found.modes for s in mode.symptoms} if found else set())
         self.detector.replaced([self.layout.symptoms.index(s) for s in signals if s in self.layout.symptoms])
+        if self.detector.baseline is not None:
+            m.epoch, m.epoch_why = m.epoch + 1, f"learned anew after the {component.replace('_', ' ')} was replaced"
         raised_us = m.alarm.raised_us
         score, parts = m.score or 0.0, self._shares(m.means)
         old = m.component

@@ -1,6 +1,7 @@
 """How machines are now, as anomaly last saw them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -35,6 +36,12 @@ class AssetState:
     deviations: tuple[Deviation, ...]
     spark: tuple[float, ...] = ()
     """Health over the newest points, oldest first."""
+    explanation: dict[str, Any] | None = None
+    """`domain.explaining.Explanation`; None while there is no score."""
+    suspects: tuple[dict[str, Any], ...] = ()
+    """Likely failure modes while an alarm stands, see `domain.picture.Suspect`."""
+    faults: Mapping[str, str] = field(default_factory=dict)
+    """Faulty sensors (empty = the device) and the kind of fault."""
 
     @property
     def outside(self) -> bool:
@@ -60,7 +67,8 @@ def asset_states(database: Database, tenant: str, device: str | None = None) -> 
                 row.device, row.model, p["state"], p["note"], p["learning_hours_left"], p["learned"], p["health"],
                 p["score"], p["threshold"], _at(p["alarm_since_us"]), p["component"], _at(p["shelved_until_us"]),
                 p["shelved_why"], _at(p["newest_us"]), tuple(Deviation(**d) for d in p["deviations"]),
-                _spark(connection, tenant, row.device),
+                _spark(connection, tenant, row.device), p.get("explanation"), tuple(p.get("suspects", ())),
+                p.get("faults", {}),
             )  # fmt: skip
     return out
 

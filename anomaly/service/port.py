@@ -18,6 +18,58 @@ class Taken:
 
 
 @dataclass(frozen=True, slots=True)
+class BaselineLearned:
+    """A baseline of a device, the `number`-th; `content` is plain data, see `domain.packing`."""
+
+    number: int
+    why: str
+    learned_us: int
+    content: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Confirmed:
+    """A machine was found healthy: by whom and how."""
+
+    tenant: str
+    device: str
+    at: datetime
+    by: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class SensorNote:
+    """A sensor became faulty or is well again; `signal` empty = the device."""
+
+    tenant: str
+    device: str
+    signal: str
+    kind: str
+    since_us: int
+    at_us: int
+    faulty: bool
+    text: str
+    history: bool
+
+    @property
+    def id(self) -> str:
+        """The same fault again has the same id."""
+        return f"{self.device}/{self.signal or '*'}/{self.kind}/{self.since_us // 1_000_000}"
+
+
+@dataclass(frozen=True, slots=True)
+class QuietEntry:
+    """Why a day of a machine raised no alarm, with the figures that it follows from."""
+
+    tenant: str
+    device: str
+    day: str
+    text: str
+    figures: Any
+
+
+@dataclass(frozen=True, slots=True)
 class Saved:
     """A device's snapshot: plain data, see `domain.packing`."""
 
@@ -26,6 +78,8 @@ class Saved:
     model: str
     memory: Any
     picture: dict[str, Any]
+    learned: BaselineLearned | None = None
+    """A baseline that has not been written yet."""
 
 
 @dataclass(frozen=True, slots=True)

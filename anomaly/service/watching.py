@@ -17,10 +17,13 @@ from anomaly.domain.machines import Arrival, Held, Machines, Outcome
 from anomaly.domain.ordering import Ordering, Sample
 from anomaly.domain.packing import OldSnapshot, pack, unpack
 from anomaly.domain.picture import picture_of
+from anomaly.domain.quiet import QuietDay
+from anomaly.domain.sensor_faults import SensorChanged
 from anomaly.domain.watch import AlarmChanged, Point, Watch
+from anomaly.service.condition_records import baseline_of, quiet_entry, sensor_note, sensor_told
 from anomaly.service.labelling import label_of, missed_of
 from anomaly.service.learned import LiveModels, by_what_is_on_record
-from anomaly.service.port import HealthPoint, LateRows, Results, Saved, Told
+from anomaly.service.port import Confirmed, HealthPoint, LateRows, Results, Saved, Told
 from anomaly.service.records import alarm_id, alarm_record, alarm_text, prediction_record, prediction_text
 from anomaly.service.times import at, us
 from contracts.asset_model import AssetModel
@@ -55,6 +58,7 @@ class Watching:
         self._told: dict[Key, tuple[str, str, float]] = {}
         self._dirty: set[Key] = set()
         self._unknown: set[tuple[str, str]] = set()
+        self._written: dict[Key, int] = {}
 
     def restore(self, saved: Sequence[Saved]) -> None:
         """Begin from snapshots."""
@@ -91,7 +95,10 @@ class Watching:
                     [[list(h.arrival.signals), h.arrival.t_us, h.arrival.values, h.hours, h.history] for h in held]
                 )
             picture = msgspec.to_builtins(picture_of(watch))
-            out.append(Saved(tenant, device, self._model_of[key], pack(memory), picture))
+            learned = None if self._written.get(key) == watch.memory.epoch else baseline_of(watch)
+            if learned is not None:
+                self._written[key] = learned.number
+            out.append(Saved(tenant, device, self._model_of[key], pack(memory), picture, learned))
         self._dirty.clear()
         return out
 
@@ -171,7 +178,12 @@ class Watching:
             case Finding():
                 if record.replaced:
                     events = watch.replaced(record.component, us(record.at))
+            case SensorChecked():
+                self._checked(watch, record, results)
                     outcome = Outcome(record.device, events)
+                if record.result == "false" and not record.replaced:
+                    how = f"an inspection found nothing ({record.id})"
+                    results.confirmed.append(Confirmed(record.tenant, record.device, record.at, "finding", how))
                     self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
                     self._told.pop((record.tenant, record.device), None)
 
@@ -185,6 +197,11 @@ class Watching:
     def _of(self, tenant: str, model: AssetModel) -> Machines:
         key = (tenant, model.name)
         if key not in self._machines:
+    def _checked(self, watch: Watch, record: SensorChecked, results: Results) -> None:
+        events = watch.checked(record.signal, us(record.at))
+        outcome = Outcome(record.device, events)
+        self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
+
             self._machines[key] = Machines(model, self._fitter, self._submit)
         return self._machines[key]
 
@@ -281,6 +298,13 @@ class Watching:
                     case Forecast():
                         pageable = holds and event.measured_us >= present
                         told, learned = (event, "") if history else self._by_record(tenant, model, outcome, event)
+                    case SensorChanged():
+                        note = sensor_note(tenant, outcome.device, model, event, history)
+                        results.sensors.append(note)
+                        if not history:
+                            results.told.append(sensor_told(now, note))
+                    case QuietDay():
+                        results.quiet.append(quiet_entry(tenant, outcome.device, model, event))
                         made = prediction_record(tenant, outcome.device, model, told, us(now), pageable, learned)
                         results.predictions.append(made)
                         if not history and self._news(made):

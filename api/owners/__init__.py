@@ -11,6 +11,7 @@ from api.owners.commands import Commands
 from api.owners.condition import Conditions, conditions
 from api.owners.device_commands import DeviceCommands
 from api.owners.devices import Devices
+from api.owners.insights import Insights
 from api.owners.service_work import ServiceWork
 from api.ports import Heard, NewDevice, Wanted
 from api.roles import Principal, Role
@@ -22,7 +23,7 @@ from work_orders import queries
 OPEN_JOBS = ("dispatched", "in_progress", "work_done", "scheduled")
 
 
-class ServiceOwners(DeviceCommands):
+class ServiceOwners(DeviceCommands, Insights):
     """`api.ports.Owners` on the running services."""
 
     def __init__(
@@ -105,7 +106,7 @@ class ServiceOwners(DeviceCommands):
         return self._devices.refusals(who, wanted)
 
     def inbox(self, who: Principal) -> Sequence[Chore]:
-        return self._work.inbox(who)
+        return [*self._work.inbox(who), *self.sensor_chores(who)]
 
     def figures(self, who: Principal) -> Sequence[Figure]:
         return self._work.figures(who)

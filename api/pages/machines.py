@@ -78,6 +78,7 @@ def page_of(
         timeline=web.owners.timeline(who, found.id), afar=afar(web, who, found, tried),
         ledgers=[(d, of) for d in found.devices if (of := web.owners.ledger(who, d))] if who.sees_all else (),
         cases=web.owners.cases(who, mine).items if who.sees_all else (), modes=modes, mode_titles=dict(modes),
+        insight=web.owners.insight(who, found.id) if who.sees_all else None,
         miss=web.owners.miss(who, missed[0].finding) if missed else None,
     )  # fmt: skip
 

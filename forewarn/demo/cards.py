@@ -5,6 +5,7 @@ from datetime import datetime, timedelta
 
 import numpy as np
 
+from anomaly.queries.condition import sensor_faults
 from api.views import Card, Chart, Money, Series
 from forewarn.demo.facts import Facts
 from forewarn.demo.stage import TENANT
@@ -16,6 +17,7 @@ from work_orders.queries.figures import story_bill
 
 WARM = "bearing_temperature"
 BEFORE_HEAT, AFTER_HEAT = timedelta(days=5), timedelta(days=2)
+AROUND_STUCK = timedelta(days=2)
 BUCKETS = 400
 SERVED = {
     "running": (
@@ -61,12 +63,12 @@ class Book:
         return self._of[1]
 
     def cards(self) -> Sequence[Card]:
-        """The three stories as they stand now."""
+        """The stories as they stand now."""
         if self._of is None or self._facts.world is None:
             return []
         fleet = self._facts.fleet()
         now = self._shared.clocks.of(TENANT).now()
-        return [self._served(fleet), self._twin(fleet), self._heat(fleet, now)]
+        return [self._served(fleet), self._twin(fleet), self._heat(fleet, now), self._stuck(fleet, now)]
 
     def _outcome(self, story: str) -> str:
         return self._facts.there.outcomes.get(story, "running")
@@ -108,6 +110,36 @@ class Book:
             ),
             self._links(asset), (), self._warm(fleet, asset, now),
         )  # fmt: skip
+
+    def _stuck(self, fleet: Fleet, now: datetime) -> Card:
+        asset = fleet.stories["stuck_sensor"]
+        named = sensor_faults(self._shared.database, TENANT, device=asset)
+        told = [f"{f.text}." for f in named if not f.history][-1:]
+        return Card(
+            "stuck_sensor", "Stuck sensor: the instrument fails, not the machine", asset,
+            self._outcome("stuck_sensor"),
+            (
+                "The vibration sensor of this pump gives the same value again and again while the pump goes on.",
+                *(told or ["Forewarn will name it, leave its readings out of the score and propose a check of it."]),
+                "No work on the pump follows from it.",
+            ),
+            [("Why", f"/assets/{asset}#sensors")] if told else self._links(asset), (),
+            self._standing_still(fleet, asset, now),
+        )  # fmt: skip
+
+    def _standing_still(self, fleet: Fleet, asset: str, now: datetime) -> Chart | None:
+        """The readings around the time at which the sensor stands still."""
+        pump = fleet.pump(asset)
+        if pump.stuck is None or now <= pump.time(pump.stuck.begins):
+            return None
+        begin, until = pump.time(pump.stuck.begins), pump.time(pump.stuck.ends)
+        end = min(now, until + AROUND_STUCK)
+        of = (TENANT, asset, pump.stuck.signal, to_us(begin - AROUND_STUCK), to_us(end))
+        band = self._shared.store.band(*of, BUCKETS)
+        seconds, mean = (band.t_us / 1e6).tolist(), np.asarray(band.mean, dtype=float)
+        line = Series("as measured", "mm/s", seconds, [None if np.isnan(x) else float(x) for x in mean])
+        spans = [(begin.timestamp(), min(now, until).timestamp(), "stands still")]
+        return Chart("Vibration", [line], spans, [], "A machine that runs never gives one value for hours.")
 
     def _links(self, asset: str) -> list[tuple[str, str]]:
         with self._shared.database.read() as connection:

@@ -21,6 +21,8 @@ PATIENCE_S = 15 * 60.0
 """Wall seconds for which the clock waits for a person."""
 AFTER_HEAT = timedelta(hours=12)
 """The hot afternoon's outcome is known so long after the heat."""
+AFTER_STUCK = timedelta(hours=36)
+"""And the stuck sensor's so long after it stood still."""
 CALLER = Actor("phone", Role.DISPATCHER)
 WORKING = ("in_progress", "on_hold")
 log = logging.getLogger(__name__)
@@ -111,6 +113,22 @@ class Director:
         if now > fleet.heat[1] + AFTER_HEAT:
             sent = any(o["asset"] == stories["hot_afternoon"] for o in orders)
             self._facts.outcome("hot_afternoon", "running" if sent else "no_order")
+
+        self._stuck(orders, now)
+
+    def _stuck(self, orders: list[dict[str, Any]], now: datetime) -> None:
+        """The stuck sensor was named, and nobody was sent to the machine."""
+        fleet = self._machines.fleet
+        name = fleet.stories["stuck_sensor"]
+        stuck = fleet.pump(name).stuck
+        if stuck is None or now < fleet.pump(name).time(stuck.begins) + AFTER_STUCK:
+            return
+        if self._facts.there.outcomes.get("stuck_sensor", "running") != "running":
+            return
+        named = self._office.items(f"/api/v1/sensor-faults?asset={name}")
+        seen = any(f["signal"] == stuck.signal and f["kind"] == "stuck" for f in named)
+        sent = any(o["asset"] == name for o in orders)
+        self._facts.outcome("stuck_sensor", "no_order" if seen and not sent else "running")
 
     def _keep_pace(self, orders: list[dict[str, Any]], now: datetime) -> None:
         """Slow while a notice waits for an answer or a job for its technician, each for at most 15 minutes."""

@@ -20,6 +20,7 @@ KINDS = (
 TOLD = (
     *KINDS, "would_have_opened", "notice_sent", "notice_declined", "notice_proposed", "notice_call_me",
     "notice_no_reply", "notice_withdrawn", "order_scheduled", "order_in_progress", "breakdown_reported",
+    "sensor_faulty", "sensor_well",
 )  # fmt: skip
 """What the terminal says; the rest is on the pages."""
 

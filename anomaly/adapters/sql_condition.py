@@ -1,0 +1,69 @@
+"""Faulty sensors, quiet days and baselines in SQL."""
+
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from anomaly.service import condition_tables as t
+from anomaly.service.port import BaselineLearned, Confirmed, QuietEntry, SensorNote
+from plumbing.sql import from_us
+
+KEPT_DAYS = 400
+
+
+def keep_sensor(connection: sa.Connection, note: SensorNote) -> None:
+    """A fault is known by its signal, its kind and when it began; a repetition changes nothing."""
+    c = t.sensor_faults.c
+    here = sa.and_(c.tenant == note.tenant, c.device == note.device, c.signal == note.signal, c.kind == note.kind)
+    if not note.faulty:
+        ended = t.sensor_faults.update().where(here, c.ended_at.is_(None))
+        connection.execute(ended.values(ended_at=from_us(note.at_us)))
+        return
+    if connection.execute(sa.select(c.id).where(c.tenant == note.tenant, c.id == note.id)).first() is None:
+        connection.execute(
+            t.sensor_faults.insert().values(
+                tenant=note.tenant, id=note.id, device=note.device, signal=note.signal, kind=note.kind,
+                since=from_us(note.since_us), noted_at=from_us(note.at_us), ended_at=None, text=note.text,
+                history=note.history,
+            )
+        )  # fmt: skip
+
+
+def keep_quiet(connection: sa.Connection, entry: QuietEntry) -> None:
+    """One entry a day; entries of long ago go."""
+    c = t.quiet.c
+    mine = sa.and_(c.tenant == entry.tenant, c.device == entry.device)
+    oldest = (datetime.fromisoformat(entry.day) - timedelta(days=KEPT_DAYS)).date().isoformat()
+    connection.execute(t.quiet.delete().where(mine, sa.or_(c.day == entry.day, c.day < oldest)))
+    connection.execute(
+        t.quiet.insert().values(
+            tenant=entry.tenant, device=entry.device, day=entry.day, text=entry.text,
+            figures=msgspec.json.encode(entry.figures).decode(),
+        )
+    )  # fmt: skip
+
+
+def keep_baseline(connection: sa.Connection, tenant: str, device: str, made: BaselineLearned) -> None:
+    """The first content of a baseline stays: refits from more healthy rows are the same baseline."""
+    c = t.baselines.c
+    where = (c.tenant == tenant, c.device == device, c.number == made.number)
+    if connection.execute(sa.select(c.number).where(*where)).first() is None:
+        connection.execute(
+            t.baselines.insert().values(
+                tenant=tenant, device=device, number=made.number, why=made.why, learned_at=from_us(made.learned_us),
+                confirmed_at=None, confirmed_by=None, how=None, content=msgspec.msgpack.encode(made.content),
+            )
+        )  # fmt: skip
+
+
+def confirm(connection: sa.Connection, done: Confirmed) -> bool:
+    """Confirm the newest baseline, unless it is confirmed; False = there is none to confirm."""
+    c = t.baselines.c
+    mine = sa.and_(c.tenant == done.tenant, c.device == done.device)
+    newest = connection.execute(sa.select(sa.func.max(c.number)).where(mine)).scalar()
+    if newest is None:
+        return False
+    wanted = t.baselines.update().where(mine, c.number == newest, c.confirmed_at.is_(None))
+    values = {"confirmed_at": done.at, "confirmed_by": done.by, "how": done.how}
+    return connection.execute(wanted.values(**values)).rowcount > 0

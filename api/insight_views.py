@@ -1,0 +1,91 @@
+"""What pages and the API show of how a machine is judged: parts of its score, faulty sensors, quiet days, baseline."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A signal's part of the score. Values are means over the window, in `unit`; None = not known."""
+
+    signal: str
+    title: str
+    unit: str
+    part: float
+    share: float
+    """Of all that speaks for an alarm, 0 to 1."""
+    value: float | None
+    expected: float | None
+    enough: float | None
+    """The value at which the score would be at its limit with all else as it is; None = none would do, or no need."""
+
+
+@dataclass(frozen=True, slots=True)
+class Suspected:
+    """A failure mode that the pattern of deviations may be."""
+
+    component: str
+    mode: str
+    title: str
+    probability: float
+    fits: bool
+    """False: most of what moved is nothing that this mode would move."""
+
+
+@dataclass(frozen=True, slots=True)
+class FaultySensor:
+    """A sensor that is or was faulty. It never leads to work on the machine, but to a check of the sensor."""
+
+    id: str
+    asset: str
+    device: str
+    signal: str
+    """Empty = the device as a whole."""
+    kind: str
+    since: datetime
+    noted_at: datetime
+    ended_at: datetime | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Quiet:
+    """Why an odd day raised no alarm."""
+
+    day: str
+    text: str
+    figures: dict[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class Learned:
+    """A baseline: what a machine is compared with."""
+
+    number: int
+    why: str
+    state: str
+    learned_at: datetime
+    confirmed_at: datetime | None
+    confirmed_by: str
+    how: str
+
+
+@dataclass(frozen=True, slots=True)
+class Insight:
+    """How a machine is judged now."""
+
+    asset: str
+    score: float | None
+    threshold: float | None
+    parts: Sequence[Part]
+    """They sum to the score, the largest first."""
+    nearer: float | None
+    """By this share all signals would have to come back towards the expected for no alarm; None = no alarm now."""
+    suspected: Sequence[Suspected]
+    sensors: Sequence[FaultySensor]
+    """That are faulty now."""
+    baselines: Sequence[Learned]
+    """The one in force first."""
+    quiet: Sequence[Quiet]
+    """The newest days that were odd and raised nothing."""

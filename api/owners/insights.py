@@ -1,0 +1,141 @@
+"""How machines are judged: answered from anomaly's own records."""
+
+from collections.abc import Sequence
+
+from anomaly.adapters.people import check_sensor, confirm_baseline
+from anomaly.domain.diagnosis import LEAST_FIT
+from anomaly.queries.condition import SensorFault, baselines, quiet_log, sensor_faults
+from anomaly.queries.states import asset_state
+from api.insight_views import FaultySensor, Insight, Learned, Part, Quiet, Suspected
+from api.owners.machines import visible
+from api.ports import Wanted
+from api.roles import Principal
+from api.views import Chore, Page
+from contracts.asset_model import AssetModel
+from contracts.units import shown
+from plumbing.runtime import Shared
+from work_orders.queries import AssetView
+
+SHOWN_DAYS = 7
+MOST_FAULTS = 500
+
+
+class Insights:
+    """Questions and commands; None or False = there is nothing of that name for the principal."""
+
+    _shared: Shared
+
+    def _asset_view(self, who: Principal, asset: str) -> AssetView | None:
+        with self._shared.database.read() as connection:
+            found = visible(connection, who, self._shared.clocks.of(who.tenant).now())
+        return next((a for a in found if a.id == asset and a.devices), None)
+
+    def insight(self, who: Principal, asset: str) -> Insight | None:
+        """How a machine is judged."""
+        found = self._asset_view(who, asset)
+        if found is None:
+            return None
+        device, model, database = found.devices[0], self._shared.models(found.model), self._shared.database
+        state = asset_state(database, who.tenant, device)
+        told = state.explanation if state is not None else None
+        faults = sensor_faults(database, who.tenant, device=device, standing=True)
+        days = quiet_log(database, who.tenant, device, limit=SHOWN_DAYS)
+        return Insight(
+            asset, told["score"] if told else None, told["threshold"] if told else None, _parts(told, model),
+            told["nearer"] if told else None, _suspected(state.suspects if state else (), model),
+            [_faulty(f, asset) for f in faults],
+            [
+                Learned(b.number, b.why, b.state, b.learned_at, b.confirmed_at, b.confirmed_by, b.how)
+                for b in baselines(database, who.tenant, device)
+            ],
+            [Quiet(d.day, d.text, d.figures) for d in days],
+        )  # fmt: skip
+
+    def quiet(self, who: Principal, asset: str, wanted: Wanted) -> Page | None:
+        """The quiet log of a machine, newest day first."""
+        found = self._asset_view(who, asset)
+        if found is None:
+            return None
+        rows = quiet_log(
+            self._shared.database, who.tenant, found.devices[0], before=wanted.after or None, limit=wanted.limit + 1
+        )
+        items = [Quiet(r.day, r.text, r.figures) for r in rows[: wanted.limit]]
+        return Page(items, items[-1].day if len(rows) > wanted.limit else None)
+
+    def faulty_sensors(self, who: Principal, wanted: Wanted) -> Page:
+        """Faults of sensors, newest first; `state` standing or ended."""
+        with self._shared.database.read() as connection:
+            mine = visible(connection, who, self._shared.clocks.of(who.tenant).now())
+        asset_of = {d: a.id for a in mine for d in a.devices}
+        found = [
+            _faulty(f, asset_of[f.device])
+            for f in sensor_faults(self._shared.database, who.tenant, limit=MOST_FAULTS)
+            if f.device in asset_of and wanted.asset in ("", asset_of[f.device])
+        ]
+        found = [f for f in found if wanted.state in ("", "standing" if f.ended_at is None else "ended")]
+        return Page(found[: wanted.limit])
+
+    def confirm_baseline(self, who: Principal, asset: str) -> bool:
+        """The machine was healthy while its baseline was learned."""
+        found = self._asset_view(who, asset)
+        return found is not None and confirm_baseline(self._shared, who.tenant, found.devices[0], who.name)
+
+    def sensor_checked(self, who: Principal, asset: str, signal: str) -> bool:
+        """A person looked at a sensor, and what it shows is right."""
+        found = self._asset_view(who, asset)
+        model = self._shared.models(found.model) if found else None
+        if found is None or model is None or signal not in model.signals:
+            return False
+        check_sensor(self._shared, who.tenant, found.devices[0], signal, who.name)
+        return True
+
+    def sensor_chores(self, who: Principal) -> list[Chore]:
+        """Checks of sensors that wait for the office."""
+        with self._shared.database.read() as connection:
+            mine = visible(connection, who, self._shared.clocks.of(who.tenant).now())
+        by_device = {d: a for a in mine for d in a.devices}
+        return [
+            Chore(
+                "check_sensor", f.id, f"{by_device[f.device].name}: check a sensor", f"{f.text}.",
+                f"/assets/{by_device[f.device].id}#sensors", "", {}, "Look at it", f.since,
+            )
+            for f in sensor_faults(self._shared.database, who.tenant, standing=True)
+            if f.device in by_device and not f.history
+        ]  # fmt: skip
+
+
+def _faulty(f: SensorFault, asset: str) -> FaultySensor:
+    return FaultySensor(f.id, asset, f.device, f.signal, f.kind, f.since, f.noted_at, f.ended_at, f.text)
+
+
+def _parts(told: dict[str, object] | None, model: AssetModel | None) -> list[Part]:
+    if told is None:
+        return []
+    found = told["contributions"]
+    if not isinstance(found, list):
+        return []
+    total = sum(max(0.0, c["part"]) for c in found)
+    out = []
+    for c in found:
+        of = model.signals.get(c["signal"]) if model else None
+        out.append(
+            Part(
+                c["signal"], of.title if of else c["signal"], shown(of.unit) if of else "", c["part"],
+                max(0.0, c["part"]) / total if total > 0 else 0.0, c["value"], c["expected"], c["enough"],
+            )
+        )  # fmt: skip
+    return out
+
+
+def _suspected(found: Sequence[dict[str, object]], model: AssetModel | None) -> list[Suspected]:
+    out = []
+    for s in found:
+        mode = model.mode(str(s["mode"])) if model else None
+        fit = s["fit"]
+        out.append(
+            Suspected(
+                str(s["component"]), str(s["mode"]), mode.title if mode else str(s["mode"]),
+                float(str(s["probability"])), isinstance(fit, float) and fit >= LEAST_FIT,
+            )
+        )  # fmt: skip
+    return out
