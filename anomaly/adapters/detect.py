@@ -17,6 +17,7 @@ from anomaly.adapters.table import BadTable, Table, WrongColumn, read_table
 from anomaly.domain.alarm import AlarmMachine
 from anomaly.domain.detection import StateDetector
 from anomaly.domain.detector import detector_of
+from anomaly.domain.family import QUICK_WINDOWS, SLOW_WINDOWS
 from anomaly.domain.following import HOUR_US
 from anomaly.domain.layout import plain_layout
 from anomaly.domain.seasonal import SeasonalDetector
@@ -24,8 +25,8 @@ from contracts.asset_model import Detection
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 FEWEST_TRAINING_ROWS = 30
-THRESHOLD, QUICK_WINDOWS, SLOW_WINDOWS = 2.75, 5.0, 50.0
-"""Multiple of the calibrated limit, and windows over which the quick and the slow healthy mean follow."""
+THRESHOLD = 2.75
+"""Multiple of the calibrated limit."""
 WINDOW, HOLD = 20, 5
 """Rows of the trailing mean, and rows in a row above the threshold that raise an alarm."""
 SEASONAL_HOURS = 12.0

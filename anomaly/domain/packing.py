@@ -8,19 +8,27 @@ import numpy as np
 
 from anomaly.domain.alarm import AlarmMachine, Phase
 from anomaly.domain.baseline import Baseline
+from anomaly.domain.cusum import CusumState
 from anomaly.domain.detector import State
 from anomaly.domain.following import Follower
+from anomaly.domain.limits import LimitState
 from anomaly.domain.memory import Memory, Path
 from anomaly.domain.ordering import Ordering
+from anomaly.domain.profile import Course
 from anomaly.domain.quick_mean import QuickMean
 from anomaly.domain.quiet import Day
 from anomaly.domain.regimes import Regimes
+from anomaly.domain.seasonal import SeasonalState, Single
+from anomaly.domain.tail import Tail
 from anomaly.domain.trail import Record, Trail
 
 CLASSES: dict[str, type[Any]] = {
     c.__name__: c
-    for c in (AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record, QuickMean, Day)
-}
+    for c in (
+        AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record, QuickMean, Day,
+        CusumState, LimitState, SeasonalState, Single, Course, Tail,
+    )
+}  # fmt: skip
 ARRAY, STACK, CLASS, TUPLE = "a", "s", "c", "t"
 
 

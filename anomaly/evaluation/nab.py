@@ -55,7 +55,7 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
     skipped: list[dict[str, object]] = []
     for i, (name, path, spans) in enumerate(files):
         progress(i, len(files), name)
-        result = _detected(path, options)
+        result = _detected(path, options, i)
         if result is None:
             skipped.append({"series": name, "skipped": "too short to learn from"})
             continue
@@ -133,22 +133,22 @@ def _us(text: str) -> int:
     return int(np.datetime64(text, "us").astype(np.int64))
 
 
-def _detected(path: Path, options: Options) -> Result | None:
+def _detected(path: Path, options: Options, seed: int) -> Result | None:
     frame = open_table(path)
     if VALUE not in frame.columns or TIME not in frame.columns:
         raise BadData(f"{path} must have the columns {TIME!r} and {VALUE!r}")
     try:
-        table = live_table(path, TIME, _changed(frame, options))
+        table = live_table(path, TIME, _changed(frame, options, seed))
         return detect(table, probation(len(table)))
     except WrongTraining:
         return None
 
 
-def _changed(frame: "DataFrame", options: Options) -> "DataFrame | None":
+def _changed(frame: "DataFrame", options: Options, seed: int) -> "DataFrame | None":
     """None = the file may be read as it is. Late and doubled rows are put in order as the reorder window does."""
     if options.perturb is None and bool(frame[TIME].is_monotonic_increasing):
         return None
-    frame = changed(options.perturb, frame, [VALUE], seed=0, keep=probation(len(frame)))
+    frame = changed(options.perturb, frame, [VALUE], seed=seed, keep=probation(len(frame)))
     return frame.drop_duplicates().sort_values(TIME, kind="stable")
 
 

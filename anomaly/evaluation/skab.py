@@ -76,7 +76,7 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
     for i, path in enumerate(files):
         name = path.relative_to(data).as_posix()
         progress(i, len(files), name)
-        frame = _frame(path, options)
+        frame = _frame(path, options, i)
         if frame is None:
             skipped.append({"file": name, "skipped": f"holds no more than {TRAIN_ROWS} rows to train on"})
         elif _is_free(path, frame):
@@ -196,11 +196,11 @@ def _files(data: Path, subset: str | None, train: str | None) -> list[Path]:
     return sorted(files, key=lambda path: [(len(part), part) for part in path.relative_to(data).parts])
 
 
-def _frame(path: Path, options: Options) -> "DataFrame | None":
+def _frame(path: Path, options: Options, seed: int) -> "DataFrame | None":
     frame = open_table(path, sep=";")
     signals = [name for name in frame.columns if name not in (TIME, LABEL, CHANGE)]
     if options.perturb is not None and len(frame) > TRAIN_ROWS:
-        frame = changed(options.perturb, frame, signals, seed=0, keep=TRAIN_ROWS)
+        frame = changed(options.perturb, frame, signals, seed=seed, keep=TRAIN_ROWS)
         frame = frame.drop_duplicates().sort_values(TIME, kind="stable")  # as the reorder window does
     return frame if len(frame) > TRAIN_ROWS else None
 
