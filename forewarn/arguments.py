@@ -178,13 +178,14 @@ def _identity(devices: Any, action: Any) -> list[argparse.ArgumentParser]:
 
 def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
     made: argparse.ArgumentParser = action(
-        devices, "foreign", "say who a device is in Sparkplug B or ThingsBoard; without NAME, list them",
+        devices, "foreign", "say who a device is in Sparkplug, ThingsBoard or Influx lines; without NAME, list them",
         "forewarn.commands.device_foreign:foreign",
     )  # fmt: skip
     made.add_argument("name", nargs="?", metavar="NAME")
     who = made.add_mutually_exclusive_group()
     who.add_argument("--sparkplug", metavar="GROUP/NODE", help="it is this edge node")
     who.add_argument("--thingsboard", action="store_true", help="it signs in by an access token, which is shown once")
+    who.add_argument("--influx", action="store_true", help="it writes Influx line protocol on `influx` and below")
     who.add_argument("--behind", metavar="GATEWAY", help="the connection of this device speaks for it")
     who.add_argument("--forget", action="store_true", help="it is nobody there any more")
     made.add_argument("--token-file", type=Path, metavar="FILE", help="with --thingsboard: the token that it has")
@@ -268,9 +269,15 @@ def _remote(group: Any, action: Any) -> None:
 
 
 def _analysis(command: Any, group: Any, action: Any) -> None:
-    model = action(group("model", "asset models"), "check", "name every fault of an asset model by line, field, rule",
+    models = group("model", "asset models")
+    model = action(models, "check", "name every fault of an asset model by line, field, rule",
                    "forewarn.commands.models:check")  # fmt: skip
     model.add_argument("file", type=Path, metavar="FILE.yaml")
+    sees = action(models, "sees", "which failure modes signals can show, and what one more would add",
+                  "forewarn.commands.models:sees")  # fmt: skip
+    sees.add_argument("model", metavar="MODEL", help="asset model, by name or file")
+    sees.add_argument("--signals", metavar="A,B,...", help="those that are there (default: all of the model's)")
+    sees.add_argument("--json", action="store_true", help="machine-readable")
     _learning(command, group, action)
     detect = command("detect", "find anomalies in anybody's CSV file", "forewarn.commands.detect:detect")
     detect.add_argument("file", type=Path, metavar="FILE.csv[.xz|.gz]")

@@ -33,13 +33,16 @@ def foreign(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
             old = _read_token(given.token_file) if given.token_file else None
             made = names.speak_thingsboard(database, given.tenant, given.name, token=old, signals=signals, now=now)
             token = None if old else made
+        elif given.influx:
+            names.speak_influx(database, given.tenant, given.name, signals=signals, now=now)
         elif given.behind is not None:
             alias = given.alias if given.alias is not None else given.name
             names.stand_behind(database, given.tenant, given.name, given.behind, alias, signals=signals, now=now)
         elif given.forget:
             names.forget_foreign(database, given.tenant, given.name, now=now)
         else:
-            raise WrongUse("device foreign NAME: one of --sparkplug, --thingsboard, --behind, --forget is missing")
+            ways = "--sparkplug, --thingsboard, --influx, --behind, --forget"
+            raise WrongUse(f"device foreign NAME: one of {ways} is missing")
     except RegistryFault as fault:
         raise WrongUse(str(fault)) from fault
     if given.json:
@@ -57,7 +60,9 @@ def _list(given: argparse.Namespace, database: Database) -> int:
         print(json.dumps([asdict(each) for each in found]))
         return 0
     for each in found:
-        where = f"behind {each.behind} as {each.name}" if each.behind else each.name or "by its access token"
+        where = each.name or ("by its access token" if each.has_token else "by its account")
+        if each.behind:
+            where = f"behind {each.behind} as {each.name}"
         print(f"{each.tenant}/{each.device}\t{each.protocol}\t{where}")
     return 0
 

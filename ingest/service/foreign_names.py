@@ -18,7 +18,7 @@ from ingest.service.tables import devices, foreign
 from plumbing import audit
 from plumbing.sql import Database, lock
 
-SPARKPLUG, THINGSBOARD = "sparkplug", "thingsboard"
+SPARKPLUG, THINGSBOARD, INFLUX = "sparkplug", "thingsboard", "influx"
 LONGEST_NAME = 200
 TOKEN_RULE = "12 to 128 visible ASCII characters"
 _TOKEN = re.compile(r"[!-~]{12,128}")
@@ -81,6 +81,19 @@ def speak_thingsboard(
     name = ForeignName(tenant, device, THINGSBOARD, "", "", True, _checked(signals))
     _put(database, name, token_mark(given), now, actor)
     return given
+
+
+def speak_influx(
+    database: Database, tenant: str, device: str, *, signals: Mapping[str, str] | None = None, now: datetime,
+    actor: str = "command line",
+) -> None:  # fmt: skip
+    """The device writes Influx line protocol and signs in with its own account.
+
+    Raises
+    ------
+    UnknownDevice, BadForeignName
+    """
+    _put(database, ForeignName(tenant, device, INFLUX, "", "", False, _checked(signals)), None, now, actor)
 
 
 def stand_behind(

@@ -41,6 +41,8 @@ def test_a_node_a_gateway_and_those_behind_them_are_named_listed_and_forgotten(s
         "has_token": False, "signals": {"a=b": "flow", "*": ""},
     }  # fmt: skip
     assert listed["tb"]["has_token"]
+    assert shell("foreign", "tb", "--influx")[0] == 0
+    assert "local/tb\tinflux\tby its account" in shell("foreign")[1]
     assert shell("foreign", "pump-1", "--forget")[0] == 0
     assert "pump-1" not in shell("foreign")[1]
 

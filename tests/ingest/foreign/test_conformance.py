@@ -156,5 +156,5 @@ _GOOD_AND_BAD: dict[str, tuple[str, bytes]] = {
         payload(b"\xff\xff", metric(alias=9, value=1), metric("temp", 21.5), metric("x", raw=b"\x82\x01\x00")),
     ),
     "thingsboard": ("v1/devices/me/telemetry", b'[3,null,{"ts":1,"values":[]},{"temp":21.5,"x":{"y":[1]}}]'),
-    "influx": ("influx", b"nonsense\npump temp=21.5,x=1.2.3 1795341600000000000\n=,= =\n"),
+    "influx": ("influx", b"nonsense\nMotor,device=Device\\ A Temp=21.5,x=1.2.3 1795341600000000000\n=,= =\n"),
 }

@@ -16,7 +16,7 @@ from deploy.servers.foreign_programs import folder_of, path_of
 from ingest.domain.account import UNSEQUENCED
 from ingest.service.access import Access
 from ingest.service.foreign import Fleets, FromStation
-from ingest.service.foreign_names import speak_sparkplug, speak_thingsboard, stand_behind
+from ingest.service.foreign_names import speak_influx, speak_sparkplug, speak_thingsboard, stand_behind
 from ingest.service.registry import find_device, new_secret
 from plumbing.foreign_listener import ForeignListener
 from plumbing.mqtt import Incoming
@@ -180,6 +180,35 @@ def test_mosquitto_pub(fleet: Fleet, version: str, qos: int) -> None:
     fleet.run("mosquitto_pub", "-h", "127.0.0.1", "-p", fleet.port, "-V", version, "-u", TOKEN, "-q", qos,
               "-t", "v1/devices/me/telemetry", "-m", body)  # fmt: skip
     until(lambda: fleet.values("tb") == {(0, "temp"): 21.5})
+
+
+@pytest.mark.mosquitto
+def test_mosquitto_pub_with_influx_lines(fleet: Fleet, tmp_path: Path) -> None:
+    now, lines = SystemClock().now(), tmp_path / "lines"
+    fleet.world.device("hall")
+    fleet.world.device("fan-1")
+    secret = new_secret(fleet.world.database, "acme", "hall", now=now).password
+    table = {"motor/temp": "temp", "motor/rpm": "rpm", "*": ""}
+    speak_influx(fleet.world.database, "acme", "hall", signals=table, now=now)
+    stand_behind(fleet.world.database, "acme", "fan-1", "hall", "Fan 1", signals=table, now=now)
+    time.sleep(1.1)  # the registry is looked at once a second
+    at = fleet.t * 1_000_000
+    lines.write_text(
+        f'motor,host=pi temp=21.5,rpm=1500i,state="on" {at}\n'
+        f"motor,host=pi temp=22.5 {at + 1_000_000}\n"
+        f"motor,device=Fan\\ 1,host=pi temp=30 {at}\n"
+    )
+    fleet.run("mosquitto_pub", "-h", "127.0.0.1", "-p", fleet.port, "-V", "mqttv5", "-u", "acme/hall", "-P", secret,
+              "-q", 1, "-t", "influx/pi/motor", "-f", lines)  # fmt: skip
+    until(lambda: fleet.values("fan-1") == {(0, "temp"): 30.0})
+    assert fleet.values("hall") == {(0, "temp"): 21.5, (0, "rpm"): 1500.0, (1, "temp"): 22.5}
+    assert fleet.world.page() == []
+    done = subprocess.run(
+        ["mosquitto_pub", "-h", "127.0.0.1", "-p", str(fleet.port), "-V", "mqttv5", "-u", "acme/hall", "-P", secret,
+         "-q", "1", "-t", "influxes", "-m", "m f=1"], capture_output=True, text=True, timeout=PATIENCE_S, check=False,
+    )  # fmt: skip
+    assert "not authori" in (done.stdout + done.stderr).lower()
+    assert ("acme/hall", "influxes") in fleet.refused
 
 
 @pytest.mark.mosquitto
