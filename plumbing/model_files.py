@@ -22,6 +22,11 @@ def check_file(path: Path, units: Units | None = None) -> list[Fault]:
     return []
 
 
+def load_file(path: Path) -> AssetModel:
+    """The asset model in a file. Raises BadAssetModel, also where the file cannot be read."""
+    return _load(path, UcumUnits())
+
+
 def _load(path: Path, units: Units) -> AssetModel:
     """Raises BadAssetModel, also where the file cannot be read."""
     try:
