@@ -7,6 +7,7 @@ from dataclasses import fields
 import msgspec
 import sqlalchemy as sa
 
+from anomaly.adapters.sql_condition import confirm, keep_baseline, keep_quiet, keep_sensor
 from anomaly.service import tables as t
 from anomaly.service.port import Behind, Label, Missed, Moved, Results, Saved, Taken
 from contracts.records import BLOCKS, FINDINGS, PREDICTIONS, Alarm, FromWork, Prediction, decode_from_work, encode
@@ -99,17 +100,17 @@ class SqlTables:
         for x in results.late:
             key = {"tenant": x.tenant, "device": x.device, "from_at": from_us(x.from_us)}
             _put(connection, t.late, key, {"to_at": from_us(x.to_us), "rows": x.rows, "peak": x.peak})
-        for label in results.labels:
-            _keep_label(connection, label)
-        for missed in results.missed:
-            _keep_missed(connection, missed)
-
         for note in results.sensors:
             keep_sensor(connection, note)
         for entry in results.quiet:
             keep_quiet(connection, entry)
         for done in results.confirmed:
             confirm(connection, done)
+        for label in results.labels:
+            _keep_label(connection, label)
+        for missed in results.missed:
+            _keep_missed(connection, missed)
+
 
 def _understood(entry: log.Entry) -> FromWork | None:
     try:
@@ -127,13 +128,13 @@ def _put(connection: sa.Connection, table: sa.Table, key: dict[str, object], val
 
 
 def _save(connection: sa.Connection, one: Saved) -> None:
+    if one.learned is not None:
+        keep_baseline(connection, one.tenant, one.device, one.learned)
     _put(
         connection,
         t.states,
         {"tenant": one.tenant, "device": one.device},
         {
-    if one.learned is not None:
-        keep_baseline(connection, one.tenant, one.device, one.learned)
             "model": one.model,
             "memory": msgspec.msgpack.encode(one.memory),
             "picture": msgspec.json.encode(one.picture).decode(),

@@ -162,6 +162,9 @@ class Results:
     late: list[LateRows] = field(default_factory=list)
     labels: list[Label] = field(default_factory=list)
     missed: list[Missed] = field(default_factory=list)
+    sensors: list[SensorNote] = field(default_factory=list)
+    quiet: list[QuietEntry] = field(default_factory=list)
+    confirmed: list[Confirmed] = field(default_factory=list)
 
 
 class Behind(Exception):

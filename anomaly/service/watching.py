@@ -29,7 +29,7 @@ from anomaly.service.times import at, us
 from contracts.asset_model import AssetModel
 from contracts.clock import Clocks
 from contracts.points import Block, DeviceRows, TelemetryStore
-from contracts.records import Alarm, Finding, FromWork, Prediction, Shelve, Unshelve
+from contracts.records import Alarm, Finding, FromWork, Prediction, SensorChecked, Shelve, Unshelve
 
 HISTORY_POINT_HOURS = 6.0
 TELL_CHANGE = 0.5
@@ -175,15 +175,15 @@ class Watching:
             case Unshelve():
                 if watch.unshelve(us(record.at)):
                     self._tell_shelved(watch, record, "unshelved", results, us(record.at), "")
-            case Finding():
-                if record.replaced:
-                    events = watch.replaced(record.component, us(record.at))
             case SensorChecked():
                 self._checked(watch, record, results)
-                    outcome = Outcome(record.device, events)
+            case Finding():
                 if record.result == "false" and not record.replaced:
                     how = f"an inspection found nothing ({record.id})"
                     results.confirmed.append(Confirmed(record.tenant, record.device, record.at, "finding", how))
+                if record.replaced:
+                    events = watch.replaced(record.component, us(record.at))
+                    outcome = Outcome(record.device, events)
                     self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
                     self._told.pop((record.tenant, record.device), None)
 
@@ -194,14 +194,14 @@ class Watching:
             if machines is not None and key[1] in machines:
                 self._from_store(key, machines.newest_us(key[1]) + 1, None, results)
 
-    def _of(self, tenant: str, model: AssetModel) -> Machines:
-        key = (tenant, model.name)
-        if key not in self._machines:
     def _checked(self, watch: Watch, record: SensorChecked, results: Results) -> None:
         events = watch.checked(record.signal, us(record.at))
         outcome = Outcome(record.device, events)
         self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
 
+    def _of(self, tenant: str, model: AssetModel) -> Machines:
+        key = (tenant, model.name)
+        if key not in self._machines:
             self._machines[key] = Machines(model, self._fitter, self._submit)
         return self._machines[key]
 
@@ -295,9 +295,6 @@ class Watching:
                         results.alarms.append((alarm, history))
                         if not history:
                             results.told.append(_told(tenant, now, "alarm", model, alarm))
-                    case Forecast():
-                        pageable = holds and event.measured_us >= present
-                        told, learned = (event, "") if history else self._by_record(tenant, model, outcome, event)
                     case SensorChanged():
                         note = sensor_note(tenant, outcome.device, model, event, history)
                         results.sensors.append(note)
@@ -305,6 +302,9 @@ class Watching:
                             results.told.append(sensor_told(now, note))
                     case QuietDay():
                         results.quiet.append(quiet_entry(tenant, outcome.device, model, event))
+                    case Forecast():
+                        pageable = holds and event.measured_us >= present
+                        told, learned = (event, "") if history else self._by_record(tenant, model, outcome, event)
                         made = prediction_record(tenant, outcome.device, model, told, us(now), pageable, learned)
                         results.predictions.append(made)
                         if not history and self._news(made):
