@@ -190,8 +190,8 @@ def _foreign(devices: Any, action: Any) -> argparse.ArgumentParser:
     who.add_argument("--forget", action="store_true", help="it is nobody there any more")
     made.add_argument("--token-file", type=Path, metavar="FILE", help="with --thingsboard: the token that it has")
     made.add_argument("--as", dest="alias", metavar="NAME", help="with --behind: its name there (default: NAME)")
-    made.add_argument("--signal", action="append", default=[], metavar="THERE=SIGNAL", help="what a name there means here;"
-                      " THERE= leaves it out, '*=' leaves out all others; may be repeated")  # fmt: skip
+    made.add_argument("--signal", action="append", default=[], metavar="THERE=SIGNAL", help="what a name there means"
+                      " here; THERE= leaves it out, '*=' leaves out all others; may be repeated")  # fmt: skip
     return made
 
 
