@@ -63,9 +63,9 @@ class Inputs:
     brake_per_100: float
     has_customer: bool
     belief: float = 1.0
-    """Factor on P(failure) from remote checks, at most 1."""
+    """Factor on P(failure) from remote checks and from visits that found nothing, at most 1."""
     evidence: str = ""
-    """What they showed, in words; empty = none ran."""
+    """What they showed, in words; empty = there were none."""
 
 
 @dataclass(frozen=True, slots=True)

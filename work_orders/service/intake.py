@@ -17,6 +17,7 @@ from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.money import Costs
 from work_orders.domain.order_states import ENDED, OrderAction
 from work_orders.domain.risk import Curve, Window, interpolate, window
+from work_orders.domain.trust import Past, trust
 from work_orders.service import tables as t
 from work_orders.service.diagnosing import Closer, look_closer
 from work_orders.service.installed_base import asset_of, autonomy_of
@@ -130,15 +131,23 @@ def _inputs(
     a = t.assets.c
     assets = work.connection.execute(sa.select(sa.func.count()).where(a.tenant == work.tenant)).scalar_one()
     policy = work.policy()
+    past = trust(_findings(work, asset.id, prediction.component), work.now)
     return Inputs(
         what=mode.title.lower(), unit=model.lifetime_unit, risk_hours=tuple(prediction.risk_hours),
         risk=tuple(prediction.risk), horizon_hours=model.decision.horizon_hours,
         consecutive=model.decision.consecutive, costs=Costs.of(model, mode), in_row=case.in_row,
         decided=case.decided_at is not None, autonomy=autonomy_of(work, asset.model, asset.customer_id),
         approval_limit=policy.approval_limit, orders_in_a_day=len(in_a_day), assets=int(assets),
-        brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None, belief=closer.factor,
-        evidence=closer.sentence,
+        brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
+        belief=closer.factor * past.factor, evidence="; ".join(x for x in (closer.sentence, past.sentence) if x),
     )  # fmt: skip
+
+
+def _findings(work: Unit, asset_id: str, component: str) -> list[Past]:
+    """What was found at a component, corrected findings left out."""
+    f = t.findings.c
+    rows = work.all(t.findings, f.asset_id == asset_id, f.component == component, f.superseded_at.is_(None))
+    return [Past(row.result, row.at) for row in rows]
 
 
 def _decide(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode) -> None:
