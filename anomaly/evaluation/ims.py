@@ -104,10 +104,10 @@ def failing(path: Path, table: Table) -> tuple[set[str], str]:
         placed = {name for j, name in enumerate(table.signals) if j // two + 1 in bearings}
         if placed:
             return placed, "the publication"
-    with np.errstate(all="ignore"):
-        last = max(6, int(END_SHARE * len(table)))
-        rise = np.nanmean(table.values[-last:], axis=0) / np.nanmedian(table.values[: len(table) // 5], axis=0)
-    return {table.signals[int(np.nanargmax(rise))]}, "what has risen most at the end"
+    values = np.nan_to_num(table.values)
+    last = max(6, int(END_SHARE * len(table)))
+    rise = values[-last:].mean(0) / np.maximum(np.median(values[: len(table) // 5], axis=0), 1e-12)
+    return {table.signals[int(rise.argmax())]}, "what has risen most at the end"
 
 
 def _read(path: Path) -> Table:
@@ -118,9 +118,12 @@ def _read(path: Path) -> Table:
         raise BadData(f"{path} has no column named as a time (columns: {', '.join(names)})")
     bearings = [name for name in names if BEARING.search(name)] or [n for n in names if n and n != time]
     try:
-        return read_table(path, time, signals=tuple(bearings))
+        table = read_table(path, time, signals=tuple(bearings))
     except BadTable as bad:
         raise BadData(str(bad)) from bad
+    if len(table) < 2 * FEWEST_TRAINING_ROWS:
+        raise BadData(f"{path}: {len(table)} rows are too few, at least {2 * FEWEST_TRAINING_ROWS} are needed")
+    return table
 
 
 def _scored(table: Table, j: int, options: Options) -> Result:
