@@ -45,7 +45,7 @@ from ingest.settings import Settings
 from ingest.wiring import IngestService, build
 from plumbing.broker import EmbeddedBroker
 from plumbing.migrate import upgrade
-from plumbing.mqtt import MqttLink
+from plumbing.mqtt_reader import MqttReader
 from plumbing.runtime import Shared
 from plumbing.sql import Database
 from plumbing.stores.duckdb import DuckStore
@@ -200,9 +200,9 @@ def wait_for(what: Callable[[], bool], seconds: float, every_s: float = 0.005) -
 
 def fill(at: House, samples: int, count: int) -> None:
     """Let a backlog wait in the broker, in a session that it keeps messages for."""
-    link = MqttLink(
+    link = MqttReader(
         at.url(INGEST, at.secrets[INGEST]), INGEST, subscribe=[topics.topic("+", "+", k) for k in topics.UP],
-        on_connect=lambda: None, on_message=lambda m: None, manual_ack=True, clean=False,
+        on_messages=lambda m: None,
     )  # fmt: skip
     link.start()
     wait_for(lambda: link.connected, 20)

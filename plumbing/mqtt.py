@@ -13,9 +13,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
 
-from plumbing.mqtt_patience import Patience
+from plumbing.mqtt_connecting import CONNECT_TIMEOUT_S, KEEPALIVE_S, NOT_YET, STOP_TIMEOUT_S, Connecting
 from plumbing.mqtt_stream import Incoming as Incoming
-from plumbing.system_clock import SystemClock
 from plumbing.tls import TlsFiles, client_context
 
 if TYPE_CHECKING:
@@ -23,10 +22,6 @@ if TYPE_CHECKING:
 
 DEFAULT_PORT = 1883
 DEFAULT_TLS_PORT = 8883
-KEEPALIVE_S = 20
-CONNECT_TIMEOUT_S = 5.0
-NOT_YET = "not connected yet"
-STOP_TIMEOUT_S = 5.0
 
 _WORDS = {
     "Unsupported protocol version": "the broker does not speak MQTT 3.1.1",
@@ -68,8 +63,8 @@ class BrokerAddress:
         )  # fmt: skip
 
 
-class MqttLink:
-    """Connects, and reconnects for ever, in threads of its own.
+class MqttLink(Connecting):
+    """A connection to hear and to say things; the broker is told at once that a message came.
 
     Parameters
     ----------
@@ -80,12 +75,9 @@ class MqttLink:
     subscribe
         Topic filters, subscribed anew (QoS 1) after each connect.
     on_connect, on_message
-        Run on the network thread: must return at once and not block. What they raise is logged; the message stays
-        un-acknowledged.
+        Run on the network thread: must return at once and not block. What they raise is logged.
     will
         Topic and body (QoS 1, retained) that the broker publishes when the connection breaks.
-    manual_ack
-        True: a message is acknowledged by `acknowledge` only.
     clean
         False: the broker keeps subscriptions and messages while we are away.
     on_refused
@@ -93,13 +85,6 @@ class MqttLink:
         this one out. Runs on the link's threads.
     tls
         Files for a `mqtts:` URL, read at each connect; ours alone are trusted where a CA is named, else the system's.
-
-    Attributes
-    ----------
-    epoch : int
-        Number of the connection, 0 before the first.
-    problem : str
-        Why there is no connection, in words; empty while connected.
     """
 
     def __init__(
@@ -111,69 +96,34 @@ class MqttLink:
         on_connect: Callable[[], None],
         on_message: Callable[[Incoming], None],
         will: tuple[str, bytes] | None = None,
-        manual_ack: bool = False,
         clean: bool = True,
         on_refused: Callable[[str], None] | None = None,
         tls: TlsFiles | None = None,
     ) -> None:
         self._address = BrokerAddress.of(url)
+        super().__init__(client_id, self._address.user)
         self._tls = tls or TlsFiles()
-        self._client_id = client_id
         self._subscribe = list(subscribe)
         self._on_connect, self._on_message, self._on_refused = on_connect, on_message, on_refused
-        self._will, self._manual_ack, self._clean = will, manual_ack, clean
-        self._patience = Patience(self._address.user, SystemClock().monotonic)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
-        self._current: tuple[int, BulkClient] | None = None
-        self.epoch = 0
-        self.problem = NOT_YET
+        self._will, self._clean = will, clean
+        self._current: BulkClient | None = None
 
     @property
     def connected(self) -> bool:
         """Whether the broker has taken the connection and it has not ended since."""
         return self._current is not None
 
-    def start(self) -> None:
-        """Begin to connect; returns at once."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt {self._client_id}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Send what was published, disconnect (the will is not published), end the threads."""
-        self._stopping.set()
+    def _hang_up(self) -> None:
         current = self._current
         if current is not None:
-            current[1].disconnect()
-        if self._thread is not None:
-            self._thread.join(2 * STOP_TIMEOUT_S + CONNECT_TIMEOUT_S)
-            self._thread = None
+            current.disconnect()
 
     def publish(self, topic: str, body: bytes, retain: bool = False) -> bool:
         """Hand a message (QoS 1) to the connection; False (and nothing is kept) when there is none. Thread-safe."""
         current = self._current
         if current is None:
             return False
-        return bool(current[1].publish(topic, body, qos=1, retain=retain).rc == 0)
-
-    def acknowledge(self, messages: Sequence[Incoming]) -> None:
-        """Acknowledge messages to the broker; those of an earlier connection are passed over. Thread-safe."""
-        current = self._current
-        if current is None:
-            return
-        epoch, client = current
-        client.acknowledge(message.mid for message in messages if message.epoch == epoch)
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            before = self.epoch
-            self._one_connection()
-            wait, words = self._patience.wait(self.epoch > before)
-            if words:
-                self._refused(words)
-            self._stopping.wait(wait)
-        self.problem = "stopped"
+        return bool(current.publish(topic, body, qos=1, retain=retain).rc == 0)
 
     def _one_connection(self) -> None:
         """Connect, and return when the connection has ended."""
@@ -209,7 +159,6 @@ class MqttLink:
             CallbackAPIVersion.VERSION2,
             client_id=self._client_id,
             clean_session=self._clean,
-            manual_ack=self._manual_ack,
             reconnect_on_failure=False,
         )
         client.connect_timeout = CONNECT_TIMEOUT_S
@@ -232,7 +181,7 @@ class MqttLink:
             self.problem = ""
             if self._subscribe:
                 client.subscribe([(name, 1) for name in self._subscribe])
-            self._current = (epoch, client)
+            self._current = client
             log.info("connected to the broker at %s:%s", self._address.host, self._address.port)
             try:
                 self._on_connect()
@@ -260,11 +209,6 @@ class MqttLink:
         return client
 
     def _refused(self, words: str) -> None:
-        self._note(words)
+        super()._refused(words)
         if self._on_refused is not None:
             self._on_refused(words)
-
-    def _note(self, words: str) -> None:
-        if words != self.problem:
-            self.problem = words
-            log.warning("%s", words)

@@ -14,10 +14,9 @@ import time
 from collections.abc import Callable, Sequence
 
 from plumbing import mqtt_stream as packets
-from plumbing.mqtt import CONNECT_TIMEOUT_S, KEEPALIVE_S, STOP_TIMEOUT_S, BrokerAddress
-from plumbing.mqtt_patience import Patience
+from plumbing.mqtt import BrokerAddress
+from plumbing.mqtt_connecting import CONNECT_TIMEOUT_S, KEEPALIVE_S, Connecting
 from plumbing.mqtt_stream import Incoming, Malformed, Stream
-from plumbing.system_clock import SystemClock
 from plumbing.tls import TlsFiles, client_context
 
 READ_BYTES = 256 * 1024
@@ -122,8 +121,8 @@ def _readable(sock: socket.socket, within_s: float) -> bool:
     return bool(poll.poll(within_s * 1000))
 
 
-class MqttReader:
-    """Connects, and reconnects for ever, in a thread of its own.
+class MqttReader(Connecting):
+    """A connection to take messages in bulk, which are acknowledged when we have them.
 
     Parameters
     ----------
@@ -143,13 +142,6 @@ class MqttReader:
         Files for a `mqtts:` URL, read at each connect.
     address
         Asked before each connect for the URL, where the account may change while it runs.
-
-    Attributes
-    ----------
-    epoch : int
-        Number of the connection, 0 before the first.
-    problem : str
-        Why there is no connection, in words; empty while connected.
     """
 
     def __init__(
@@ -165,37 +157,21 @@ class MqttReader:
         address: Callable[[], str] | None = None,
     ) -> None:
         self._ask = address
-        self._address, self._client_id, self._clean = BrokerAddress.of(url), client_id, clean
+        self._address, self._clean = BrokerAddress.of(url), clean
+        super().__init__(client_id, self._address.user)
         self._subscribe, self._on_messages, self._room = list(subscribe), on_messages, room
         self._tls = tls or TlsFiles()
-        self._time = SystemClock()
-        self._patience = Patience(self._address.user, self._time.monotonic)
-        self._stopping = threading.Event()
-        self._thread: threading.Thread | None = None
         self._current: Connection | None = None
-        self.epoch = 0
-        self.problem = "not connected yet"
 
     @property
     def connected(self) -> bool:
         """Whether the broker has taken the connection and it has not ended since."""
         return self._current is not None
 
-    def start(self) -> None:
-        """Begin to connect; returns at once."""
-        self._stopping.clear()
-        self._thread = threading.Thread(target=self._run, name=f"mqtt {self._client_id}", daemon=True)
-        self._thread.start()
-
-    def stop(self) -> None:
-        """Send what waits, disconnect, end the thread."""
-        self._stopping.set()
+    def _hang_up(self) -> None:
         current = self._current
         if current is not None:
             current.finish()
-        if self._thread is not None:
-            self._thread.join(2 * STOP_TIMEOUT_S + CONNECT_TIMEOUT_S)
-            self._thread = None
 
     def publish(self, topic: str, body: bytes) -> bool:
         """Put a message (QoS 1) to what goes out with the next `acknowledge`, within half a second at the latest.
@@ -214,16 +190,6 @@ class MqttReader:
         if current is not None:
             epoch = current.epoch
             current.send(packets.acknowledgements([m.mid for m in messages if m.epoch == epoch]))
-
-    def _run(self) -> None:
-        while not self._stopping.is_set():
-            before = self.epoch
-            self._one_connection()
-            wait, words = self._patience.wait(self.epoch > before)
-            if words:
-                self._note(words)
-            self._stopping.wait(wait)
-        self.problem = "stopped"
 
     def _one_connection(self) -> None:
         """Connect, and return when the connection has ended."""
@@ -323,8 +289,3 @@ class MqttReader:
             connection.send(packets.subscribe(SUBSCRIBE_MID, self._subscribe))
         self._current = connection
         log.info("connected to the broker at %s:%s", self._address.host, self._address.port)
-
-    def _note(self, words: str) -> None:
-        if words != self.problem:
-            self.problem = words
-            log.warning("%s", words)

@@ -1,16 +1,13 @@
-"""paho's client, reading and acknowledging in bulk. Imported by `plumbing.mqtt` when it connects.
+"""paho's client, reading in bulk. Imported by `plumbing.mqtt` when it connects.
 
-paho 2 asks the system four times for each message that arrives (select, and three reads), and twice for each
-acknowledgement; here one read takes what is there, and the acknowledgements of a block leave together. It rests on
-paho's inner methods: the tests of `plumbing.mqtt` hold it to a real broker.
+paho 2 asks the system four times for each message that arrives (select, and three reads); here one read takes what is
+there. It rests on paho's inner methods: the tests of `plumbing.mqtt` hold it to a real broker.
 """
 
 import socket
-import struct
-from collections.abc import Iterable
 
 from paho.mqtt.client import Client
-from paho.mqtt.enums import MessageType, MQTTErrorCode, _ConnectionState
+from paho.mqtt.enums import MQTTErrorCode, _ConnectionState
 
 READ_BYTES = 256 * 1024
 GOODBYE_S = 1.0
@@ -57,9 +54,3 @@ class BulkClient(Client):
             except OSError:
                 pass
         super()._sock_close()
-
-    def acknowledge(self, packet_ids: Iterable[int]) -> None:
-        """Send the PUBACKs of all these messages in one piece. Thread-safe."""
-        packets = b"".join(struct.pack("!BBH", MessageType.PUBACK, 2, mid) for mid in packet_ids)
-        if packets:
-            self._packet_queue(MessageType.PUBACK, packets, 0, 1)

@@ -11,6 +11,7 @@ import pytest
 
 from plumbing.broker import BrokerNotStarted, EmbeddedBroker
 from plumbing.mqtt import Incoming, MqttLink
+from plumbing.mqtt_reader import MqttReader
 from tests.plumbing.waiting import until
 
 SECRET = "s3cret"
@@ -25,15 +26,14 @@ class House:
     links: list[MqttLink] = field(default_factory=list)
 
     def link(
-        self, user: str, *subscribe: str, secret: str = SECRET, will: tuple[str, bytes] | None = None, ack: bool = True
+        self, user: str, *subscribe: str, secret: str = SECRET, will: tuple[str, bytes] | None = None
     ) -> tuple[MqttLink, list[Incoming], list[str]]:
         """A started link, what it hears, and why it was refused."""
         heard: list[Incoming] = []
         why: list[str] = []
         made = MqttLink(
             f"mqtt://{user.replace('/', '%2F')}:{secret}@127.0.0.1:{self.broker.port}", "any id",
-            subscribe=subscribe, on_connect=lambda: None, on_message=heard.append, will=will, manual_ack=not ack,
-            on_refused=why.append,
+            subscribe=subscribe, on_connect=lambda: None, on_message=heard.append, will=will, on_refused=why.append,
         )  # fmt: skip
         made.start()
         self.links.append(made)
@@ -77,11 +77,16 @@ def test_messages_arrive_in_order(house: House) -> None:
 
 
 def test_what_a_subscriber_never_acknowledges_stops_nothing(house: House) -> None:
-    _, heard, _ = house.link("ingest", "forewarn/v1/+/+/telemetry", ack=False)
+    heard: list[Incoming] = []
+    url, topic = f"mqtt://ingest:{SECRET}@127.0.0.1:{house.broker.port}", "forewarn/v1/+/+/telemetry"
+    reader = MqttReader(url, "any id", subscribe=[topic], on_messages=heard.extend)
+    reader.start()
+    until(lambda: reader.connected)
     device, _, _ = house.link("acme/p1")
     for _ in range(300):
         device.publish("forewarn/v1/acme/p1/telemetry", b"x")
     until(lambda: len(heard) == 300)
+    reader.stop()
 
 
 def test_a_forbidden_publish_is_acknowledged_dropped_and_counted(house: House) -> None:

@@ -38,16 +38,13 @@ def broker(mosquitto_factory: MosquittoFactory, tmp_path: Path) -> Mosquitto:
 class Party:
     """A link and all that it was told."""
 
-    def __init__(
-        self, url: str, *subscribe: str, manual_ack: bool = False, clean: bool = True,
-        will: tuple[str, bytes] | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, url: str, *subscribe: str, clean: bool = True, will: tuple[str, bytes] | None = None) -> None:
         self.heard: list[Incoming] = []
         self.connects: list[int] = []
         self.why: list[str] = []
         self.link = MqttLink(
             url, "any", subscribe=subscribe, on_connect=lambda: self.connects.append(self.link.epoch),
-            on_message=self.heard.append, will=will, manual_ack=manual_ack, clean=clean, on_refused=self.why.append,
+            on_message=self.heard.append, will=will, clean=clean, on_refused=self.why.append,
         )  # fmt: skip
         self.link.start()
 
@@ -64,30 +61,6 @@ def parties() -> Iterator[list[Party]]:
     yield made
     for party in made:
         party.link.stop()
-
-
-def test_what_is_not_acknowledged_comes_again_on_the_next_connection(broker: Mosquitto, parties: list[Party]) -> None:
-    ingest = Party(broker.url("ingest", SECRET), TOPIC, manual_ack=True, clean=False)
-    device = Party(broker.url("acme/p1", SECRET))
-    parties += [ingest, device]
-    until(lambda: ingest.link.connected and device.link.connected)
-    for i in range(300):
-        device.link.publish(TOPIC, b"%d" % i)
-    until(lambda: len(ingest.heard) == 300)
-    ingest.link.acknowledge(ingest.heard[:200])
-    ingest.link.stop()
-    late = list(ingest.heard)
-    ingest.heard.clear()
-    ingest.link.start()
-    until(lambda: len(ingest.heard) == 100)
-    assert ingest.bodies == [b"%d" % i for i in range(200, 300)]
-    assert {m.epoch for m in ingest.heard} == {2}
-    # acknowledgements of the earlier connection would name other messages now
-    ingest.link.acknowledge(late)
-    ingest.link.stop()
-    ingest.heard.clear()
-    ingest.link.start()
-    until(lambda: len(ingest.heard) == 100)
 
 
 def test_a_killed_broker_is_found_again_and_subscribed_to_anew(broker: Mosquitto, parties: list[Party]) -> None:
@@ -162,7 +135,7 @@ def test_a_will_is_retained_and_a_clean_stop_sends_what_was_published(broker: Mo
 
 
 def test_large_messages_arrive_whole_among_small_ones(broker: Mosquitto, parties: list[Party]) -> None:
-    ingest = Party(broker.url("ingest", SECRET), TOPIC, manual_ack=True)
+    ingest = Party(broker.url("ingest", SECRET), TOPIC)
     device = Party(broker.url("acme/p1", SECRET))
     parties += [ingest, device]
     until(lambda: ingest.link.connected and device.link.connected)
@@ -201,7 +174,6 @@ def test_a_link_without_a_broker_says_so_and_stops_at_once() -> None:
     until(lambda: "no broker answers" in party.link.problem)
     assert party.why == []
     assert not party.link.publish("a", b"b")
-    party.link.acknowledge([])
     party.link.stop()
     assert party.link.problem == "stopped"
 
