@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from anomaly.adapters.sql_condition import confirm, keep_baseline, keep_quiet, keep_sensor
+from anomaly.adapters.sql_groups import groups_of, keep_groups, keep_place
 from anomaly.service import tables as t
 from anomaly.service.port import Behind, Label, Missed, Moved, Results, Saved, Taken
 from contracts.records import BLOCKS, FINDINGS, PREDICTIONS, Alarm, FromWork, Prediction, decode_from_work, encode
@@ -89,7 +90,10 @@ class SqlTables:
         for alarm, history in results.alarms:
             _keep_alarm(connection, alarm, history)
             log.append(connection, alarm.tenant, PREDICTIONS, alarm.device, encode(alarm), wall)
-        for made in results.predictions:
+        for told_place in results.places:
+            keep_place(connection, told_place)
+        keep_groups(connection, [alarm for alarm, history in results.alarms if not history])
+        for made in _grouped(connection, results.predictions):
             if _keep_prediction(connection, made):
                 log.append(connection, made.tenant, PREDICTIONS, made.device, encode(made), wall)
         for told in results.told:
@@ -165,6 +169,15 @@ def _keep_missed(connection: sa.Connection, missed: Missed) -> None:
     values: dict[str, object] = {f.name: getattr(missed, f.name) for f in fields(missed)}
     values["state"] = None if missed.state is None else msgspec.msgpack.encode(missed.state)
     connection.execute(t.missed.insert().values(**values))
+
+
+def _grouped(connection: sa.Connection, predictions: list[Prediction]) -> Iterable[Prediction]:
+    """Predictions with the groups of their alarms."""
+    for tenant in sorted({made.tenant for made in predictions}):
+        mine = [made for made in predictions if made.tenant == tenant]
+        group = groups_of(connection, tenant, [made.alarm_id for made in mine])
+        for made in mine:
+            yield msgspec.structs.replace(made, group=group[made.alarm_id]) if made.alarm_id in group else made
 
 
 def _keep_prediction(connection: sa.Connection, made: Prediction) -> bool:

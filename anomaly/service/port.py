@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Protocol
 
-from contracts.records import Alarm, FromWork, Prediction
+from contracts.records import Alarm, AssetPlaced, FromWork, Prediction
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +165,7 @@ class Results:
     sensors: list[SensorNote] = field(default_factory=list)
     quiet: list[QuietEntry] = field(default_factory=list)
     confirmed: list[Confirmed] = field(default_factory=list)
+    places: list[AssetPlaced] = field(default_factory=list)
 
 
 class Behind(Exception):

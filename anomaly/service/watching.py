@@ -29,7 +29,7 @@ from anomaly.service.times import at, us
 from contracts.asset_model import AssetModel
 from contracts.clock import Clocks
 from contracts.points import Block, DeviceRows, TelemetryStore
-from contracts.records import Alarm, Finding, FromWork, Prediction, SensorChecked, Shelve, Unshelve
+from contracts.records import Alarm, AssetPlaced, Finding, FromWork, Prediction, SensorChecked, Shelve, Unshelve
 
 HISTORY_POINT_HOURS = 6.0
 TELL_CHANGE = 0.5
@@ -157,7 +157,10 @@ class Watching:
             machines.give_up()
 
     def hear(self, record: FromWork, results: Results) -> None:
-        """Work on a machine begins or ends, or a technician says what he found."""
+        """Work on a machine begins or ends, a technician says what he found, or a machine has a place."""
+        if isinstance(record, AssetPlaced):
+            results.places.append(record)
+            return
         self.settle(results, wait_for=(record.tenant, record.device))
         watch = self._watch((record.tenant, record.device))
         if isinstance(record, Finding):
