@@ -14,6 +14,8 @@ import numpy as np
 from anomaly.domain.layout import Array
 
 STEP_HOURS = 24.0
+LEAST_GAIN = 0.01
+"""An interval must save so large a share, or parts are not replaced early."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +63,7 @@ def best_interval(lives: Lives, failure: float, planned: float) -> float:
     ages = [n * STEP_HOURS for n in range(2, len(alive))]
     costs = [cost_per_hour(alive, age, failure, planned) for age in ages]
     best = int(np.argmin(costs)) if costs else 0
-    return ages[best] if costs and costs[best] < to_failure else math.inf
+    return ages[best] if costs and costs[best] < (1 - LEAST_GAIN) * to_failure else math.inf
 
 
 def paid(lives: Lives, interval_hours: float, failure: float, planned: float) -> float:

@@ -1,17 +1,18 @@
 """Somebody's own past: readings, failures and work from their files; every fault names file, line, column and rule."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from anomaly.adapters.table import BadTable, numbers_of, parsed_times, read_cells
+from anomaly.adapters.table import LABELS, BadTable, numbers_of, parsed_times, read_cells
 from anomaly.domain.history import Times
 from anomaly.domain.layout import Array
 from anomaly.evaluation.files import ENDINGS, BadData, plain_name
 from anomaly.evaluation.own_mapping import (
     ASSET,
+    SKIP,
     TIME,
     Columns,
     Mapping,
@@ -24,7 +25,7 @@ from contracts.names import NAME_RULE, is_name
 
 WHOLE = "machine"
 """The component where no column names one."""
-PREVIEW_ROWS = 200
+PREVIEW_ROWS, COUNTING_ROWS = 200, 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,8 +111,9 @@ def guess_mapping(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None) 
         raise BadData(f"{first.path}:1: no column is named like a time; name it in a mapping file; there: {there}")
     asset = named([h for h in first.header if h != time], ASSET)
     many = bool(asset) or len(sheets) > 1
-    signals = [guess_signal(h) for h in first.header if h and h not in (time, asset) and _is_numeric(first, h)]
-    if not signals:
+    columns = [h for h in first.header if h and h not in (time, asset) and _is_numeric(first, h)]
+    signals = [_weighed(first, guess_signal(h)) for h in columns]
+    if not any(s.role != SKIP for s in signals):
         raise BadData(f"{first.path}:1: no column beside {time!r} holds numbers; one column a signal is needed")
     return Mapping(
         time, asset, _distinct(signals), guess_columns(failures.path, failures.header, many),
@@ -123,6 +125,17 @@ def _is_numeric(of: Sheet, name: str) -> bool:
     cells = of.column(name)[:PREVIEW_ROWS]
     known = [c for c in cells if c]
     return not known or sum(_number(c) for c in known) > len(known) / 2
+
+
+def _weighed(of: Sheet, guessed: SignalColumn) -> SignalColumn:
+    """A column that only counts, never changes or holds the answer is left out."""
+    values = [float(c) for c in of.column(guessed.column) if _number(c)]
+    steps = np.diff(np.array(values[:COUNTING_ROWS]))
+    counts = len(steps) > 2 and bool((steps > 0).all())
+    same = len(values) > 1 and min(values) == max(values)
+    if counts or same or guessed.column.lower() in LABELS:
+        return replace(guessed, role=SKIP)
+    return guessed
 
 
 def _number(cell: str) -> bool:

@@ -69,7 +69,7 @@ def page(proof: Proof) -> str:
 
 
 def _way(proof: Proof) -> str:
-    tried = f"{len(proof.tried)} ways and limits were compared on the first part only."
+    tried = f"On the first part only, {len(proof.tried)} ways and limits were compared."
     if proof.way == DETECTOR:
         return (
             f"Each machine was watched against its own healthy past; the alarm's threshold is {proof.limit:g}. {tried}"

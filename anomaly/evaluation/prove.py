@@ -32,9 +32,14 @@ DAY_US = 24 * HOUR_US
 ENOUGH_FAILURES = 5
 """Failures in the first part, from which on a hazard is fitted to them."""
 THRESHOLDS = (1.5, 2.0, 3.0, 4.5, 7.0, 10.0)
+USUAL_THRESHOLD = 2.0
+"""Where no failure in the first part says how sensitive the alarm must be."""
 CHANCES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
 DETECTOR, HAZARD = "detector", "failures on record"
 MONTH_HOURS = 730.0
+MINUTE_US = HOUR_US // 60
+MOST_ROWS = 300_000
+"""Readings beyond are averaged first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +113,7 @@ class Proof:
 
 def prove(data: OwnData, wanted: Wanted, progress: Progress) -> Proof:
     """Learn from the first part, judge the second. Raises BadData."""
+    data = coarser(data)
     begin = min(int(m.at_us[0]) for m in data.machines)
     end = max(int(m.at_us[-1]) for m in data.machines)
     split = wanted.split_us if wanted.split_us is not None else round(begin + TRAIN_SHARE * (end - begin))
@@ -148,6 +154,25 @@ def prove(data: OwnData, wanted: Wanted, progress: Progress) -> Proof:
         len(_unique([f for f in data.failures if f.at_us <= split])), cost_fixed, days,
         [w for w in data.work if split < w.at_us <= end], months, notices,
     )  # fmt: skip
+
+
+def coarser(data: OwnData) -> OwnData:
+    """Readings averaged over equal steps of time where there are so many that a proof would take hours."""
+    rows = sum(len(m.at_us) for m in data.machines)
+    if rows <= MOST_ROWS:
+        return data
+    watched = sum(int(m.at_us[-1] - m.at_us[0]) for m in data.machines)
+    step = math.ceil(watched / MOST_ROWS / MINUTE_US) * MINUTE_US
+    machines = []
+    for m in data.machines:
+        bins, first = np.unique(m.at_us // step, return_index=True)
+        known = np.isfinite(m.values)
+        sums = np.add.reduceat(np.where(known, m.values, 0.0), first, axis=0)
+        counts = np.add.reduceat(known.astype(np.float64), first, axis=0)
+        means = np.where(counts > 0, sums / np.maximum(counts, 1.0), np.nan)
+        machines.append(Machine(m.asset, (bins + 1) * step - 1, means))
+    notice = f"{rows:,} rows were averaged over {step // MINUTE_US} minutes"
+    return replace(data, machines=machines, notices=[*data.notices, notice])
 
 
 def _unique(failures: Sequence[Happened]) -> list[tuple[str, int]]:
@@ -201,7 +226,9 @@ def _threshold(
         tried[f"{DETECTOR} {threshold:g}"] = costs[-1]
         progress(i + 1, len(candidates), "thresholds tried on the first part")
     best = [t for t, spent in zip(candidates, costs, strict=True) if spent == min(costs)]
-    return best[len(best) // 2]
+    if any(f.at_us <= span[1] for f in data.failures):
+        return best[len(best) // 2]
+    return max(best[0], min(best[-1], USUAL_THRESHOLD))
 
 
 def histories(data: OwnData, begin_us: int, end_us: int) -> tuple[list[History], Fleet]:

@@ -3,13 +3,14 @@
 import argparse
 import sys
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from anomaly.evaluation.files import BadData
 from anomaly.evaluation.own_data import OwnData, guess_mapping, read_own, sheet, telemetry_files
 from anomaly.evaluation.own_mapping import Mapping as Columns
-from anomaly.evaluation.own_mapping import as_yaml, read_mapping
+from anomaly.evaluation.own_mapping import as_yaml, guess_columns, read_mapping
 from anomaly.evaluation.own_model import driver_text, plain
 from anomaly.evaluation.proof_page import WORDS, page
 from anomaly.evaluation.proof_report import figures, report, sentence
@@ -43,6 +44,9 @@ def prove(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
             mapping = guess_mapping(sheets, failures, work)
             _write(where, as_yaml(mapping))
             _say(f"the columns' meaning was guessed; correct it in {where} and run the same command again")
+        if work is not None and mapping.work is None:
+            many = bool(mapping.asset) or len(sheets) > 1
+            mapping = replace(mapping, work=guess_columns(work.path, work.header, many))
         _check_units(where, mapping)
         data = read_own(sheets, failures, work, mapping)
         _preview(data)
