@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib import import_module
 
 
 @contextmanager
@@ -9,5 +10,6 @@ def one_thread() -> Iterator[None]:
     """Inside, scikit-learn and numpy's linear algebra use the calling thread alone."""
     from threadpoolctl import threadpool_limits
 
+    import_module("sklearn.ensemble")  # limits hold for libraries that are there already
     with threadpool_limits(limits=1):
         yield

@@ -84,11 +84,13 @@ def test_the_real_bearing_is_announced_days_ahead(shared_data: Path, tmp_path: P
 
 
 def test_failures_of_a_milling_process_are_learned(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(ai4i.TREES, "max_iter", 30)
+    monkeypatch.setitem(ai4i.TREES, "max_iter", 60)
     chance = np.random.default_rng(2)
-    rows = ["UDI,Product ID,Type,Air temperature [K],ProcessTemperature[K],Rotational speed [rpm],Torque [Nm],Tool wear [min],"
-            "Machine failure,TWF"]  # fmt: skip
-    for i in range(500):
+    rows = [
+        "UDI,Product ID,Type,Air temperature [K],ProcessTemperature[K],Rotational speed [rpm],Torque [Nm],"
+        "Tool wear [min],Machine failure,TWF"
+    ]
+    for i in range(800):
         wear, torque = chance.uniform(0, 250), chance.normal(40, 8)
         failed = int(wear * torque > 9000)
         rows.append(f"{i},M{i},M,300,310,1500,{torque:.1f},{wear:.0f},{failed},{failed}")
