@@ -34,6 +34,22 @@ class Suspected:
 
 
 @dataclass(frozen=True, slots=True)
+class Waste:
+    """What a failure mode wastes against the healthy machine."""
+
+    mode: str
+    title: str
+    kw: float
+    cost_a_day: float
+    currency: str
+    planned: float
+    """Cost of the planned repair."""
+    act_on: datetime | None
+    """The cheapest day to act; None = the loss does not grow."""
+    pays_back_days: float
+
+
+@dataclass(frozen=True, slots=True)
 class FaultySensor:
     """A sensor that is or was faulty. It never leads to work on the machine, but to a check of the sensor."""
 
@@ -83,6 +99,7 @@ class Insight:
     nearer: float | None
     """By this share all signals would have to come back towards the expected for no alarm; None = no alarm now."""
     suspected: Sequence[Suspected]
+    waste: Sequence[Waste]
     sensors: Sequence[FaultySensor]
     """That are faulty now."""
     baselines: Sequence[Learned]

@@ -5,6 +5,7 @@ from enum import StrEnum
 
 from contracts.command_kinds import CommandKind
 from contracts.diagnosis import Diagnosis
+from contracts.efficiency import Loss
 
 
 class Role(StrEnum):
@@ -115,6 +116,8 @@ class FailureMode:
     """Whether the maintenance contract of this kind covers the planned visit."""
     consequence: str
     """What happens if nobody acts, in words for the customer."""
+    loss: Loss | None = None
+    """What it wastes before it fails; only of kind `efficiency`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -149,6 +152,11 @@ class Detection:
     adapt_samples: float = 0.0
     adapt_below: float = 1.0
     """It adapts where the score is at most this share of the threshold."""
+    quick_samples: float = 0.0
+    """Time constant of a second mean, in samples, that follows quickly, so that small sudden changes stand out; 0 =
+    there is none."""
+    slow_share: float = 0.5
+    """Beside a quick mean, the score against the slow one counts by so much."""
     steady_windows: float = 0.0
     """Signals that stay correlated for longer than so many windows while healthy are not judged, where others are;
     0 = all are."""

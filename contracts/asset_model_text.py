@@ -23,6 +23,7 @@ from contracts.asset_model import (
     Signal,
     Symptom,
 )
+from contracts.efficiency import Loss
 from contracts.names import NAME_RULE, is_name
 
 RUNNING = re.compile(r"\s*([A-Za-z0-9_.-]+)\s*(>=|<=|>|<)\s*(-?[0-9.eE+-]+)\s*")
@@ -257,7 +258,7 @@ class _Reader:
     ) -> FailureMode:
         of = self.mapping(
             value, path, {"title", "code", "kind", "symptoms", "limit", "checks", "remedy", "part", "skill", "minutes",
-                          "costs", "covered", "consequence"},
+                          "costs", "covered", "consequence", "loss"},
         )  # fmt: skip
         if not is_name(name):
             self.fault(path, f"{name!r} must be {NAME_RULE}")
@@ -301,7 +302,26 @@ class _Reader:
             false_visit=false_visit,
             covered=bool(covered),
             consequence=self.text(of, "consequence", path),
+            loss=self.loss(of.get("loss"), str(kind), signals, f"{path}.loss"),
         )
+
+    def loss(self, value: Any, kind: str, signals: Mapping[str, Signal], path: str) -> Loss | None:
+        if value is None:
+            return None
+        of = self.mapping(value, path, {"power", "kw_per_unit", "output", "price"})
+        if kind != "efficiency":
+            self.fault(path, "is only for failure modes of kind efficiency")
+        for name in ("power", "output"):
+            at = of.get(name)
+            if at is None and name == "output":
+                continue
+            if not isinstance(at, str) or at not in signals or signals[at].role is not Role.SYMPTOM:
+                self.fault(f"{path}.{name}", f"{at!r} must be a signal of this model with the role symptom")
+        return Loss(
+            str(of.get("power")), self.number(of.get("kw_per_unit", 1.0), f"{path}.kw_per_unit", 0),
+            None if of.get("output") is None else str(of["output"]),
+            self.number(of.get("price"), f"{path}.price", 0),
+        )  # fmt: skip
 
     def cost(self, value: Any, path: str) -> Cost:
         if value is None:

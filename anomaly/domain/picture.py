@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from anomaly.domain.diagnosis import diagnose
+from anomaly.domain.efficiency import Wasted, wasted
 from anomaly.domain.explaining import Explanation, explain
 from anomaly.domain.following import Why
 from anomaly.domain.sensor_faults import KINDS, SAYS
@@ -85,6 +86,7 @@ class Picture:
     """While an alarm stands: likely failure modes, the most probable first."""
     faults: dict[str, str] = field(default_factory=dict)
     """Faulty sensors (empty = the device) and the kind of fault."""
+    wasted: tuple[Wasted, ...] = ()
 
 
 def picture_of(watch: Watch) -> Picture:
@@ -105,7 +107,7 @@ def picture_of(watch: Watch) -> Picture:
         state, _note(watch, state, left), left, base is not None, watch.health(), m.score,
         watch.layout.settings.threshold, alarm.raised_us, m.component if alarm.raised else "",
         alarm.shelved_until_us if shelved else None, alarm.shelved_why if shelved else "", m.newest_us,
-        _deviations(watch), explain(watch), _suspects(watch), dict(m.faults),
+        _deviations(watch), explain(watch), _suspects(watch), dict(m.faults), wasted(watch),
     )  # fmt: skip
 
 

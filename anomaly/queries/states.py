@@ -42,6 +42,8 @@ class AssetState:
     """Likely failure modes while an alarm stands, see `domain.picture.Suspect`."""
     faults: Mapping[str, str] = field(default_factory=dict)
     """Faulty sensors (empty = the device) and the kind of fault."""
+    wasted: tuple[dict[str, Any], ...] = ()
+    """Losses against the healthy model, see `domain.efficiency.Wasted`."""
 
     @property
     def outside(self) -> bool:
@@ -68,7 +70,7 @@ def asset_states(database: Database, tenant: str, device: str | None = None) -> 
                 p["score"], p["threshold"], _at(p["alarm_since_us"]), p["component"], _at(p["shelved_until_us"]),
                 p["shelved_why"], _at(p["newest_us"]), tuple(Deviation(**d) for d in p["deviations"]),
                 _spark(connection, tenant, row.device), p.get("explanation"), tuple(p.get("suspects", ())),
-                p.get("faults", {}),
+                p.get("faults", {}), tuple(p.get("wasted", ())),
             )  # fmt: skip
     return out
 

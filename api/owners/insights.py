@@ -1,12 +1,14 @@
 """How machines are judged: answered from anomaly's own records."""
 
 from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Any
 
 from anomaly.adapters.people import check_sensor, confirm_baseline
 from anomaly.domain.diagnosis import LEAST_FIT
 from anomaly.queries.condition import SensorFault, baselines, quiet_log, sensor_faults
 from anomaly.queries.states import asset_state
-from api.insight_views import FaultySensor, Insight, Learned, Part, Quiet, Suspected
+from api.insight_views import FaultySensor, Insight, Learned, Part, Quiet, Suspected, Waste
 from api.owners.machines import visible
 from api.ports import Wanted
 from api.roles import Principal
@@ -43,6 +45,7 @@ class Insights:
         return Insight(
             asset, told["score"] if told else None, told["threshold"] if told else None, _parts(told, model),
             told["nearer"] if told else None, _suspected(state.suspects if state else (), model),
+            _waste(state.wasted if state else (), model, self._shared.clocks.of(who.tenant).now()),
             [_faulty(f, asset) for f in faults],
             [
                 Learned(b.number, b.why, b.state, b.learned_at, b.confirmed_at, b.confirmed_by, b.how)
@@ -122,6 +125,20 @@ def _parts(told: dict[str, object] | None, model: AssetModel | None) -> list[Par
             Part(
                 c["signal"], of.title if of else c["signal"], shown(of.unit) if of else "", c["part"],
                 max(0.0, c["part"]) / total if total > 0 else 0.0, c["value"], c["expected"], c["enough"],
+            )
+        )  # fmt: skip
+    return out
+
+
+def _waste(found: Sequence[dict[str, Any]], model: AssetModel | None, now: datetime) -> list[Waste]:
+    out = []
+    for w in found:
+        mode = model.mode(w["mode"]) if model else None
+        out.append(
+            Waste(
+                w["mode"], mode.title if mode else w["mode"], w["kw"], w["cost_a_day"],
+                model.currency if model else "", w["planned"],
+                None if w["days"] is None else now + timedelta(days=w["days"]), w["pays_back_days"],
             )
         )  # fmt: skip
     return out
