@@ -16,6 +16,7 @@ from anomaly.domain.sensor_marks import (
     EQUAL,
     FAR,
     FAULT,
+    GIVEN,
     GONE,
     GONE_US,
     HIGH,
@@ -107,6 +108,7 @@ def _quickly(marks: Array, rules: Rules, t_us: Ints, values: Array) -> tuple[Arr
         _silence(own, ok, on[:, None], lasted[:, None], np.zeros(len(t_us), dtype=bool))
         rows, columns = _places(own[MISS] >= SAMPLES)
         suspects.append((rows, columns))
+    np.copyto(own[GIVEN], ok)
     kept = own[:, out[:, 0], out[:, 1]]
     if whole:
         own[LAST] = own[REF] = values
@@ -189,7 +191,10 @@ def _singly(marks: Array, rules: Rules, t_us: Ints, values: Array) -> tuple[Arra
     begun = device[CLOCK] >= 0
     lasted = np.where(begun, t_us - device[CLOCK], 0.0)
     turns: list[Turn] = []
-    twice = begun & (lasted <= 0)
+    given = values == values
+    twice = begun & (lasted <= 0) & np.any(given & (own[GIVEN] > 0), axis=1)
+    goes_on = (begun & (lasted <= 0))[:, None] & (own[GIVEN] > 0)
+    own[GIVEN] = given | goes_on
     if twice.any() or device[DOUBLED].any():
         _doubled(device, twice, t_us, m, turns)
     if twice.any():

@@ -104,6 +104,7 @@ def _calm(marks: Array, rules: Rules, t_us: Ints, values: Array) -> int:
     own[s.RUN], own[s.RUN_US] = still.rows[n - 1], still.time[n - 1]
     own[s.MISS], own[s.MISS_US] = gone.rows[n - 1], gone.time[n - 1]
     own[s.LAST] = own[s.REF] = last[n - 1]
+    own[s.GIVEN] = ok[n - 1]
     own[s.SEEN] += counted[:n].sum(0)
     own[s.EQUAL] += repeats[:n].sum(0)
     seen_values = np.where(counted[:n], values[:n], np.nan)

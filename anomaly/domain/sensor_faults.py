@@ -31,7 +31,7 @@ class Fault(IntEnum):
     DRIFTING = 6
     """It wanders away, and nothing that moves with it does."""
     DOUBLED_TIMES = 7
-    """Different readings with one time: of the device, not of a signal."""
+    """Several readings of one signal with one time: told of the device, not of a signal."""
 
 
 SAYS = {

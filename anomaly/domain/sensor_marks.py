@@ -12,12 +12,13 @@ Ints = NDArray[np.int64]
 (
     LAST, REF, LOW, HIGH, STEP_1, STEP_2, STEP_3, SEEN, EQUAL, RUN, RUN_US, LONG, LONG_US, MISS, MISS_US, GONE, GONE_US,
     PENDING, PENDING_X, PENDING_US, SPIKES, SPIKE_ROWS, SPIKE_US, FAULT, SINCE_US, DETAIL,
-) = range(26)  # fmt: skip
-MARKS = 26
+    GIVEN,
+) = range(27)  # fmt: skip
+MARKS = 27
 """Figures of a signal. `LAST` reading and `REF`, the last one believed; range seen; the three largest steps; readings
 and repetitions; repetitions in a row now and at most, and their time; the same of rows without a reading; a reading
-that waits to be believed; spikes; the fault and since when. The device's column holds time, running, doubled times, and
-whether any signal is in doubt or has a fault."""
+that waits to be believed; spikes; the fault and since when; whether the newest row gave it. The device's column holds time, running, doubled
+times, and whether any signal is in doubt or has a fault."""
 CLOCK, RUNNING, DOUBLED, DOUBLED_ROWS, DOUBLED_US, TROUBLE = LAST, REF, SPIKES, SPIKE_ROWS, SPIKE_US, PENDING
 LEAST = 60
 """Readings before a signal is judged."""

@@ -175,6 +175,14 @@ def test_doubled_times_are_told_of_the_device() -> None:
     assert not end.faulty
 
 
+def test_signals_that_come_one_by_one_with_one_time_are_not_doubled() -> None:
+    t_us, x = life(150, seed=3)
+    apart = np.full((3 * len(t_us), len(SIGNALS)), np.nan)
+    for n, columns in enumerate(([0, 1], [2], [3, 4])):
+        apart[n::3, columns] = x[:, columns]
+    assert not sensors(happened(np.repeat(t_us, 3), apart))
+
+
 def disturbed(seed: int) -> tuple[np.ndarray, Values]:
     """A record with several faults and holes."""
     t_us, x = life(200, seed=seed)
