@@ -17,8 +17,8 @@ Ints = NDArray[np.int64]
 MARKS = 27
 """Figures of a signal. `LAST` reading and `REF`, the last one believed; range seen; the three largest steps; readings
 and repetitions; repetitions in a row now and at most, and their time; the same of rows without a reading; a reading
-that waits to be believed; spikes; the fault and since when; whether the newest row gave it. The device's column holds time, running, doubled
-times, and whether any signal is in doubt or has a fault."""
+that waits to be believed; spikes; the fault and since when; whether the newest row gave it. The device's column holds
+time, running, doubled times, and whether any signal is in doubt or has a fault."""
 CLOCK, RUNNING, DOUBLED, DOUBLED_ROWS, DOUBLED_US, TROUBLE = LAST, REF, SPIKES, SPIKE_ROWS, SPIKE_US, PENDING
 LEAST = 60
 """Readings before a signal is judged."""
