@@ -12,8 +12,8 @@ can still be read (`salvage`; renewal.py, carving.py).
 import logging
 import secrets
 import sqlite3
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -38,8 +38,6 @@ ENVELOPE_BYTES = 1_000
 MAX_SAMPLE_BYTES = MAX_SENT_BYTES - ENVELOPE_BYTES
 SLACK = 64
 """One part in so many of the outbox is freed when it is full, so that not every append has to."""
-FREE_PAGES = 64
-"""Pages of the file that must be free for new samples while the disk is full."""
 _encode = msgspec.json.encode
 log = logging.getLogger(__name__)
 __all__ = ["Appended", "Limits", "OutboxBroken", "OutboxInUse", "Row", "SqliteOutbox"]
@@ -188,10 +186,8 @@ class SqliteOutbox:
     def health(self) -> dict[str, object]:
         """What the last damage cost; empty where there never was one."""
         lost = self._book.lost
-        if lost is None:
-            return {}
-        told: dict[str, object] = msgspec.to_builtins(lost)
-        return told
+        cost: dict[str, object] = {} if lost is None else msgspec.to_builtins(lost)
+        return cost
 
     @property
     def extent(self) -> Range:
@@ -221,7 +217,7 @@ class SqliteOutbox:
         self, driver: str, readings: Sequence[Reading], position: str, units: Mapping[str, str] | None = None
     ) -> Appended:
         """Number the readings and keep them, with the driver's place, in one transaction."""
-        self._refuse_on_full_disk()
+        self._reserve.refuse_on_full_disk(self._db, self._path)
         times = self._times
         before, given = times.recent, times.total
         encoded_units = _encode(units) if units else None
@@ -374,29 +370,11 @@ class SqliteOutbox:
         self._open()
 
     def _numbered_times(self) -> list[tuple[int, int]]:
-        recent = self._times.recent
-        return list(enumerate(recent, self._times.total - len(recent) + 1))
+        return list(enumerate(self._times.recent, self._times.total - len(self._times.recent) + 1))
 
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        """A transaction; where the disk is full, the reserve is freed for the next one, and the log shortened."""
-        try:
-            with transaction(self._db, self._path):
-                yield
-        except OutboxUnwritable:
-            if self._reserve.free():
-                with suppress(sqlite3.Error):
-                    self._db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-            raise
-        self._reserve.keep()
-
-    def _refuse_on_full_disk(self) -> None:
-        """The reserve is not for new samples: they wait until there is room, on the disk or in the file."""
-        if self._reserve.given and not self._reserve.keep():
-            with told(self._path, "read"):
-                free = self._db.execute("PRAGMA freelist_count").fetchone()[0]
-            if free < FREE_PAGES:
-                raise OutboxUnwritable(f"the outbox {self._path} cannot be written: the disk is full")
+    def _writing(self) -> AbstractContextManager[None]:
+        """A transaction."""
+        return self._reserve.writing(self._db, self._path)
 
     def _give_up(self) -> bool:
         """Drop the oldest samples that are beyond the limits."""

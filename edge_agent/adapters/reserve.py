@@ -1,12 +1,19 @@
 """Bytes kept on the disk for the day it is full: an outbox must be written to become smaller."""
 
 import os
-from contextlib import suppress
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+from edge_agent.adapters.outbox_file import told, transaction
+from edge_agent.service import OutboxUnwritable
 
 RESERVE_BYTES = 1_500_000
 """Enough to bring the write-ahead log (1 MB) into the file, which may have to grow for it, and to note what is
 settled."""
+FREE_PAGES = 64
+"""Pages of the outbox that must be free for new samples while the disk is full."""
 
 
 class Reserve:
@@ -44,3 +51,24 @@ class Reserve:
             with suppress(OSError):
                 self._path.unlink(missing_ok=True)
         return was
+
+    @contextmanager
+    def writing(self, db: sqlite3.Connection, path: Path) -> Iterator[None]:
+        """A transaction; where the disk is full, the reserve is freed for the next one, and the log shortened."""
+        try:
+            with transaction(db, path):
+                yield
+        except OutboxUnwritable:
+            if self.free():
+                with suppress(sqlite3.Error):
+                    db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            raise
+        self.keep()
+
+    def refuse_on_full_disk(self, db: sqlite3.Connection, path: Path) -> None:
+        """The reserve is not for new samples: they wait until there is room, on the disk or in the file."""
+        if self.given and not self.keep():
+            with told(path, "read"):
+                free = db.execute("PRAGMA freelist_count").fetchone()[0]
+            if free < FREE_PAGES:
+                raise OutboxUnwritable(f"the outbox {path} cannot be written: the disk is full")

@@ -14,6 +14,7 @@ from edge_agent.domain.pacing import Pace
 from edge_agent.domain.ranges import Range, Ranges
 from edge_agent.domain.settlement import PATIENCE_S, Settlement
 from edge_agent.service.ports import Appended, Driver, Outbox, OutboxDamaged, OutboxUnwritable, Publish, Row
+from edge_agent.service.telemetry import telemetry
 
 DISK_AGAIN_S = 1.0
 """Pause after the outbox could not be written."""
@@ -21,7 +22,6 @@ HELD_BYTES = 2_000_000
 """Readings of one driver that wait in memory while the outbox cannot be written."""
 PIECE = 200
 """Most of them that are tried at once."""
-ENVELOPE_BYTES = 500
 BATCH = 10
 """Default of most samples in a message."""
 BACKLOG_RATE = 200.0
@@ -29,17 +29,6 @@ BACKLOG_RATE = 200.0
 BACKLOG_LOOK_S = 0.25
 """Pause between pieces of a backlog."""
 log = logging.getLogger(__name__)
-
-
-class _Message(msgspec.Struct, omit_defaults=True):
-    """A telemetry message whose samples are encoded already (wire.Telemetry)."""
-
-    v: int
-    boot_id: str
-    seq: int
-    sent_at: str
-    samples: list[msgspec.Raw]
-    units: msgspec.Raw = msgspec.Raw(b"")
 
 
 @dataclass
@@ -390,18 +379,5 @@ class Agent:
 
     def _publish_run(self, rows: Sequence[Row]) -> int | None:
         """Publish the leading rows that fit into one message; the last number sent, None when nothing went out."""
-        first = rows[0]
-        size = ENVELOPE_BYTES + len(first.units or b"")
-        run: list[msgspec.Raw] = []
-        for i, row in enumerate(rows):
-            size += len(row.body) + 1
-            if row.seq != first.seq + i or row.units != first.units or (run and size > wire.MAX_SENT_BYTES):
-                break
-            run.append(msgspec.Raw(row.body))
-        sent_at = self.now().isoformat(timespec="milliseconds").replace("+00:00", "Z")
-        message = _Message(wire.VERSION, self.outbox.boot_id, first.seq, sent_at, run)
-        if first.units:
-            message.units = msgspec.Raw(first.units)
-        if not self.publish("telemetry", wire.encode(message), False):
-            return None
-        return first.seq + len(run) - 1
+        message, last = telemetry(self.outbox.boot_id, rows, self.now())
+        return last if self.publish("telemetry", message, False) else None
