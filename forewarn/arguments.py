@@ -317,7 +317,9 @@ def _proof(command: Any) -> None:
     evaluate.epilog = WHERE_SETS
     evaluate.add_argument("set", choices=SETS, metavar="SET", help="one of " + ", ".join(SETS))
     evaluate.add_argument("--data", type=Path, required=True, metavar="DIR", help="folder that holds the set")
-    evaluate.add_argument("--subset", metavar="NAME", help="a part of the set, such as FD001 or valve2 (default: all)")
+    evaluate.add_argument(
+        "--subset", metavar="NAME", help="a part of the set, such as FD001 or valve2 (default: all; cmapss: the first)"
+    )
     evaluate.add_argument("--train", metavar="NAME", help="part that is not scored because choices were fixed on it")
     evaluate.add_argument("--seeds", type=_count, default=3, metavar="N", help="seeds 0 to N-1 (default %(default)s)")
     evaluate.add_argument(
