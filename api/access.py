@@ -64,6 +64,8 @@ TABLE: dict[str, Allowed] = {
     "GET /connect": WORKSHOP,
     "POST /connect": WORKSHOP,
     "GET /connect/{device}": WORKSHOP,
+    "GET /prove": WORKSHOP,
+    "POST /prove": WORKSHOP,
     "GET /devices": OFFICE,
     "GET /devices/{device}": OFFICE,
     "POST /devices/{device}/revoke": ADMIN,

@@ -14,7 +14,19 @@ from starlette.types import ASGIApp
 from api import access
 from api.guard import guarded
 from api.json import claims, commands, device_commands, insights, learned, lists, loading, quarantine, system
-from api.pages import connect, customer, demo, desk, device_identity, machines, people, remote, signing_in, work
+from api.pages import (
+    connect,
+    customer,
+    demo,
+    desk,
+    device_identity,
+    machines,
+    people,
+    proving,
+    remote,
+    signing_in,
+    work,
+)
 from api.pages import device_commands as command_pages
 from api.pages import insights as insight_pages
 from api.pages import quarantine as quarantine_pages
@@ -25,7 +37,7 @@ from api.web import HERE, Web
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
     insights.routes, insight_pages.routes,
-    machines.routes, desk.routes, work.routes, customer.routes, connect.routes, demo.routes,
+    machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,
     quarantine.routes, quarantine_pages.routes, device_commands.routes, command_pages.routes, remote.routes,
     device_identity.routes, learned.routes,
 )  # fmt: skip

@@ -10,6 +10,9 @@ from api.problems import Problem
 MAX_BODY_BYTES = 1_000_000
 MAX_HISTORY_BYTES = 4_000_000_000
 """A file of history is streamed to disk, never held in memory."""
+MAX_PROOF_BYTES = 32_000_000
+"""Files of a proof; what is larger than a part of a form goes to disk while it is read."""
+PROOF = "/prove"
 _HISTORY = re.compile(r"/api/v1/devices/[^/]+/[^/]+/history")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
@@ -37,6 +40,7 @@ class Shield:
             await self._app(scope, receive, send)
             return
         limit = MAX_HISTORY_BYTES if _HISTORY.fullmatch(scope["path"]) else self._limit
+        limit = MAX_PROOF_BYTES if scope["path"] == PROOF else limit
         problem = Problem(413, f"The body is larger than {limit} bytes.", rule=f"at most {limit} bytes")
         seen, over, replaced = 0, False, False
 

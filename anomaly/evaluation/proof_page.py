@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from anomaly.domain.history import HOUR_US
 from anomaly.evaluation.drawing import bars, line
 from anomaly.evaluation.html import STYLE, table
+from anomaly.evaluation.own_mapping import as_yaml
 from anomaly.evaluation.proof_report import figures, report, sentence
 from anomaly.evaluation.prove import DETECTOR, Proof, Verdict, day, moment
 from anomaly.evaluation.words import called, number
@@ -59,6 +60,10 @@ def page(proof: Proof) -> str:
         "<h2>What the columns mean</h2>",
         table([{"column": s.column, "signal": s.name, "unit": s.unit, "role": s.role}
                for s in proof.data.mapping.signals]),
+        "<details><summary>The same as a file: correct it and give it again</summary><pre>"
+        f"{_text(as_yaml(proof.data.mapping))}</pre></details>",
+        f"<details><summary>The asset model that was made of it</summary><pre>{_text(proof.model_yaml)}</pre></details>"
+        if proof.model_yaml else "",
         *(f"<p>{_text(notice[0].upper() + notice[1:])}.</p>" for notice in proof.notices),
         "<h2>How</h2>", table([{"setting": k, "value": _said(v)} for k, v in report(proof).config.items()]),
         "<p>Nothing left this computer. An alarm counts if it stood within"
