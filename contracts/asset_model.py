@@ -155,8 +155,8 @@ class Detection:
     quick_samples: float = 0.0
     """Time constant of a second mean, in samples, that follows quickly, so that small sudden changes stand out; 0 =
     there is none."""
-    slow_share: float = 0.5
-    """Beside a quick mean, the score against the slow one counts by so much."""
+    slow_share: float = 0.75
+    """Beside a quick mean, the score against the slow one is multiplied by this; the larger of both counts."""
     steady_windows: float = 0.0
     """Signals that stay correlated for longer than so many windows while healthy are not judged, where others are;
     0 = all are."""
