@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from anomaly.domain.diagnosis import diagnose
 from anomaly.domain.layout import Array
 from anomaly.domain.watch import Watch
 from contracts.asset_model import FailureMode
@@ -39,14 +40,19 @@ class Wasted:
 
 
 def wasted(watch: Watch) -> tuple[Wasted, ...]:
-    """Losses by the failure modes that say how to tell them, where they stand out of the healthy noise."""
-    out = []
+    """Losses by the failure modes that say how to tell them, where the pattern of deviations fits the mode and the loss
+    stands out of the healthy noise."""
+    base, out = watch.detector.baseline, []
+    if base is None or len(watch.memory.means) == 0:
+        return ()
+    found = diagnose(watch.memory.means, np.sqrt(np.diag(base.covariance)), watch.model, watch.layout)
+    fits = {d.mode.name for d in found if d.fits}
     for component in watch.model.components.values():
         for mode in component.modes:
-            if mode.loss is not None:
-                found = _of(watch, mode, mode.loss)
-                if found is not None:
-                    out.append(found)
+            if mode.loss is not None and mode.name in fits:
+                loss = _of(watch, mode, mode.loss)
+                if loss is not None:
+                    out.append(loss)
     return tuple(out)
 
 
