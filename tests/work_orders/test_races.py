@@ -145,4 +145,4 @@ def test_consumers_that_share_the_log_take_each_entry_once(any_world: World) -> 
     assert len(world.rows(t.decisions)) == 29
     assert len(world.rows(t.orders)) == len(world.rows(t.notices)) == 1
     with world.database.read() as connection:
-        assert log.position(connection, "work_orders", PREDICTIONS) == 29
+        assert log.position(connection, "work_orders", PREDICTIONS) == world.settled_at + 29

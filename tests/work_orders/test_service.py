@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from contracts.records import FINDINGS, Shelve, Unshelve, decode_from_work
+from contracts.records import FINDINGS, AssetPlaced, Shelve, Unshelve, decode_from_work
+from plumbing import log
 from tests.work_orders.world import (
     CUSTOMER,
     DISPATCHER,
@@ -361,3 +362,11 @@ def test_a_customer_reads_it_once(world: World) -> None:
     world.clock.at += timedelta(hours=1)
     service.open_notice(world.shared, world.tenant, notice, CUSTOMER)
     assert (world.only(t.notices).read_at, world.only(t.notices).state) == (read, "read")
+
+
+def test_anomaly_hears_where_each_device_stands(world: World) -> None:
+    with world.database.read() as connection:
+        heard = [decode_from_work(e.payload) for e in log.read(connection, FINDINGS, 0)]
+    assert [(p.device, p.asset, p.site) for p in heard if isinstance(p, AssetPlaced)] == [
+        ("p1", "p1", "waterworks-site"), ("p2", "p2", "waterworks-site"), ("p3", "p3", "brewery-site"),
+    ]  # fmt: skip

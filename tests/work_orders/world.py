@@ -12,7 +12,7 @@ import sqlalchemy as sa
 
 from contracts.asset_model import AssetModel
 from contracts.asset_model_text import parse
-from contracts.records import Alarm, Carrier, Prediction, Remaining
+from contracts.records import FINDINGS, Alarm, Carrier, Prediction, Remaining
 from plumbing import audit, log, migrate
 from plumbing.runtime import Shared
 from plumbing.sql import Database
@@ -110,6 +110,8 @@ class World:
     database: Database
     tenant: str = TENANT
     said: int = field(default=0)
+    settled_at: int = field(default=0)
+    """Place in the log after the company was set up."""
 
     def forecast(self, n: int = 1, p: float = 0.3, device: str = "p1", **values: Any) -> Prediction:
         """The n-th hourly forecast of an alarm; `p` = P(failure) within the horizon."""
@@ -158,9 +160,9 @@ class World:
             return [e.action for e in audit.read(connection, self.tenant, limit=10_000)]
 
     def heard(self, topic: str) -> list[log.Entry]:
-        """What other services hear."""
+        """What other services hear, once the company is set up."""
         with self.database.read() as connection:
-            return list(log.read(connection, topic, 0, 10_000))
+            return list(log.read(connection, topic, self.settled_at, 10_000))
 
     def offered(self, count: int = 3) -> str:
         """A notice that stands with the customer; its id."""
@@ -182,7 +184,9 @@ def open_world(url: str, home: Path, at: datetime = SUNDAY, *, migrated: bool = 
         migrate.upgrade(database, ("plumbing", "work_orders"))
     clocks = TenantClocks(database, clock)
     shared = Shared(home, database, clock, clocks, MemoryStore(), models)
-    return World(shared, clock, database)
+    world = World(shared, clock, database)
+    world.settled_at = max((entry.position for entry in world.heard(FINDINGS)), default=0)
+    return world
 
 
 def settle(world: World, autonomy: str = "automatic") -> World:
@@ -199,4 +203,5 @@ def settle(world: World, autonomy: str = "automatic") -> World:
         service.add_technician(shared, tenant, id, id.title(), ["mechanical"])
     service.set_autonomy(shared, tenant, autonomy, model="pump")
     service.set_policy(shared, tenant, replace(Policy(), brake_per_100=100.0, phone="+49 30 123"))
+    world.settled_at = world.heard(FINDINGS)[-1].position
     return world
