@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulators.duty import DAY, Day, Duty, Floats, slow, stream
-from simulators.wear import Event, Kind, Stuck, Wear, down_spans
+from simulators.wear import Event, Kind, Spell, Stuck, Wear, down_spans
 
 SLOT = timedelta(minutes=10)
 SIGNALS = (
@@ -55,6 +55,7 @@ class Pump:
     duty: Duty
     wears: tuple[Wear, ...] = ()
     stuck: Stuck | None = None
+    spells: tuple[Spell, ...] = ()
 
     def slot(self, at: datetime) -> int:
         """The slot that a time lies in."""
@@ -115,19 +116,29 @@ def damage(pump: Pump, component: str, day: int, events: tuple[Event, ...]) -> F
     """Damage of one component in every slot of a day: 0 as new, 1 failed, 0 again after it was replaced."""
     total = np.zeros(DAY)
     slots = np.arange(day * DAY, (day + 1) * DAY)
+    for spell in pump.spells:
+        if spell.component == component and spell.begins < slots[-1] and slots[0] < spell.ends:
+            level = np.minimum(_grown(pump.duty, day, spell.begins, spell.full, spell.folding), spell.top)
+            total += np.where(slots < spell.ends, np.maximum(level, 0.0), 0.0)
     for wear in pump.wears:
         if wear.component != component or slots[-1] <= wear.begins:
             continue
-        running = np.cumsum(pump.duty.day(day).speed > 0) + _running_before(pump.duty, day * DAY, wear.fails)
-        at_start = _running_before(pump.duty, wear.begins, wear.fails) / 6.0 / wear.folding
-        start = np.exp(at_start)
-        level = (np.exp(np.minimum(running / 6.0 / wear.folding, 1.0)) - start) / (1.0 - start)
-        level[slots <= wear.begins] = 0.0
+        level = _grown(pump.duty, day, wear.begins, wear.fails, wear.folding)
         for event in events:
             if event.kind is Kind.REPAIRED and event.component == component and event.at >= pump.time(wear.begins):
                 level[slots >= pump.slot(event.at)] = 0.0
         total += np.maximum(level, 0.0)
     return total
+
+
+def _grown(duty: Duty, day: int, begins: int, full: int, folding: float) -> Floats:
+    """0 up to slot `begins`, 1 at slot `full`, growing with every running hour, in every slot of a day."""
+    slots = np.arange(day * DAY, (day + 1) * DAY)
+    running = np.cumsum(duty.day(day).speed > 0) + _running_before(duty, day * DAY, full)
+    start = np.exp(_running_before(duty, begins, full) / 6.0 / folding)
+    level: Floats = (np.exp(np.minimum(running / 6.0 / folding, 1.0)) - start) / (1.0 - start)
+    level[slots <= begins] = 0.0
+    return level
 
 
 def _down(pump: Pump, day: int, events: tuple[Event, ...]) -> NDArray[np.bool_]:

@@ -1,13 +1,13 @@
-"""The pump company of the demo: eight pumps, four of them with a story, 90 days of history, then live."""
+"""The pump company of the demo: eight pumps, five of them with a story, 90 days of history, then live."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from simulators.duty import DAY, Duty, Heat, stream
 from simulators.pump_physics import SIGNALS, SLOT, Pump, Rows
-from simulators.wear import Event, Kind, Stuck, Wear
+from simulators.wear import Event, Kind, Spell, Stuck, Wear
 
-__all__ = ["SIGNALS", "SLOT", "Event", "Fleet", "Kind", "Pump", "Rows", "Stuck", "Wear", "fleet"]
+__all__ = ["SIGNALS", "SLOT", "Event", "Fleet", "Kind", "Pump", "Rows", "Spell", "Stuck", "Wear", "fleet"]
 
 MODEL = "centrifugal-pump"
 HISTORY_DAYS = 90
@@ -18,6 +18,10 @@ LIFE_HOURS, LIFE_SPREAD = 176.0, 8.0
 """Hours of the tenant's clock from the start of the story to the failure."""
 STICKS_AFTER, STUCK_FOR = 34 * 6, 6 * DAY
 """Slots from the start of the live part until a vibration sensor stands still, and how long it does."""
+LOOKS_WORN = 0.2
+"""As much damage it seems to be at most, when something outside a pump shakes it."""
+SPELLS = ((-13 * DAY, 200 * 6, 9 * DAY), (9 * DAY + 6, 17 * DAY, 18 * DAY))
+"""When it does: begins, would be a failure if it went on, ends; slots from the start of the live part."""
 UNNOTICED = 14 * DAY
 """Slots before the story in which the damage is real and far too small to see."""
 
@@ -30,7 +34,7 @@ class Fleet:
     live_from: datetime
     pumps: tuple[Pump, ...]
     stories: dict[str, str]
-    """`served`, `ignored_twin`, `hot_afternoon`, `stuck_sensor` -> name of the pump."""
+    """`served`, `ignored_twin`, `hot_afternoon`, `stuck_sensor`, `found_nothing` -> name of the pump."""
     heat: tuple[datetime, datetime]
     """When the heat wave of the hot-afternoon pump begins and ends."""
 
@@ -83,8 +87,12 @@ def fleet(seed: int, live_from: datetime) -> Fleet:
     others = [pump(n, n) for n in range(4, 4 + HEALTHY_PUMPS)]
     sticks = others[-1].first_running(live + STICKS_AFTER)
     others[-1] = replace(others[-1], stuck=Stuck("vibration", sticks, sticks + STUCK_FOR))
+    shaken = others[2]
+    spells = tuple(Spell("bearing", live + a, live + b, FOLDING_HOURS, LOOKS_WORN, live + c) for a, b, c in SPELLS)
+    others[2] = replace(shaken, spells=spells)
     stories = {
         "served": served.name, "ignored_twin": twin.name, "hot_afternoon": hot.name, "stuck_sensor": others[-1].name,
+        "found_nothing": shaken.name,
     }  # fmt: skip
     return Fleet(seed, live_from, (served, twin, hot, *others), stories, (hot.time(heat.begins), hot.time(heat.ends)))
 

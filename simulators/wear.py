@@ -50,6 +50,22 @@ class Stuck:
     ends: int
 
 
+@dataclass(frozen=True, slots=True)
+class Spell:
+    """Something outside the machine that looks like wear of a part from slot `begins` until slot `ends`.
+
+    It grows as wear does that would reach 1 at slot `full`, up to `top`, and then it is gone. The part itself is well:
+    nothing fails, and who opens the machine finds nothing.
+    """
+
+    component: str
+    begins: int
+    full: int
+    folding: float
+    top: float
+    ends: int
+
+
 def down_spans(events: Iterable[Event]) -> list[tuple[datetime, datetime | None]]:
     """Times in which the machine stands still for a reason other than its schedule: [from, until), None = still."""
     spans: list[tuple[datetime, datetime | None]] = []

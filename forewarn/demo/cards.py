@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
+import msgspec
 import numpy as np
 
 from anomaly.queries.condition import sensor_faults
@@ -12,7 +13,9 @@ from forewarn.demo.stage import TENANT
 from plumbing.runtime import Shared
 from plumbing.sql import to_us
 from simulators.pumps import Fleet
-from work_orders.queries.cases import cases
+from work_orders.domain.decision import Inputs
+from work_orders.domain.words import percent
+from work_orders.queries.cases import case, cases
 from work_orders.queries.figures import story_bill
 
 WARM = "bearing_temperature"
@@ -68,7 +71,13 @@ class Book:
             return []
         fleet = self._facts.fleet()
         now = self._shared.clocks.of(TENANT).now()
-        return [self._served(fleet), self._twin(fleet), self._heat(fleet, now), self._stuck(fleet, now)]
+        return [
+            self._served(fleet),
+            self._twin(fleet),
+            self._heat(fleet, now),
+            self._stuck(fleet, now),
+            self._nothing(fleet),
+        ]
 
     def _outcome(self, story: str) -> str:
         return self._facts.there.outcomes.get(story, "running")
@@ -126,6 +135,35 @@ class Book:
             [("Why", f"/assets/{asset}#sensors")] if told else self._links(asset), (),
             self._standing_still(fleet, asset, now),
         )  # fmt: skip
+
+    def _nothing(self, fleet: Fleet) -> Card:
+        asset = fleet.stories["found_nothing"]
+        outcome = self._outcome("found_nothing")
+        said = ["It looks like bearing wear, and is none: something beside this pump shakes it, goes, and comes back."]
+        if outcome != "found_nothing":
+            said.append("A visit will find nothing wrong. That counts against the next forecast for this bearing.")
+        else:
+            said.append("The technician opened it and found nothing. That counts against the next forecast.")
+            said += self._before_and_after(asset)
+        return Card(
+            "found_nothing", "Found nothing: the visit that teaches", asset, outcome, said, self._links(asset),
+            self._bills(asset),
+        )  # fmt: skip
+
+    def _before_and_after(self, asset: str) -> list[str]:
+        """What the newest forecast since the visit was worth before the finding, and after it."""
+        with self._shared.database.read() as connection:
+            newest = cases(connection, TENANT, asset_id=asset, limit=1).items
+            found = case(connection, TENANT, newest[0].id) if newest else None
+        for decision in found.decisions if found else ():
+            inputs = msgspec.json.decode(decision.inputs, type=Inputs)
+            if decision.p is not None and inputs.trust < 1.0:
+                before, after = decision.p / inputs.trust, decision.p
+                return [
+                    f"It came back. Before the finding its chance of failure would have counted as {percent(before)},"
+                    f" now it counts as {percent(after)}: {inputs.evidence}."
+                ]
+        return ["When it comes back, this card shows what the forecast was worth before the finding, and after it."]
 
     def _standing_still(self, fleet: Fleet, asset: str, now: datetime) -> Chart | None:
         """The readings around the time at which the sensor stands still."""

@@ -110,6 +110,10 @@ class Director:
         if closed:
             result = str(closed[0]["finding"])
             self._facts.outcome("served", {"prevented": "prevented", "true": "prevented"}.get(result, "found_nothing"))
+        shaken = [o for o in orders if o["asset"] == stories["found_nothing"] and o["state"] == "closed"]
+        if shaken:
+            result = str(shaken[-1]["finding"])
+            self._facts.outcome("found_nothing", "found_nothing" if result == "false" else "running")
         if now > fleet.heat[1] + AFTER_HEAT:
             sent = any(o["asset"] == stories["hot_afternoon"] for o in orders)
             self._facts.outcome("hot_afternoon", "running" if sent else "no_order")

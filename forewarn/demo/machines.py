@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -106,7 +107,7 @@ class Machines:
 
     def worn(self, name: str, at: datetime) -> str:
         """The component that a technician finds worn when he opens the pump at `at`; empty when all are well."""
-        pump = self.fleet.pump(name)
+        pump = replace(self.fleet.pump(name), spells=())  # what shakes it from outside wears nothing
         day, row = divmod(pump.slot(at), timedelta(days=1) // SLOT)
         before = tuple(e for e in self._facts.events(name) if e.kind is not Kind.REPAIRED or e.at < at)
         worst = max(COMPONENTS, key=lambda component: float(damage(pump, component, day, before)[row]))

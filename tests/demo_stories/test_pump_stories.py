@@ -132,3 +132,12 @@ def test_a_hot_afternoon_moves_plain_values_out_of_their_band_and_orders_nothing
 
 def test_a_healthy_pump_opens_no_order_in_thirteen_days() -> None:
     assert live(company(SEEDS[1]).pumps[6], 13 * 24).orders == []
+
+
+def test_a_pump_that_something_shakes_is_ordered_for_its_bearing_and_clears_when_that_goes() -> None:
+    pump = company(SEEDS[0]).pump(company(SEEDS[0]).stories["found_nothing"])
+    course = live(pump, 11 * 24)
+    assert [component for _, component in course.orders] == ["bearing"]
+    assert course.orders[0][0] < 5 * 24  # days before it goes: the visit comes in time to find nothing
+    assert [change for hour, change in course.alarms if hour > 0] == ["raised", "cleared"]
+    assert pump.failed_at() is None

@@ -1,5 +1,6 @@
 """Machines that can be made again from their facts: any slot, any order, after any restart."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -111,7 +112,7 @@ def test_a_hot_afternoon_moves_plain_temperatures_out_of_everything_seen_before(
 
 
 def test_the_others_stay_well_and_the_next_one_that_wears_fails_as_the_first_did(company: Fleet) -> None:
-    assert [company.pumps[i].name for i in company.healthy()] == [f"pump-{n:02d}" for n in range(4, 8)]
+    assert [company.pumps[i].name for i in company.healthy()] == [f"pump-{n:02d}" for n in (4, 5, 7)]
     assert all(company.pumps[i].failed_at() is None for i in company.healthy())
     start = LIVE + timedelta(days=14, hours=5)
     later = company.next_wearing(company.healthy()[0], start)
@@ -151,3 +152,18 @@ def test_a_stuck_sensor_stands_still_while_its_machine_goes_on() -> None:
     assert len(set(rows[-144:, column].tolist())) > 60
     assert all(len(set(held[:, j].tolist())) > 60 for j in range(len(SIGNALS)) if j != column)
     assert pump.failed_at() is None
+
+
+def test_a_spell_looks_like_wear_up_to_its_top_then_it_is_gone_and_nothing_fails(company: Fleet) -> None:
+    pump = company.pump(company.stories["found_nothing"])
+    plain = replace(pump, spells=())
+    assert pump.failed_at() is None
+    first, second = pump.spells
+    for spell in (first, second):
+        before, at_the_end, after = (
+            pump.rows(slot, slot + 144).values - plain.rows(slot, slot + 144).values
+            for slot in (spell.ends - 600, spell.ends - 144, spell.ends)
+        )
+        assert 0.2 < before[:, VIBRATION].max() <= at_the_end[:, VIBRATION].max() + 0.5
+        assert after[:, VIBRATION].max() < 0.2
+    assert first.ends < second.begins

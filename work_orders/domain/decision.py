@@ -64,6 +64,8 @@ class Inputs:
     has_customer: bool
     belief: float = 1.0
     """Factor on P(failure) from remote checks and from visits that found nothing, at most 1."""
+    trust: float = 1.0
+    """The part of it that comes from visits that found nothing."""
     evidence: str = ""
     """What they showed, in words; empty = there were none."""
 

@@ -139,7 +139,8 @@ def _inputs(
         decided=case.decided_at is not None, autonomy=autonomy_of(work, asset.model, asset.customer_id),
         approval_limit=policy.approval_limit, orders_in_a_day=len(in_a_day), assets=int(assets),
         brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
-        belief=closer.factor * past.factor, evidence="; ".join(x for x in (closer.sentence, past.sentence) if x),
+        belief=closer.factor * past.factor, trust=past.factor,
+        evidence="; ".join(x for x in (closer.sentence, past.sentence) if x),
     )  # fmt: skip
 
 
