@@ -35,7 +35,10 @@ def routes(web: Web, router: APIRouter) -> None:
         found = owners.case(who, case)
         if found is None:
             raise not_found("case")
-        return web.page(request, "case.html", case=found, examinations=owners.examinations(who, case=case))
+        return web.page(
+            request, "case.html", case=found, examinations=owners.examinations(who, case=case),
+            insight=owners.insight(who, found.asset) if found.closed_at is None else None,
+        )  # fmt: skip
 
     @router.post("/cases/{case}/{action}", include_in_schema=False)
     def move_case(
