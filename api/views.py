@@ -278,6 +278,8 @@ class Device:
     last_seen: datetime | None
     online: bool | None
     sequenced: bool = True
+    outage: Any = None
+    """The incident (ingest.service.presence.Outage) that it is off line by, its own or its gateway's; None = none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,5 +1,7 @@
 """Devices: the registry, ledgers, quarantine, and what was heard from a new one."""
 
+from dataclasses import replace
+
 import msgspec
 
 from api.owners.condition import NOTHING, Conditions
@@ -12,6 +14,7 @@ from contracts.points import StoreUnreachable
 from ingest.service import registry
 from ingest.service.ledger import ledger
 from ingest.service.ledger_report import report
+from ingest.service.presence import outages_of
 from ingest.service.quarantine import Quarantined, quarantine_page
 from ingest.service.refusals import REMEDIES, last_refusal
 from plumbing.runtime import Shared
@@ -19,6 +22,7 @@ from work_orders.service.errors import WorkOrdersError
 from work_orders.service.installed_base import add_asset
 
 BODY_SHOWN = 2000
+MOST_OUTAGES = 10_000
 BROKERS = {
     "wrong_secret": "The broker did not let it in: user name or secret is wrong.",
     "forbidden_topic": "The broker dropped a message on a topic that is not this device's.",
@@ -46,8 +50,13 @@ class Devices:
         self._shared = shared
 
     def devices(self, who: Principal, wanted: Wanted) -> Page:
+        off = {
+            device: outage
+            for outage in outages_of(self._shared.database, who.tenant, limit=MOST_OUTAGES)
+            for device in (*outage.behind, outage.device)
+        }
         found = [
-            _device(d)
+            replace(_device(d), outage=off.get(d.device))
             for d in registry.list_devices(self._shared.database, who.tenant)
             if wanted.asset in ("", d.device) and wanted.state in ("", d.state) and d.device > wanted.after
         ]

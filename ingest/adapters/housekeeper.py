@@ -1,4 +1,4 @@
-"""Ingest's own housekeeping, a thread beside the writer: what grew old is let go by itself."""
+"""Ingest's own housekeeping, a thread beside the writer: what grew old is let go, who went off line is on record."""
 
 import logging
 import threading
@@ -6,9 +6,10 @@ import threading
 from sqlalchemy.exc import SQLAlchemyError
 
 from ingest.service.housekeeping import Keeping, keep_house
+from ingest.service.presence import Presence
 from plumbing.runtime import Shared
 
-EVERY_S = 60.0
+LOOK_S, EVERY_S = 5.0, 60.0
 logger = logging.getLogger(__name__)
 
 
@@ -17,8 +18,9 @@ class Housekeeper:
 
     name = "housekeeping"
 
-    def __init__(self, shared: Shared, keeping: Keeping, every_s: float = EVERY_S) -> None:
-        self._shared, self._keeping, self._every_s = shared, keeping, every_s
+    def __init__(self, shared: Shared, keeping: Keeping) -> None:
+        self._shared, self._keeping = shared, keeping
+        self._presence = Presence(shared.database, shared.clocks, shared.system)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="housekeeping", daemon=True)
         self._trouble = ""
@@ -47,11 +49,15 @@ class Housekeeper:
             )  # fmt: skip
 
     def _run(self) -> None:
-        while not self._stopping.wait(self._every_s):
+        kept = self._shared.system.monotonic()
+        while not self._stopping.wait(LOOK_S):
             try:
-                self.round()
+                self._presence.look()
+                if self._shared.system.monotonic() - kept >= EVERY_S:
+                    kept = self._shared.system.monotonic()
+                    self.round()
                 self._trouble = ""
             except SQLAlchemyError as failure:
                 if not self._trouble:
-                    logger.warning("what grew old cannot be let go: %s", failure)
-                self._trouble = f"what grew old cannot be let go: {failure}"
+                    logger.warning("the house cannot be kept: %s", failure)
+                self._trouble = f"the house cannot be kept: {failure}"

@@ -10,6 +10,7 @@ import sqlalchemy as sa
 
 from contracts.clock import Clocks
 from ingest.service.days import day_of
+from ingest.service.presence import forget_outages
 from ingest.service.quarantine import expire, forget_settled
 from ingest.service.tables import days, quarantine
 from plumbing.sql import Database, to_us
@@ -52,7 +53,9 @@ def keep_house(database: Database, clocks: Clocks, keeping: Keeping) -> Tidied:
             if some < AT_ONCE:
                 break
         entries += forget_settled(database, tenant, before, AT_ONCE)
-        gone += _prune_days(database, tenant, day_of(to_us(_earlier(now, keeping.ledger_days))))
+        old = _earlier(now, keeping.ledger_days)
+        gone += _prune_days(database, tenant, day_of(to_us(old)))
+        forget_outages(database, tenant, old)
     return Tidied(expired, entries, gone)
 
 

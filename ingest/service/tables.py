@@ -129,6 +129,18 @@ days = sa.Table(
     sa.Column("discarded", sa.BigInteger, nullable=False),
     sa.Column("lost", sa.BigInteger, nullable=False),
 )
+outages = sa.Table(
+    "ingest_outages",  # devices that went off line, one row an incident
+    metadata,
+    sa.Column("id", _big_key, primary_key=True, autoincrement=True),
+    sa.Column("tenant", sa.String(64), nullable=False),
+    sa.Column("device", sa.String(64), nullable=False),
+    sa.Column("behind", sa.Text, nullable=False),  # JSON: devices that went with it
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("ended_at", UtcTime, nullable=True),
+    sa.Index("ingest_outages_by_device", "tenant", "device", "id"),
+    sqlite_autoincrement=True,
+)
 mappings = sa.Table(
     "ingest_mappings",
     metadata,

@@ -6,6 +6,7 @@ import msgspec
 
 from contracts import wire
 from ingest.service.intake import Intake
+from ingest.service.tables import outages
 from plumbing.ucum import UcumUnits
 from tests.api.company import Company
 from tests.api.test_quarantine import spoiled
@@ -60,6 +61,22 @@ def test_pages_show_what_is_lost_for_good_and_why(company: Company) -> None:
         assert "9f3c01aa 7–9" in page
     page = company.browser("customer").get("/assets/p1", headers={"accept": "text/html"}).text
     assert "Lost for good" not in page
+
+
+def test_the_devices_page_says_who_is_off_line_and_with_whom(company: Company) -> None:
+    company.full()
+    with company.shared.database.write() as connection:
+        connection.execute(
+            outages.insert().values(
+                tenant="acme", device="p1", behind='["p2"]', since=company.shared.clocks.of("acme").now()
+            )
+        )
+    page = company.browser("engineer").get("/devices").text
+    assert "Off line" in page
+    assert "1 behind it" in page
+    assert 'with <a href="/devices/p1">' in page
+    items = {d["device"]: d["outage"] for d in company.program("engineer").get(f"{ROOT}/devices").json()["items"]}
+    assert items["p2"]["device"] == "p1"
 
 
 def test_prometheus_gets_each_device_with_a_key_and_sums_without_names_else(company: Company) -> None:
