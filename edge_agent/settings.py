@@ -10,6 +10,7 @@ from contracts.wire import WINDOW
 from edge_agent.adapters import commanded, drivers
 from edge_agent.adapters.commanded import CommandSettings
 from edge_agent.adapters.outbox import Limits
+from edge_agent.domain.by_exception import ALL_OTHERS, AT_LEAST_EVERY_S, Exceptions
 from edge_agent.domain.driving import Fault, Options
 from edge_agent.service import BACKLOG_RATE, BATCH, EdgeAgentError
 from plumbing.mqtt import BrokerAddress
@@ -31,11 +32,15 @@ class BadSettings(EdgeAgentError):
 
 @dataclass(frozen=True)
 class DriverSettings:
-    """One driver: its kind (an entry point), its checked options, units of signals where they are not the model's."""
+    """One driver: its kind (an entry point), its checked options, units of signals where they are not the model's.
+
+    `exceptions` = which of its values are no news; None = all go out.
+    """
 
     kind: str
     options: Options
     units: Mapping[str, str] = field(default_factory=dict)
+    exceptions: Exceptions | None = None
 
 
 @dataclass(frozen=True)
@@ -179,10 +184,29 @@ def _driver(name: str, given: object, folder: Path, faults: list[Fault]) -> Driv
     for signal, unit in units.items():
         if not is_name(signal) or not isinstance(unit, str) or not unit:
             faults.append(Fault(f"{where}.units.{signal}", unit, "must be a signal and its UCUM code"))
+    exceptions = _exceptions(table, where, faults)
     options, found = drivers.check(str(kind), table, str(folder), where)
     faults += found
     stated = {} if found else drivers.load(str(kind)).plan(options).units
-    return DriverSettings(str(kind), options, {**stated, **{signal: str(unit) for signal, unit in units.items()}})
+    units = {**stated, **{signal: str(unit) for signal, unit in units.items()}}
+    return DriverSettings(str(kind), options, units, exceptions)
+
+
+def _exceptions(table: dict[str, object], where: str, faults: list[Fault]) -> Exceptions | None:
+    """`deadband` and `at_least_every`, taken out of a driver's table; None without a deadband."""
+    bands = _table(table.pop("deadband", {}), f"{where}.deadband", faults)
+    made: dict[str, float] = {}
+    for signal, band in bands.items():
+        if not (is_name(signal) or signal == ALL_OTHERS):
+            faults.append(
+                Fault(f"{where}.deadband.{signal}", band, f"a signal's name is {NAME_RULE}; '*' = all others")
+            )
+        made[signal] = _number(bands, signal, 0.0, 0.0, 1e300, f"{where}.deadband.", faults)
+    if "at_least_every" in table and not bands:
+        faults.append(Fault(f"{where}.at_least_every", table["at_least_every"], "goes with deadband"))
+    every = {"at_least_every": table.pop("at_least_every", AT_LEAST_EVERY_S)}
+    seconds = _number(every, "at_least_every", AT_LEAST_EVERY_S, 1.0, 86_400.0, f"{where}.", faults)
+    return Exceptions(made, seconds) if made else None
 
 
 def _table(value: object, where: str, faults: list[Fault]) -> dict[str, object]:

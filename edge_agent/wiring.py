@@ -13,6 +13,7 @@ from edge_agent.adapters import drivers
 from edge_agent.adapters.command_journal import SqliteJournal
 from edge_agent.adapters.commanded import CommandedAgent
 from edge_agent.adapters.outbox import SqliteOutbox
+from edge_agent.domain.by_exception import ByException
 from edge_agent.domain.commands import Commands
 from edge_agent.domain.observed import Observed
 from edge_agent.service import Agent, Driver
@@ -63,7 +64,7 @@ class AgentService:
         self._outbox = SqliteOutbox(settings.outbox, settings.limits, self._clock.monotonic, self._clock.now)
         made = {name: Observed(self._opened(name)) for name in settings.drivers}
         self.agent = Agent(
-            made,
+            {name: self._sifted(name, source) for name, source in made.items()},
             self._outbox,
             self._publish,
             self._clock.now,
@@ -79,6 +80,11 @@ class AgentService:
         self._thread = threading.Thread(target=self._run, args=(self.agent,), name=self.name, daemon=True)
         self._link.start()
         self._thread.start()
+
+    def _sifted(self, name: str, source: Observed) -> Driver:
+        """What of a source goes out; commands see all of it."""
+        rule = self._settings.drivers[name].exceptions
+        return source if rule is None else ByException(source, rule)
 
     def _opened(self, name: str) -> Driver:
         driver = self._settings.drivers[name]
