@@ -188,8 +188,8 @@ def _driver(name: str, given: object, folder: Path, faults: list[Fault]) -> Driv
     options, found = drivers.check(str(kind), table, str(folder), where)
     faults += found
     stated = {} if found else drivers.load(str(kind)).plan(options).units
-    units = {**stated, **{signal: str(unit) for signal, unit in units.items()}}
-    return DriverSettings(str(kind), options, units, exceptions)
+    all_units = {**stated, **{signal: str(unit) for signal, unit in units.items()}}
+    return DriverSettings(str(kind), options, all_units, exceptions)
 
 
 def _exceptions(table: dict[str, object], where: str, faults: list[Fault]) -> Exceptions | None:
