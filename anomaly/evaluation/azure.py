@@ -76,7 +76,8 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
         fitted = fit(part.histories, part.fleet, split, tell=progress)
     except TooLittle as problem:
         raise BadData(f"{folder}: {problem}") from problem
-    weights = {ratio: weight_of(fitted, part, ratio) for ratio in RATIOS}
+    tried = rehearsed(fitted, part, progress)
+    weights = {ratio: weight_of(tried, ratio) for ratio in RATIOS}
     limits = {r: least_chance(r * PLANNED, PLANNED, weight) for r, weight in weights.items()}
     machines = []
     for i, history in enumerate(part.histories):
@@ -121,20 +122,26 @@ def watch(hazard: EventHazard, history: History, from_us: int, until_us: int, en
     ]
 
 
-def weight_of(fitted: Fitted, part: Part, ratio: float) -> float:
-    """What a visit for nothing is weighed with, in planned visits: the cheapest on the later slices of the training
-    part; of several the middle one, so that small shifts of P change little."""
-    tried = []
-    for stage in fitted.stages:
-        for history in part.histories:
+def rehearsed(fitted: Fitted, part: Part, progress: Progress) -> list[tuple[Watched, int]]:
+    """What forerunners of the hazard said of later slices of the training part, and where each slice begins."""
+    out = []
+    for n, stage in enumerate(fitted.stages):
+        for i, history in enumerate(part.histories):
             known = history.until(stage.until_us)
-            if stage.until_us > stage.from_us:
-                tried.append((watch(stage.hazard, known, stage.from_us, stage.until_us, stage.until_us), stage.from_us))
+            said = watch(stage.hazard, known, stage.from_us, stage.until_us, stage.until_us)
+            out += [(one, stage.from_us) for one in said]
+            progress(i + 1, len(part.histories), f"machines rehearsed on slice {n + 1} of the training part")
+    return out
+
+
+def weight_of(tried: Sequence[tuple[Watched, int]], ratio: float) -> float:
+    """What a visit for nothing is weighed with, in planned visits: the cheapest on what was `rehearsed`; of several
+    the middle one, so that small shifts of P change little."""
     candidates = sorted({*(limit * (ratio - 1) * PLANNED for limit in LIMITS), FALSE_VISIT})
     costs = []
     for weight in candidates:
         limit = least_chance(ratio * PLANNED, PLANNED, weight)
-        judged = [judge(w, limit, first + round(DAY_HOURS * HOUR_US)) for several, first in tried for w in several]
+        judged = [judge(w, limit, first + round(DAY_HOURS * HOUR_US)) for w, first in tried]
         costs.append(cost(judged, ratio * PLANNED, PLANNED, FALSE_VISIT))
     if not costs or max(costs) == min(costs) == 0:
         return FALSE_VISIT
