@@ -63,7 +63,7 @@ def _here(given: argparse.Namespace, environ: Mapping[str, str], database: Datab
 
 
 def _there(database: Database, given: argparse.Namespace) -> Learned:
-    asked = ask(database, given.tenant, given.model, ACTOR, _now(database, given.tenant))
+    asked, told = ask(database, given.tenant, given.model, ACTOR, _now(database, given.tenant)), ""
     while True:
         now = training(database, given.tenant, asked.id)
         if now is None or now.state == FAILED:
@@ -72,7 +72,9 @@ def _there(database: Database, given: argparse.Namespace) -> Learned:
         if now.state == DONE and now.learned:
             _progress("")
             return registry.one(database, given.tenant, now.learned)
-        _progress(now.text)
+        if now.text != told:
+            told = now.text
+            _progress(told)
         time.sleep(LOOK_S)
 
 
