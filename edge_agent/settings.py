@@ -9,9 +9,11 @@ from contracts.names import NAME_RULE, is_name
 from contracts.wire import WINDOW
 from edge_agent.adapters import commanded, drivers
 from edge_agent.adapters.commanded import CommandSettings
+from edge_agent.adapters.feature_settings import read_windows
 from edge_agent.adapters.outbox import Limits
 from edge_agent.domain.by_exception import ALL_OTHERS, AT_LEAST_EVERY_S, Exceptions
 from edge_agent.domain.driving import Fault, Options
+from edge_agent.domain.features import Window
 from edge_agent.service import BACKLOG_RATE, BATCH, EdgeAgentError
 from plumbing.mqtt import BrokerAddress
 from plumbing.tls import TlsFiles
@@ -34,13 +36,14 @@ class BadSettings(EdgeAgentError):
 class DriverSettings:
     """One driver: its kind (an entry point), its checked options, units of signals where they are not the model's.
 
-    `exceptions` = which of its values are no news; None = all go out.
+    `exceptions` = which of its values are no news; None = all go out. `windows` = which signals go out as features.
     """
 
     kind: str
     options: Options
     units: Mapping[str, str] = field(default_factory=dict)
     exceptions: Exceptions | None = None
+    windows: Mapping[str, Window] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -184,12 +187,13 @@ def _driver(name: str, given: object, folder: Path, faults: list[Fault]) -> Driv
     for signal, unit in units.items():
         if not is_name(signal) or not isinstance(unit, str) or not unit:
             faults.append(Fault(f"{where}.units.{signal}", unit, "must be a signal and its UCUM code"))
+    windows = read_windows(_table(table.pop("features", {}), f"{where}.features", faults), f"{where}.features", faults)
     exceptions = _exceptions(table, where, faults)
     options, found = drivers.check(str(kind), table, str(folder), where)
     faults += found
     stated = {} if found else drivers.load(str(kind)).plan(options).units
     all_units = {**stated, **{signal: str(unit) for signal, unit in units.items()}}
-    return DriverSettings(str(kind), options, all_units, exceptions)
+    return DriverSettings(str(kind), options, all_units, exceptions, windows)
 
 
 def _exceptions(table: dict[str, object], where: str, faults: list[Fault]) -> Exceptions | None:

@@ -15,6 +15,7 @@ from edge_agent.adapters.commanded import CommandedAgent
 from edge_agent.adapters.outbox import SqliteOutbox
 from edge_agent.domain.by_exception import ByException
 from edge_agent.domain.commands import Commands
+from edge_agent.domain.features import Featured
 from edge_agent.domain.observed import Observed
 from edge_agent.service import Agent, Driver
 from edge_agent.settings import Settings
@@ -83,8 +84,9 @@ class AgentService:
 
     def _sifted(self, name: str, source: Observed) -> Driver:
         """What of a source goes out; commands see all of it."""
-        rule = self._settings.drivers[name].exceptions
-        return source if rule is None else ByException(source, rule)
+        told = self._settings.drivers[name]
+        featured: Driver = Featured(source, told.windows) if told.windows else source
+        return featured if told.exceptions is None else ByException(featured, told.exceptions)
 
     def _opened(self, name: str) -> Driver:
         driver = self._settings.drivers[name]
