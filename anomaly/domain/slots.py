@@ -223,8 +223,7 @@ class Slots:
 
     def store(self, i: int) -> Watch:
         """Write a slot back into its watch, which stays in it."""
-        watch = self.watches[i]
-        assert watch is not None
+        watch = self.brief(i)
         m, state = watch.memory, watch.memory.detector
         f = state.follower
         f.last_us, f.emitted_us = int(self.last_us[i]), int(self.emitted_us[i])
@@ -232,23 +231,33 @@ class Slots:
         f.running_hours, f.segment, f.why = float(self.hours[i]), int(self.segment[i]), int(self.followed_why[i])
         f.conditions, f.fast, f.slow = self.features[i].reshape(3, self.c).tolist()
         f.sums, f.counts = self.sums[i].tolist(), self.counts[i].astype(int).tolist()
-        order = np.arange(self.taken[i] - self.window, self.taken[i]) % self.window
-        newest = order[self.window - min(int(self.taken[i]), self.window - 1) :]
+        newest = self._newest(i, min(int(self.taken[i]), self.window - 1))
         state.window_z, state.window_segment = self.ring_z[newest, i], self.ring_segment[newest, i]
         state.learn_hours, state.frozen = float(self.learn_hours[i]), m.alarm.raised
-        seen = order[self.window - int(self.in_recent[i]) :]
-        if len(seen):
-            m.recent.replace(self.ring_seen[seen, i])
+        m.path.open_sum, m.path.open_count = self.open_sum[i].copy(), self.open_count[i].copy()
+        m.sensors = self.sensors[:, i].copy()
+        m.quiet.hours = self.spent[i].tolist()
+        return watch
+
+    def brief(self, i: int) -> Watch:
+        """Write what forecasts, points and alarms are told from into a slot's watch."""
+        watch = self.watches[i]
+        assert watch is not None
+        m, seen = watch.memory, int(self.in_recent[i])
+        if seen:
+            m.recent.replace(self.ring_seen[self._newest(i, seen), i])
         m.first_us, m.newest_us, m.duty = int(self.first_us[i]), int(self.newest_us[i]), float(self.duty[i])
         score = float(self.score[i])
         m.score, m.why = None if score != score else score, int(self.why[i])
         if self.judged[i]:
             m.means = self.means[i].copy()
-        m.path.open_sum, m.path.open_count = self.open_sum[i].copy(), self.open_count[i].copy()
         m.last_point_us = int(self.point_us[i])
-        m.sensors = self.sensors[:, i].copy()
-        m.quiet.hours = self.spent[i].tolist()
         return watch
+
+    def _newest(self, i: int, rows: int) -> Ints:
+        """Where the newest rows of a slot are in its rings, oldest first."""
+        taken = int(self.taken[i])
+        return np.arange(taken - rows, taken) % self.window
 
 
 def all_of(slots: Ints) -> Ints | slice:

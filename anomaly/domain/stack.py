@@ -193,7 +193,7 @@ class Stack:
             before = alarm.raised_us
             change = alarm.step(t, score, settings) if heard[place] else None
             if due[place] or change is not None or watch.forecast_due(t):
-                s.store(i)
+                s.brief(i)
                 happened = watch.tell(t, score, rows.means[place].copy(), change, before, point_hours)
                 if happened:
                     events[i] = happened
