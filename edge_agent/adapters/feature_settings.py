@@ -25,9 +25,8 @@ def _window(signal: str, told: object, where: str, faults: list[Fault]) -> Windo
     if not isinstance(told, dict):
         faults.append(Fault(where, told, "must be a table"))
         return Window(FEWEST)
-    for name in told:
-        if name not in KNOWN:
-            faults.append(Fault(f"{where}.{name}", told[name], f"is not known here; known: {', '.join(KNOWN)}"))
+    rule = f"is not known here; known: {', '.join(KNOWN)}"
+    faults += [Fault(f"{where}.{name}", told[name], rule) for name in told if name not in KNOWN]
     samples, rate, raw = told.get("samples"), told.get("rate", 0.0), told.get("raw", False)
     if isinstance(samples, bool) or not isinstance(samples, int) or not FEWEST <= samples <= MOST:
         faults.append(Fault(f"{where}.samples", samples, f"must be a whole number from {FEWEST} to {MOST}"))
@@ -37,9 +36,8 @@ def _window(signal: str, told: object, where: str, faults: list[Fault]) -> Windo
         rate = 0.0
     if not isinstance(raw, bool):
         faults.append(Fault(f"{where}.raw", raw, "must be true or false"))
-    return Window(
-        samples, float(rate), _bands(told.get("bands", {}), float(rate), f"{where}.bands", faults), raw is True
-    )
+    bands = _bands(told.get("bands", {}), float(rate), f"{where}.bands", faults)
+    return Window(samples, float(rate), bands, raw is True)
 
 
 def _bands(told: object, rate: float, where: str, faults: list[Fault]) -> dict[str, tuple[float, float]]:

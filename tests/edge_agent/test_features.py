@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from edge_agent import settings
+from edge_agent.domain.driving import Cell
 from edge_agent.domain.features import Featured, Window, features_of
 from tests.edge_agent.test_by_exception import AT, Script
 from tests.edge_agent.test_settings import URL, config, faults
@@ -26,7 +27,8 @@ def test_a_sine_has_the_features_of_a_sine() -> None:
     assert found["crest_factor"] == pytest.approx(math.sqrt(2), rel=0.05)
     assert found["kurtosis"] == pytest.approx(1.5, rel=1e-6)
     assert found["energy_mid"] == pytest.approx(4.5, rel=1e-6)
-    assert (found["energy_low"], found["energy_high"]) == (pytest.approx(0.0, abs=1e-9), pytest.approx(0.0, abs=1e-9))
+    assert found["energy_low"] == pytest.approx(0.0, abs=1e-9)
+    assert found["energy_high"] == pytest.approx(0.0, abs=1e-9)
 
 
 def test_noise_has_a_kurtosis_of_three_and_knocks_have_more() -> None:
@@ -53,11 +55,14 @@ def test_the_bands_together_hold_all_of_it(n: int) -> None:
 @pytest.mark.parametrize("value", [0.0, 1e6, -3.5])
 def test_a_signal_that_stands_still_has_no_shape(value: float) -> None:
     found = features_of([value] * 100, Window(100))
-    assert (found["rms"], found["crest_factor"], found["kurtosis"]) == (pytest.approx(0.0, abs=1e-6), None, None)
+    assert found["rms"] == pytest.approx(0.0, abs=1e-6)
+    assert found["crest_factor"] is None
+    assert found["kurtosis"] is None
 
 
 def test_a_window_goes_out_when_it_is_full_and_other_signals_as_ever() -> None:
-    rows = [{"v": float(i % 2), "t": 20.0 + i} for i in range(8)] + [{"v": None}, *({"v": 1.0} for _ in range(7))]
+    rows: list[dict[str, Cell]] = [{"v": float(i % 2), "t": 20.0 + i} for i in range(8)]
+    rows += [{"v": None}, *[{"v": 1.0}] * 7]
     featured = Featured(Script(rows), {"v": Window(8)})
     position, out = "", []
     for _ in rows:
@@ -71,7 +76,7 @@ def test_a_window_goes_out_when_it_is_full_and_other_signals_as_ever() -> None:
 
 
 def test_what_the_outbox_could_not_take_is_in_the_window_once() -> None:
-    rows = [{"v": float(i)} for i in range(8)]
+    rows: list[dict[str, Cell]] = [{"v": float(i)} for i in range(8)]
     featured = Featured(Script(rows), {"v": Window(8, raw=True)})
     for n in range(8):
         for _ in range(3):
