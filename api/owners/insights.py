@@ -103,7 +103,7 @@ class Insights:
                 f"/assets/{by_device[f.device].id}#sensors", "", {}, "Look at it", f.since,
             )
             for f in sensor_faults(self._shared.database, who.tenant, standing=True)
-            if f.device in by_device and not f.history
+            if f.device in by_device
         ]  # fmt: skip
 
 
