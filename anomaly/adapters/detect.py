@@ -117,7 +117,7 @@ def settings_for(table: Table, train_rows: int) -> Detection:
         adapt_samples=SLOW_WINDOWS * window,
         adapt_below=0.7,
         quick_samples=QUICK_WINDOWS * window,
-        steady_windows=0.9,
+        steady_windows=0.7,
         settle_hours=0.0,
         gap_hours=GAP_STEPS * usual_us / HOUR_US,
         compensate=False,
