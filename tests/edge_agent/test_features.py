@@ -62,7 +62,8 @@ def test_a_signal_that_stands_still_has_no_shape(value: float) -> None:
 
 def test_a_window_goes_out_when_it_is_full_and_other_signals_as_ever() -> None:
     rows: list[dict[str, Cell]] = [{"v": float(i % 2), "t": 20.0 + i} for i in range(8)]
-    rows += [{"v": None}, *[{"v": 1.0}] * 7]
+    rows.append({"v": None})
+    rows += [{"v": 1.0} for _ in range(7)]
     featured = Featured(Script(rows), {"v": Window(8)})
     position, out = "", []
     for _ in rows:
