@@ -62,7 +62,7 @@ class Learning:
             if self._stopping.is_set():
                 return
             self._train(one)
-        self._speaking.round()
+        self._speaking.round(self._stopping.is_set)
 
     def _after_a_crash(self) -> bool:
         for one in trainings(self._shared.database, None, states=(RUNNING,)):
@@ -83,13 +83,15 @@ class Learning:
             return
 
         def tell(words: str) -> None:
+            if self._stopping.is_set():
+                raise CannotTrain("it was broken off")
             note(self._shared.database, one, RUNNING, words)
 
         try:
             tell("it begins")
             made = train(self._shared, one.tenant, model, one.actor, tell, hold=self._hold)
         except CannotTrain as no:
-            self._end(one, FAILED, "it was broken off" if self._stopping.is_set() else str(no))
+            self._end(one, FAILED, "it was broken off, ask again" if self._stopping.is_set() else str(no))
             return
         self._end(one, DONE, f"{made.id} is a {made.state} now: {made.why}", made.id)
 

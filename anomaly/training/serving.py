@@ -2,7 +2,7 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -130,7 +130,7 @@ class Speaking:
         self._shared, self._reader = shared, Reader(shared)
         self._through: dict[tuple[str, str, str], int] = {}
 
-    def round(self) -> int:
+    def round(self, stopping: Callable[[], bool] = lambda: False) -> int:
         """Catch up with what is stored; how many rows were written. Raises StoreUnreachable."""
         wrote = 0
         for tenant in tenants(self._shared):
@@ -139,6 +139,8 @@ class Speaking:
                 if model is None:
                     continue
                 for device, newest_us in devices_of(self._shared.database, tenant, of.asset_model):
+                    if stopping():
+                        return wrote
                     wrote += self._say(tenant, of, model, device, newest_us)
         return wrote
 

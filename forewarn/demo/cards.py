@@ -161,7 +161,7 @@ class Book:
                 before, after = decision.p / inputs.trust, decision.p
                 return [
                     f"It came back. Before the finding its chance of failure would have counted as {percent(before)},"
-                    f" now it counts as {percent(after)}: {inputs.evidence}."
+                    f" now it counts as {percent(after)}: {inputs.evidence.rpartition('; ')[2]}."
                 ]
         return ["When it comes back, this card shows what the forecast was worth before the finding, and after it."]
 
