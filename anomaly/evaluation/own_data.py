@@ -23,7 +23,7 @@ from anomaly.evaluation.own_mapping import (
 )
 from contracts.names import NAME_RULE, is_name
 
-WHOLE = "machine"
+WHOLE, SYMPTOM = "machine", "symptom"
 """The component where no column names one."""
 PREVIEW_ROWS, COUNTING_ROWS = 200, 1000
 
@@ -158,6 +158,8 @@ def _distinct(signals: Sequence[SignalColumn]) -> tuple[SignalColumn, ...]:
 
 def read_own(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None, mapping: Mapping) -> OwnData:
     """Everything by what its columns mean. Raises BadData."""
+    if not any(s.role == SYMPTOM for s in mapping.used):
+        raise BadData(f"{sheets[0].path}: at least one column must be a {SYMPTOM}; say which one in the mapping file")
     machines = _machines(sheets, mapping)
     known = {m.asset for m in machines}
     only = machines[0].asset if len(machines) == 1 else ""

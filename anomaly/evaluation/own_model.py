@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import yaml
 
+from anomaly.evaluation.files import BadData
 from anomaly.evaluation.own_data import WHOLE, OwnData
 from anomaly.evaluation.own_mapping import Mapping
 from contracts.asset_model import AssetModel
@@ -89,11 +90,11 @@ def model_text(name: str, data: OwnData, learning_hours: float, threshold: float
 
 
 def model_of(text: str) -> AssetModel:
-    """The model in the text that `model_text` made."""
+    """The model in the text that `model_text` made. Raises BadData."""
     try:
         return parse(text, "the model made of the mapping")
     except BadAssetModel as bad:
-        raise AssertionError(str(bad)) from bad
+        raise BadData(f"the columns make no asset model: {bad.faults[0]}") from bad
 
 
 def driver_text(mapping: Mapping, telemetry: Path) -> str:

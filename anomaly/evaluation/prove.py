@@ -14,7 +14,7 @@ import numpy as np
 
 from anomaly.domain.hazard import Fleet, curve
 from anomaly.domain.history import HOUR_US, Events, History, Readings, Times
-from anomaly.domain.layout import layout_of
+from anomaly.domain.layout import Array, layout_of
 from anomaly.evaluation.files import BadData
 from anomaly.evaluation.intervals import Lives, best_interval, paid
 from anomaly.evaluation.orders import Judged, Watched, cost, judge
@@ -114,8 +114,7 @@ class Proof:
 def prove(data: OwnData, wanted: Wanted, progress: Progress) -> Proof:
     """Learn from the first part, judge the second. Raises BadData."""
     data = coarser(data)
-    begin = min(int(m.at_us[0]) for m in data.machines)
-    end = max(int(m.at_us[-1]) for m in data.machines)
+    begin, end = _record(data)
     split = wanted.split_us if wanted.split_us is not None else round(begin + TRAIN_SHARE * (end - begin))
     if not begin < split < end:
         raise BadData(f"the split {day(split)} must lie within the telemetry, {day(begin)} to {day(end)}")
@@ -143,11 +142,12 @@ def prove(data: OwnData, wanted: Wanted, progress: Progress) -> Proof:
     if text is not None:
         text = model_text(wanted.name, data, learning, threshold, prices)
     verdicts = []
-    for i, machine in enumerate(data.machines):
-        use = (fitted, limit) if way == HAZARD and fitted is not None else None
+    told = histories(data, begin, end)[0] if way == HAZARD else [None] * len(data.machines)
+    for i, (machine, history) in enumerate(zip(data.machines, told, strict=True)):
+        use = (fitted, history, limit) if history is not None and fitted is not None else None
         verdicts.append(_verdict(data, machine, model, wanted, split, use))
         progress(i + 1, len(data.machines), "machines judged")
-    cost_fixed, days = _interval(data, wanted, split, end)
+    cost_fixed, days = _interval(data, wanted, split)
     months = sum(max(0, int(m.at_us[-1]) - max(split, int(m.at_us[0]))) for m in data.machines) / HOUR_US / MONTH_HOURS
     return Proof(
         data, wanted, model, text, split, end, way, limit, tried, verdicts,
@@ -175,6 +175,11 @@ def coarser(data: OwnData) -> OwnData:
     return replace(data, machines=machines, notices=[*data.notices, notice])
 
 
+def _record(data: OwnData) -> tuple[int, int]:
+    """The first and the last reading of any machine."""
+    return min(int(m.at_us[0]) for m in data.machines), max(int(m.at_us[-1]) for m in data.machines)
+
+
 def _unique(failures: Sequence[Happened]) -> list[tuple[str, int]]:
     """A machine that loses two components at once has failed once."""
     return sorted({(f.asset, f.at_us) for f in failures})
@@ -194,7 +199,7 @@ def _run(data: OwnData, machine: Machine, model: AssetModel, look: Sequence[int]
 
 
 def _judge(
-    data: OwnData, asset: str, at: Times, p: "np.ndarray", limit: float, span: tuple[int, int], wanted: Wanted
+    data: OwnData, asset: str, at: Times, p: Array, limit: float, span: tuple[int, int], wanted: Wanted
 ) -> Judged:
     inside = (at >= span[0]) & (at <= span[1])
     watched = Watched(asset, "", at[inside], p[inside], _failed(data, asset), span[1])
@@ -254,15 +259,14 @@ def _fitted(data: OwnData, split: int, progress: Progress) -> Fitted | None:
     known = _unique([f for f in data.failures if f.at_us <= split])
     if len(known) < ENOUGH_FAILURES:
         return None
-    ends = [int(m.at_us[i]) for m in data.machines for i in (0, -1)]
-    machines, fleet = histories(data, min(ends), max(ends))
+    machines, fleet = histories(data, *_record(data))
     try:
         return fit(machines, fleet, split, tell=progress)
     except TooLittle:
         return None
 
 
-def _chances(fitted: Fitted, history: History, from_us: int, until_us: int) -> tuple[Times, "np.ndarray"]:
+def _chances(fitted: Fitted, history: History, from_us: int, until_us: int) -> tuple[Times, Array]:
     """P(failure of any component within 24 h), by the hour."""
     at = np.arange(from_us, until_us, HOUR_US, dtype=np.int64)
     return at, 1.0 - np.prod(1.0 - curve(fitted.hazard, history, at, spans=1)[:, 0], axis=0)
@@ -272,9 +276,8 @@ def _chance(data: OwnData, fitted: Fitted, wanted: Wanted, split: int, tried: di
     """The least chance to act on that was cheapest on the later slices of the first part; None = there are none."""
     if not fitted.stages:
         return None
-    ends = [int(m.at_us[i]) for m in data.machines for i in (0, -1)]
-    machines, _ = histories(data, min(ends), max(ends))
-    said: list[tuple[str, Times, np.ndarray]] = []
+    machines, _ = histories(data, *_record(data))
+    said: list[tuple[str, Times, Array]] = []
     for history in machines:
         parts = [
             _chances(Fitted(stage.hazard, ()), history.until(stage.until_us), stage.from_us, stage.until_us)
@@ -295,7 +298,7 @@ def _chance(data: OwnData, fitted: Fitted, wanted: Wanted, split: int, tried: di
 
 def _verdict(
     data: OwnData, machine: Machine, model: AssetModel, wanted: Wanted, split: int,
-    use: tuple[Fitted, float] | None,
+    use: tuple[Fitted, History, float] | None,
 ) -> Verdict:  # fmt: skip
     end = int(machine.at_us[-1])
     hours = 24.0 * wanted.within_days
@@ -304,9 +307,7 @@ def _verdict(
     course = _run(data, machine, model, seen)
     at, p, limit = course.at_us, course.alarm, 0.5
     if use is not None:
-        fitted, limit = use
-        ends = [int(m.at_us[i]) for m in data.machines for i in (0, -1)]
-        history = next(h for h in histories(data, min(ends), max(ends))[0] if h.asset == machine.asset)
+        fitted, history, limit = use
         at, p = _chances(fitted, history, split, end + 1)
     last = max([end, *seen])
     judged = _judge(data, machine.asset, at, p, limit, (split, last), wanted)
@@ -320,10 +321,9 @@ def _read(machine: Machine, from_us: int, until_us: int) -> bool:
     return bool(((machine.at_us >= from_us) & (machine.at_us < until_us)).any())
 
 
-def _interval(data: OwnData, wanted: Wanted, split: int, end: int) -> tuple[float | None, dict[str, float | None]]:
+def _interval(data: OwnData, wanted: Wanted, split: int) -> tuple[float | None, dict[str, float | None]]:
     """What the best fixed interval of each component would have cost on the judged part, and its days."""
-    begin = min(int(m.at_us[0]) for m in data.machines)
-    whole, fleet = histories(data, begin, end)
+    whole, fleet = histories(data, *_record(data))
     whole = [_with_beginning(h, len(fleet.components)) for h in whole]
     prices, total = wanted.prices, 0.0
     days: dict[str, float | None] = {}

@@ -151,13 +151,14 @@ def test_bad_input_is_told_by_file_line_column_and_rule(
         ("name: vibration", "name: a b", r"telemetry\.signals\.vibration\.name: 'a b' must be"),
         ("time: time\n  asset", "time: ''\n  asset", None),
         ("failures:", "failings:", r"failures: must be there"),
+        ("role: symptom\n", "role: condition\n", r"at least one column must be a symptom"),
     ],
 )
 def test_a_bad_mapping_is_told_by_field_and_rule(tmp_path: Path, find: str, put: str, said: str | None) -> None:
     write_pumps(tmp_path, {"pump-0": 45}, pumps=1)
     sheets, failures = [sheet(tmp_path / "telemetry" / "pump-0.csv")], sheet(tmp_path / "failures.csv")
     file = tmp_path / "mapping.yaml"
-    file.write_text(as_yaml(guess_mapping(sheets, failures, None)).replace(find, put, 1), encoding="utf-8")
+    file.write_text(as_yaml(guess_mapping(sheets, failures, None)).replace(find, put), encoding="utf-8")
     with pytest.raises(BadData, match=said):
         read_own(sheets, failures, None, read_mapping(file))
 
