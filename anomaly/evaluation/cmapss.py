@@ -23,6 +23,7 @@ from anomaly.training.remaining_life import BOOSTED, FOLDS, MOST_ROWS, RANDOM, F
 CAP = 125.0
 WARN = 30.0
 """Cycles before the end at which a warning is wanted."""
+WARN_GRID = np.arange(0.5 * WARN, 1.5 * WARN, 0.25)
 CYCLE_HOURS = 1.0
 COURSES = 4
 _LAST: dict[object, tuple[Fitted, Fitted]] = {}
@@ -64,9 +65,10 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
     except TooFewLives as few:
         raise BadData(f"train_{subset}: {few}") from few
     test = [_changed(life, options, at) for at, life in enumerate(fleet.test)]
+    warn_at = break_even(with_age.held_out, fleet.train)
     judged, courses = [], []
     for life in test:
-        one, course = judge(life, with_age.model, without.model, named)
+        one, course = judge(life, with_age.model, without.model, named, warn_at)
         judged.append(one)
         courses.append(course)
     progress(steps, steps, "test engines")
@@ -78,7 +80,7 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
         ci95["cv_rmse"] = found
     figures["cv_rmse_no_uptime"] = without.error
     return Report(
-        "cmapss", subset, seeds, hashes, _config(with_age.model, fleet), figures, ci95,
+        "cmapss", subset, seeds, hashes, _config(with_age.model, fleet, warn_at), figures, ci95,
         [_item(one) for one in judged], _plots(judged, test, courses),
     )  # fmt: skip
 
@@ -108,14 +110,24 @@ def _fit(
     )  # fmt: skip
 
 
-def judge(life: Lived, model: LearnedLife, without: LearnedLife, named: Columns) -> tuple[Judged, Array]:
+def break_even(held_out: Sequence[Array], lives: Sequence[Lived]) -> float:
+    """The prediction at which to warn: on held-out training engines, as many cycles warned wrongly as missed."""
+    told = np.concatenate(list(held_out))
+    near = np.concatenate([life.left for life in lives]) <= WARN
+    wrong = [abs(int((told <= at).sum()) - int(near.sum())) for at in WARN_GRID]
+    return float(WARN_GRID[int(np.argmin(wrong))])
+
+
+def judge(
+    life: Lived, model: LearnedLife, without: LearnedLife, named: Columns, warn_at: float
+) -> tuple[Judged, Array]:  # fmt: skip
     """What the live way tells of an engine at its last cycle; and at every cycle, for the warnings."""
     memory, x = feed(model, life, named)
     said = model.prognose(memory).life
     other = without.prognose(feed(without, life, named)[0]).life
     course = model.remaining(x)[0]
     told, low, high = (said.p50, said.p05, said.p95) if said is not None else (float(course[-1]), 0.0, CAP)
-    warned, near = course <= WARN, life.left <= WARN
+    warned, near = course <= warn_at, life.left <= WARN
     return Judged(
         life.name, len(life.hours), float(life.left[-1]), told, low, high, other.p50 if other is not None else told,
         int(warned.sum()), int(near.sum()), int((warned & near).sum()),
@@ -189,10 +201,11 @@ FIGURES: dict[str, Callable[[Sequence[Judged]], float | None]] = {
 }
 
 
-def _config(model: LearnedLife, fleet: Engines) -> dict[str, object]:
+def _config(model: LearnedLife, fleet: Engines, warn_at: float) -> dict[str, object]:
     return {
         "cap_cycles": CAP,
-        "warning_at_cycles": WARN,
+        "warning_wanted_at_cycles": WARN,
+        "warning_given_at_prediction": warn_at,
         "training_engines": len(fleet.train),
         "test_engines": len(fleet.test),
         "regimes": model.scaling.regimes.count,
