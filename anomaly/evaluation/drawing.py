@@ -10,6 +10,7 @@ COLOURS = ("#3b82c4", "#d9822b", "#3d9a6c", "#b5558c", "#8a7d3a")
 ALARM = "#d0483e"
 MOST_POINTS = 1500
 TICKS = 5
+LEGEND_ROOM = 0.12
 DIGITS = 5
 
 Numbers = Sequence[float | None]
@@ -90,7 +91,10 @@ def line(
         Values of x marked by an upright line.
     """
     flat = [*finite(limits), *(y for values in lines.values() for y in finite(values))]
-    frame = _Frame(_ends([*finite(x), *(e for span in spans for e in span)]), _ends(flat), x_label, y_label)
+    low_y, high_y = _ends(flat)
+    room = (LEGEND_ROOM if len(lines) > 1 else 0.0) * (high_y - low_y)
+    across = _ends([*finite(x), *(e for span in spans for e in span)])
+    frame = _Frame(across, (low_y, high_y + room), x_label, y_label)
     for low, high in spans:
         left, right = frame.across(low), frame.across(high)
         frame.add(
