@@ -29,6 +29,10 @@ MAX_UNSENT_BYTES = 4 * 1024 * 1024
 log = logging.getLogger(__name__)
 
 
+HERE, GONE = "$here", "$gone"
+"""Topics of no client, by which the door hears that an account came, and that its connection broke."""
+
+
 class Door(Protocol):
     """To whom the listener speaks. All but `admit` answer from memory, on the listener's loop."""
 
@@ -203,9 +207,11 @@ class ForeignListener:
             self._door.refused(account, connection.will[0])
             connection.will = None
         connection.write(mqtt.connack(hello.version, account))
+        # beside: while ingest takes nothing, the client's pings are answered all the same
+        here, broke = asyncio.create_task(self._offer(connection, HERE, b"", lambda: None)), True
         try:
             await self._packets(connection)
-            connection.will = None
+            connection.will, broke = None, False
         except (BadPacket, UnicodeDecodeError) as problem:
             log.warning("%s sends what is no MQTT, its connection ends: %s", account, problem)
         except TimeoutError:
@@ -213,8 +219,11 @@ class ForeignListener:
         except (asyncio.IncompleteReadError, OSError) as problem:
             log.info("the connection of %s broke: %s", account, problem)
         finally:
+            here.cancel()
             if connection.will:
                 await self._offer(connection, *connection.will, lambda: None)
+            if broke and not self._closing:
+                await self._offer(connection, GONE, b"", lambda: None)
             if self._connections.get(account) is connection:
                 del self._connections[account]
             connection.ended = True

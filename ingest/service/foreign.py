@@ -38,6 +38,7 @@ from ingest.service.book import mark
 from ingest.service.foreign_names import read_table, token_mark
 from ingest.service.registry import REGISTRY
 from ingest.service.tables import devices, foreign
+from plumbing.foreign_listener import GONE, HERE
 from plumbing.mqtt import Incoming
 from plumbing.sql import Database, to_us
 from plumbing.system_clock import SystemClock
@@ -190,6 +191,8 @@ class Fleets:
     def _of(self, message: FromStation) -> list[Incoming]:
         self._refresh(LOOK_EVERY_S)
         account = self._accounts.get(message.account)
+        if message.topic in (HERE, GONE):
+            return [] if account is None else _presence(account, here=message.topic == HERE)
         if account is None or not account.decoder.takes(message.topic):
             return [message]  # revoked while it waited: of no device of ours
         station = account.station
@@ -305,6 +308,15 @@ def normal(topic: str, samples: Sequence[Sample | str]) -> bytes:
 def _sample(sample: Sample) -> dict[str, object]:
     values = dict(sample.values)
     return {"values": values} if sample.t is None else {"t": sample.t, "values": values}
+
+
+def _presence(account: _Account, *, here: bool) -> list[Incoming]:
+    """What a connection tells: who breaks off takes those behind it along; who goes in good order says nothing."""
+    if not account.decoder.here_by_connection:
+        return []
+    station = account.station
+    names = [station.device, *(station.behind.values())]
+    return [_to(station, name, "state", _ONLINE if here else wire.OFFLINE) for name in names]
 
 
 def _to(station: Station, device: str, kind: str, body: bytes) -> Incoming:

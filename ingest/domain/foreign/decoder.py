@@ -109,6 +109,8 @@ class Decoder(Protocol):
     name: str
     remembers: bool
     """Whether it ever says `Remembered`."""
+    here_by_connection: bool
+    """Whether a station's connection tells that it is there; else the protocol has messages for it."""
 
     def takes(self, topic: str) -> bool:
         """Whether the topic is one of this protocol."""

@@ -33,6 +33,7 @@ class Influx:
 
     name = "influx"
     remembers = False
+    here_by_connection = True
 
     def takes(self, topic: str) -> bool:
         """`influx` and what is below."""

@@ -65,6 +65,7 @@ class Sparkplug:
 
     name = "sparkplug"
     remembers = False
+    here_by_connection = False
 
     def takes(self, topic: str) -> bool:
         """Everything below `spBv1.0/`."""

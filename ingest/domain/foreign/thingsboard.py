@@ -56,6 +56,7 @@ class ThingsBoard:
 
     name = "thingsboard"
     remembers = True
+    here_by_connection = True
 
     def takes(self, topic: str) -> bool:
         """The topics of devices and of gateways."""

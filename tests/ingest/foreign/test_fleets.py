@@ -19,6 +19,7 @@ from ingest.service.foreign_names import (
     stand_behind,
 )
 from ingest.service.registry import UnknownDevice, find_device, revoke_device
+from plumbing.foreign_listener import GONE, HERE
 from plumbing.sql import to_us
 from tests.ingest.conftest import NOW, World
 from tests.ingest.foreign.conftest import TOKEN, Yard
@@ -312,3 +313,29 @@ def test_while_the_database_does_not_answer_attributes_wait_in_memory(
     monkeypatch.undo()
     yard.send(TB, "v1/devices/me/telemetry", '{"temp":1}')
     assert asked(yard.restarted()) == {"rev": 2}
+
+
+def online(yard: Yard, *names: str) -> list[bool | None]:
+    found = [find_device(yard.world.database, "acme", name) for name in names]
+    return [None if device is None else device.online for device in found]
+
+
+def come_or_go(yard: Yard, account: str, topic: str) -> None:
+    yard.world.clock.pass_(2.0)
+    yard.fleets.offer(account, topic, b"", lambda: None)
+    yard.take()
+
+
+def test_a_gateway_whose_connection_breaks_takes_those_behind_it_along(yard: Yard) -> None:
+    come_or_go(yard, TB, HERE)
+    assert online(yard, "tb", "pump-2") == [True, True]
+    come_or_go(yard, TB, GONE)
+    assert online(yard, "tb", "pump-2") == [False, False]
+    come_or_go(yard, TB, HERE)
+    assert online(yard, "tb", "pump-2") == [True, True]
+    # a Sparkplug node says it by its births and deaths
+    come_or_go(yard, NODE, GONE)
+    assert online(yard, "gate") == [None]
+    for topic in (HERE, GONE):
+        assert not yard.fleets.may_publish(TB, topic)
+        assert not yard.fleets.may_publish(NODE, topic)

@@ -209,6 +209,9 @@ def test_mosquitto_pub_with_influx_lines(fleet: Fleet, tmp_path: Path) -> None:
     )  # fmt: skip
     assert "not authori" in (done.stdout + done.stderr).lower()
     assert ("acme/hall", "influxes") in fleet.refused
+    found = find_device(fleet.world.database, "acme", "fan-1")
+    assert found is not None
+    assert found.online, "it went in good order, and may come again"
 
 
 @pytest.mark.mosquitto
