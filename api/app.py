@@ -29,6 +29,7 @@ from api.pages import (
 )
 from api.pages import device_commands as command_pages
 from api.pages import insights as insight_pages
+from api.pages import learned as learned_pages
 from api.pages import quarantine as quarantine_pages
 from api.problems import Problem, bad_field, not_found
 from api.shield import Shield
@@ -39,7 +40,7 @@ ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     insights.routes, insight_pages.routes,
     machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,
     quarantine.routes, quarantine_pages.routes, device_commands.routes, command_pages.routes, remote.routes,
-    device_identity.routes, learned.routes,
+    device_identity.routes, learned.routes, learned_pages.routes,
 )  # fmt: skip
 
 

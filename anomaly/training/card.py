@@ -21,7 +21,7 @@ STYLE = (
 WORDS = {
     "rmse_hours": "Error on lives held out (root mean square, hours)",
     "rmse_of_a_constant_hours": "The same of the best single number, for comparison",
-    "coverage_90": "Share of lives inside the 90 % interval",
+    "coverage_90": "Share of rows inside the 90 % interval, which was set on the same held-out lives",
     "half_width_hours": "Half the width of that interval, hours",
     "cap_hours": "Lives are told up to, hours",
 }
@@ -57,7 +57,7 @@ def card(facts: Mapping[str, Any], fitted: Fitted, lives: Sequence[Lived], sha25
         f"<title>{html.escape(facts['asset_model'])}: learned remaining life</title><style>{STYLE}</style>"
         f"<h1>Remaining life of {html.escape(facts['asset_model'])}</h1>"
         f"<p>Learned from {facts['lives']} lives, of which {facts['failures']} ended in a failure or with a part that"
-        " was found worn. The others go on: they tell how long a life was at least.</p>"
+        " was found worn. One that goes on tells how long a life was at least.</p>"
         f"<h2>How good it is</h2><table>{metrics}</table>{_scatter(fitted, told, cap)}"
         f"<h2>What it looks at</h2><p>{html.escape(', '.join(fitted.model.signals))}"
         f"{'; regimes by ' + html.escape(', '.join(fitted.model.conditions)) if fitted.model.conditions else ''}.</p>"

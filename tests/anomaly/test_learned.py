@@ -32,6 +32,7 @@ from anomaly.training.registry import (
 )
 from anomaly.training.serving import Serving, Speaking
 from anomaly.training.train import CannotTrain, train
+from anomaly.training.watched import watch
 from contracts.records import Finding
 from plumbing.runtime import Shared
 from plumbing.sql import Database, from_us
@@ -308,6 +309,12 @@ def test_a_shadow_is_promoted_only_if_it_was_better_since(
     assert found.failures == failures
     assert ("needed to say" in found.words) is (failures < 3)
     assert found.against == "a"
+    since = watch(bench.database, "acme", b, WALL + timedelta(days=120))
+    assert (since.said, since.failures) == (96, failures)
+    assert since.bias_hours is not None
+    assert since.bias_hours < 0  # it says 2 hours all the time
+    assert since.brier_7d is not None
+    assert (since.brier_7d < 0.05) is shadow_knows
 
 
 def test_without_a_live_model_the_degradation_path_is_what_it_is_held_against(tmp_path: Path) -> None:

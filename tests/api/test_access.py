@@ -48,7 +48,13 @@ def call(client: TestClient, name: str, ids: dict[str, str], tenant: str, possib
     at = address(path, ids, tenant, possible)
     if method == "POST" and path.startswith("/api/"):
         return int(client.post(at, json=BODIES.get(name, {}), follow_redirects=False).status_code)
-    forms = {"finding": {"result": "unknown"}, "breakdown": {"failure_mode": "rust"}, "holds": {"kind": "permit"}}
+    forms = {
+        "rollback": {"asset_model": "pump"},
+        "train": {"asset_model": "rocket"},
+        "finding": {"result": "unknown"},
+        "breakdown": {"failure_mode": "rust"},
+        "holds": {"kind": "permit"},
+    }
     form = forms.get(path.rpartition("/")[2])
     return int(client.request(method, at, data=form, follow_redirects=False).status_code)
 
