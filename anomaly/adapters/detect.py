@@ -89,11 +89,17 @@ def alone(table: Table, train_rows: int) -> bool:
     return len(table.signals) == 1 and train_rows * usual_step_us(table) >= SEASONAL_HOURS * HOUR_US
 
 
-def settings_for(table: Table, train_rows: int) -> Detection:
-    """Settings for a machine of which nothing is known: windows and holds in rows."""
+def settings_for(table: Table, train_rows: int, seasonal: bool | None = None) -> Detection:
+    """Settings for a machine of which nothing is known: windows and holds in rows.
+
+    Parameters
+    ----------
+    seasonal : bool | None
+        Whether each signal is watched against its own course over day and week; None = where that can be learned.
+    """
     window = max(2, min(WINDOW, train_rows // 10))
     usual_us = usual_step_us(table)
-    if alone(table, train_rows):
+    if alone(table, train_rows) if seasonal is None else seasonal:
         return Detection(
             window_hours=0.0,
             threshold=SURPRISE,
@@ -124,20 +130,34 @@ def settings_for(table: Table, train_rows: int) -> Detection:
     )
 
 
-def detect(table: Table, train_rows: int, seed: int = 0, tell: Callable[[str], None] = lambda line: None) -> Result:
+def detect(
+    table: Table,
+    train_rows: int,
+    seed: int = 0,
+    tell: Callable[[str], None] = lambda line: None,
+    *,
+    seasonal: bool | None = None,
+    settings: Detection | None = None,
+) -> Result:
     """Learn from the first `train_rows` rows, then score every row and run the alarm machine over the scores.
 
     Nothing in it is random; `seed` is part of the record only, so that a later detector may use it. Raises
     WrongTraining.
+
+    Parameters
+    ----------
+    seasonal, settings
+        Another choice than what `settings_for` makes of the table.
     """
     rows = len(table)
     if train_rows < FEWEST_TRAINING_ROWS:
         raise WrongTraining(f"--train-rows {train_rows}: must be at least {FEWEST_TRAINING_ROWS}")
     if train_rows >= rows:
         raise WrongTraining(f"--train-rows {train_rows}: {table.name} has {rows} rows, so nothing is left to look at")
-    settings = settings_for(table, train_rows)
+    seasonal = alone(table, train_rows) if seasonal is None else seasonal
+    settings = settings or settings_for(table, train_rows, seasonal)
     layout = plain_layout(table.signals, settings)
-    detector: StateDetector = SeasonalDetector(layout) if alone(table, train_rows) else detector_of(layout)
+    detector: StateDetector = SeasonalDetector(layout) if seasonal else detector_of(layout)
     order = [table.signals.index(name) for name in detector.layout.symptoms]
     values = detector.layout.arrange(table.signals, table.values)
     machine = AlarmMachine()

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from anomaly.adapters.detect import Result, WrongTraining, detect
+from anomaly.adapters.detect import Result, WrongTraining, detect, settings_for
 from anomaly.adapters.table import BadTable, Table, read_table
 from anomaly.evaluation.bootstrap import bootstrap
 from anomaly.evaluation.drawing import line
@@ -30,6 +30,8 @@ BEARING = re.compile(r"b(?:earing)?[\s_-]*(\d+)", re.IGNORECASE)
 PUBLISHED = {1: (3, 4), 2: (1,), 3: (3,)}
 """Bearings that had failed at the end of each test of the publication; test 1 has two columns a bearing."""
 TEST = re.compile(r"(?:test|set)[\s_-]*([123])(?!\d)|([123])(?:st|nd|rd)[\s_-]*(?:test|set)", re.IGNORECASE)
+THRESHOLD, HOLD = 8.0, 6
+"""Wear is no small change that passes: eight times the limit, six rows in a row."""
 END_SHARE = 0.01
 HOUR_US = 3.6e9
 
@@ -75,6 +77,8 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
         progress(at + 1, len(paths), path.name)
     ci95 = {name: found for name, of in FIGURES.items() if (found := bootstrap(judged, of, seed=0)) is not None}
     config = {
+        "threshold": THRESHOLD,
+        "hold_rows": HOLD,
         "training": f"first {TRAIN_SHARE:.0%} of the rows, at least {FEWEST_TRAINING_ROWS}",
         "failed_by": "; ".join(f"{record}: {how}" for record, how in by.items()),
         "healthy_may_alarm_in_the_last_hours": NEIGHBOUR_HOURS,
@@ -140,8 +144,9 @@ def _scored(table: Table, j: int, options: Options) -> Result:
             one, times=[table.times[i] for i in at.tolist()], t_us=table.t_us[at],
             values=worse[["v"]].to_numpy(dtype=np.float64),
         )  # fmt: skip
+    settings = replace(settings_for(one, train, seasonal=False), threshold=THRESHOLD, hold_samples=HOLD)
     try:
-        return detect(one, train)
+        return detect(one, train, seasonal=False, settings=settings)
     except WrongTraining as wrong:
         raise BadData(f"{table.name}: {rows} rows are too few") from wrong
 
