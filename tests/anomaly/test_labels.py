@@ -34,7 +34,7 @@ def of(bench: Bench, **wanted: Any) -> list[LabelRow]:
     return list(labels(bench.database, "acme", **wanted).items)
 
 
-@pytest.mark.parametrize("verdict", ["true", "false", "prevented", "unknown"])
+@pytest.mark.parametrize("verdict", ["false", "prevented"])
 def test_a_finding_labels_the_time_from_its_first_alarm(bench: Bench, verdict: str) -> None:
     since = WALL + 30 * DAY
     bench.tell(finding("F-1", verdict, since=since, asset="P-101", serial="SN 7", replaced=True))
