@@ -123,7 +123,7 @@ def page(folder: Path) -> str:
 
 def section(stem: str, result: Result) -> str:
     """One set: its figures beside the targets, and what they were measured on."""
-    targets = TARGETS.get(stem, {})
+    targets = TARGETS.get(stem, TARGETS.get(result.dataset, {}))
     rows = [_row(name, value, result, targets.get(name, (None, None))) for name, value in result.figures.items()]
     files = ", ".join(f"`{name}` {sha[:12]}" for name, sha in list(result.data_sha256.items())[:6])
     more = f" and {len(result.data_sha256) - 6} more" if len(result.data_sha256) > 6 else ""
