@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from paho.mqtt.enums import CallbackAPIVersion
 
 from plumbing import foreign_packets as packets
-from plumbing.foreign_listener import ForeignListener, NotListening
+from plumbing.foreign_listener import GONE, HERE, ForeignListener, NotListening
 from plumbing.mqtt_connect import text
 
 VERSIONS = [paho.MQTTv31, paho.MQTTv311, paho.MQTTv5]
@@ -38,6 +38,7 @@ class Door:
     heard: list[tuple[str, str, bytes]] = field(default_factory=list)
     done: list[Callable[[], None]] = field(default_factory=list)
     turned_away: list[tuple[str, str]] = field(default_factory=list)
+    came: list[tuple[str, str]] = field(default_factory=list)
     closed: bool = False
     held: bool = False
 
@@ -56,6 +57,9 @@ class Door:
         return filter_.startswith((f"{account}/", "all/"))
 
     def offer(self, account: str, topic: str, body: bytes, done: Callable[[], None]) -> bool:
+        if topic in (HERE, GONE):
+            self.came.append((account, topic))
+            return True
         if self.closed:
             return False
         self.heard.append((account, topic, body))
@@ -220,6 +224,7 @@ def test_a_will_is_told_when_the_connection_breaks_and_not_when_it_ends(world: W
             until(partial(getattr, client, "ended"))
             time.sleep(0.1)
         assert world.door.heard == [("gate", "gate/gone", b"gone")] * wills
+    until(lambda: world.door.came == [("gate", HERE), ("gate", GONE), ("gate", HERE)])
 
 
 def test_a_will_for_somebody_else_is_dropped(world: World) -> None:
