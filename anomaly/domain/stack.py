@@ -131,8 +131,12 @@ class Stack:
         events: dict[int, list[Event]] = {}
         for place in np.flatnonzero(t_us // DAY_US != s.day[at]).tolist():
             i = int(slots[place])
-            watch = s.store(i)
-            events[i] = watch.new_day(int(t_us[place]))
+            watch = s.watches[i]
+            assert watch is not None
+            watch.memory.quiet.hours = s.spent[i].tolist()
+            happened = watch.new_day(int(t_us[place]))
+            if happened:
+                events[i] = happened
             s.day[i], s.spent[i] = watch.memory.quiet.day, 0.0
         before = s.newest_us[at].copy()
         lasted = np.where(s.first_us[at] >= 0, (t_us - before) / HOUR_US, 0.0)
