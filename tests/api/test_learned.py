@@ -18,7 +18,7 @@ def test_a_training_is_asked_for_once_and_shown(company: Company) -> None:
     assert (no.status_code, no.json()["field"]) == (422, "asset_model")
     assert company.program("dispatcher").post(f"{ROOT}/trainings", json={"asset_model": "pump"}).status_code == 403
     page = company.browser("engineer").get("/learned").text
-    assert "It waits" in page
+    assert "it waits" in page
     assert "Nothing was learned yet" in page
 
 
