@@ -31,7 +31,8 @@ def metadata_of(owner: str) -> sa.MetaData:
     together = sa.MetaData()
     for name in TABLES[owner]:
         for table in importlib.import_module(name).metadata.tables.values():
-            table.to_metadata(together)
+            if table.key not in together.tables:
+                table.to_metadata(together)
     return together
 
 
