@@ -49,7 +49,7 @@ servers: setup-dev  ## install the real servers that the tests use, where this m
 	@$(BIN)/python -m deploy.servers.foreign_programs install || true
 
 test: check servers  ## everything that this machine can run
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --durations=20
 
 docs: setup-dev  ## write the reference pages anew
 	$(BIN)/python -m forewarn.reference
