@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from itertools import zip_longest
@@ -70,10 +71,11 @@ def draw(by_kind: dict[str, list[Fault]], dice: random.Random) -> Iterator[Fault
 
 
 def signal_all(victim: Victim, number: signal.Signals) -> None:
-    """Send a signal to a process and all its children."""
+    """Send a signal to a process and all its children; one that ends meanwhile needs none."""
     top = psutil.Process(victim.pid)
     for process in (top, *top.children(recursive=True)):
-        os.kill(process.pid, number)
+        with suppress(ProcessLookupError):
+            os.kill(process.pid, number)
 
 
 def _one(platform: Platform, agents: Sequence[Process], name: str, dice: random.Random) -> Victim:
