@@ -307,14 +307,13 @@ class Watching:
                         results.quiet.append(quiet_entry(tenant, outcome.device, model, event))
                     case Forecast():
                         pageable = holds and event.measured_us >= present
-                        told, learned = (event, "") if history else self._by_record(tenant, model, outcome, event)
+                        told, learned = event, ""
+                        if not history:
+                            told, learned = by_what_is_on_record(self._live, tenant, model, outcome.device, event)
                         made = prediction_record(tenant, outcome.device, model, told, us(now), pageable, learned)
                         results.predictions.append(made)
                         if not history and self._news(made):
                             results.told.append(_told(tenant, now, "prediction", model, made))
-
-    def _by_record(self, tenant: str, model: AssetModel, outcome: Outcome, made: Forecast) -> tuple[Forecast, str]:
-        return by_what_is_on_record(self._live, tenant, model, outcome.device, made)
 
     def _news(self, made: Prediction) -> bool:
         """The first forecast of an alarm, another diagnosis, a first trend, or half the life that was told last."""
