@@ -6,38 +6,39 @@ from plumbing.sql import UtcTime
 
 metadata = sa.MetaData()
 
-_NAME = sa.String(64)
-_ID = sa.String(80)
+NAME = sa.String(64)
+ID = sa.String(80)
 
 
-def _table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
-    return sa.Table(f"work_orders_{name}", metadata, sa.Column("tenant", _NAME, primary_key=True), *columns)
+def table(name: str, *columns: sa.schema.SchemaItem) -> sa.Table:
+    """A table of this owner; its first key column is the tenant."""
+    return sa.Table(f"work_orders_{name}", metadata, sa.Column("tenant", NAME, primary_key=True), *columns)
 
 
-customers = _table(
+customers = table(
     "customers",
-    sa.Column("id", _NAME, primary_key=True),
+    sa.Column("id", NAME, primary_key=True),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("contact", sa.String(200), nullable=False),
     sa.Column("phone", sa.String(64), nullable=False),
     sa.Column("locale", sa.String(16), nullable=False),
 )
-sites = _table(
+sites = table(
     "sites",
-    sa.Column("id", _NAME, primary_key=True),
-    sa.Column("customer_id", _NAME, nullable=False),
+    sa.Column("id", NAME, primary_key=True),
+    sa.Column("customer_id", NAME, nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("address", sa.String(400), nullable=False),
     sa.Column("time_zone", sa.String(64), nullable=False),
     sa.Column("access_notes", sa.Text, nullable=False),
     sa.ForeignKeyConstraint(["tenant", "customer_id"], ["work_orders_customers.tenant", "work_orders_customers.id"]),
 )
-assets = _table(
+assets = table(
     "assets",
-    sa.Column("id", _NAME, primary_key=True),
-    sa.Column("customer_id", _NAME, nullable=True),
-    sa.Column("site_id", _NAME, nullable=True),
-    sa.Column("model", _NAME, nullable=False),
+    sa.Column("id", NAME, primary_key=True),
+    sa.Column("customer_id", NAME, nullable=True),
+    sa.Column("site_id", NAME, nullable=True),
+    sa.Column("model", NAME, nullable=False),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("serial", sa.String(100), nullable=False),
     sa.Column("criticality", sa.String(1), nullable=False),
@@ -45,51 +46,51 @@ assets = _table(
     sa.ForeignKeyConstraint(["tenant", "customer_id"], ["work_orders_customers.tenant", "work_orders_customers.id"]),
     sa.ForeignKeyConstraint(["tenant", "site_id"], ["work_orders_sites.tenant", "work_orders_sites.id"]),
 )
-asset_devices = _table(
+asset_devices = table(
     "asset_devices",
-    sa.Column("device", _NAME, primary_key=True),
-    sa.Column("asset_id", _NAME, nullable=False),
+    sa.Column("device", NAME, primary_key=True),
+    sa.Column("asset_id", NAME, nullable=False),
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index("work_orders_asset_devices_by_asset", "tenant", "asset_id"),
 )
-technicians = _table(
+technicians = table(
     "technicians",
-    sa.Column("id", _NAME, primary_key=True),
+    sa.Column("id", NAME, primary_key=True),
     sa.Column("name", sa.String(200), nullable=False),
     sa.Column("phone", sa.String(64), nullable=False),
     sa.Column("skills", sa.Text, nullable=False),
     sa.Column("weekdays", sa.Text, nullable=False),
 )
-half_days = _table(  # taken half days of technicians: visits and absences in one table, so neither overlaps the other
+half_days = table(  # taken half days of technicians: visits and absences in one table, so neither overlaps the other
     "half_days",
-    sa.Column("technician_id", _NAME, primary_key=True),
+    sa.Column("technician_id", NAME, primary_key=True),
     sa.Column("day", sa.Date, primary_key=True),
     sa.Column("half", sa.String(2), primary_key=True),
-    sa.Column("order_id", _ID, nullable=True),
+    sa.Column("order_id", ID, nullable=True),
     sa.Column("reason", sa.String(200), nullable=False),
     sa.ForeignKeyConstraint(
         ["tenant", "technician_id"], ["work_orders_technicians.tenant", "work_orders_technicians.id"]
     ),
     sa.Index("work_orders_half_days_by_order", "tenant", "order_id"),
 )
-autonomy = _table(
+autonomy = table(
     "autonomy",
-    sa.Column("model", _NAME, primary_key=True),
-    sa.Column("customer_id", _NAME, primary_key=True),
+    sa.Column("model", NAME, primary_key=True),
+    sa.Column("customer_id", NAME, primary_key=True),
     sa.Column("mode", sa.String(16), nullable=False),
 )
-policies = _table("policies", sa.Column("body", sa.Text, nullable=False))
-intake = _table(
+policies = table("policies", sa.Column("body", sa.Text, nullable=False))
+intake = table(
     "prediction_intake",
-    sa.Column("prediction_id", _ID, primary_key=True),
-    sa.Column("device", _NAME, nullable=False),
-    sa.Column("asset_id", _NAME, nullable=False),
-    sa.Column("component", _NAME, nullable=False),
-    sa.Column("failure_mode", _NAME, nullable=False),
-    sa.Column("alarm_id", _ID, nullable=False),
+    sa.Column("prediction_id", ID, primary_key=True),
+    sa.Column("device", NAME, nullable=False),
+    sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("component", NAME, nullable=False),
+    sa.Column("failure_mode", NAME, nullable=False),
+    sa.Column("alarm_id", ID, nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(300), nullable=False),
-    sa.Column("case_id", _ID, nullable=True),
+    sa.Column("case_id", ID, nullable=True),
     sa.Column("label", sa.String(16), nullable=True),
     sa.Column("issued_at", UtcTime, nullable=False),
     sa.Column("measured_at", UtcTime, nullable=False),
@@ -99,24 +100,24 @@ intake = _table(
     sa.Index("work_orders_prediction_intake_by_case", "tenant", "case_id", "issued_at"),
     sa.Index("work_orders_prediction_intake_by_alarm", "tenant", "alarm_id"),
 )
-cases = _table(
+cases = table(
     "cases",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("asset_id", _NAME, nullable=False),
-    sa.Column("customer_id", _NAME, nullable=True),
-    sa.Column("component", _NAME, nullable=False),
-    sa.Column("failure_mode", _NAME, nullable=False),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("customer_id", NAME, nullable=True),
+    sa.Column("component", NAME, nullable=False),
+    sa.Column("failure_mode", NAME, nullable=False),
     sa.Column("state", sa.String(32), nullable=False),
     sa.Column("reason", sa.String(500), nullable=False),
     sa.Column("opened_at", UtcTime, nullable=False),
     sa.Column("closed_at", UtcTime, nullable=True),
-    sa.Column("prediction_id", _ID, nullable=True),
-    sa.Column("alarm_id", _ID, nullable=False),
+    sa.Column("prediction_id", ID, nullable=True),
+    sa.Column("alarm_id", ID, nullable=False),
     sa.Column("alarm_cleared_at", UtcTime, nullable=True),
     sa.Column("in_row", sa.Integer, nullable=False),
     sa.Column("p_horizon", sa.Float, nullable=True),
     sa.Column("decided_at", UtcTime, nullable=True),
-    sa.Column("decided_by", _ID, nullable=True),
+    sa.Column("decided_by", ID, nullable=True),
     sa.Column("path", sa.String(16), nullable=True),
     sa.Column("would_have_opened_at", UtcTime, nullable=True),
     sa.Column("earliest", UtcTime, nullable=True),
@@ -134,10 +135,10 @@ cases = _table(
     sa.Index("work_orders_cases_by_time", "tenant", "opened_at", "id"),
     sa.Index("work_orders_cases_by_asset", "tenant", "asset_id", "opened_at"),
 )  # fmt: skip
-decisions = _table(
+decisions = table(
     "decisions",
-    sa.Column("prediction_id", _ID, primary_key=True),
-    sa.Column("case_id", _ID, nullable=False),
+    sa.Column("prediction_id", ID, primary_key=True),
+    sa.Column("case_id", ID, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
     sa.Column("verdict", sa.String(16), nullable=False),
     sa.Column("path", sa.String(16), nullable=True),
@@ -149,14 +150,14 @@ decisions = _table(
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
     sa.Index("work_orders_decisions_by_case", "tenant", "case_id", "at"),
 )
-orders = _table(
+orders = table(
     "orders",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("case_id", _ID, nullable=False),
-    sa.Column("asset_id", _NAME, nullable=False),
-    sa.Column("customer_id", _NAME, nullable=True),
-    sa.Column("component", _NAME, nullable=False),
-    sa.Column("failure_mode", _NAME, nullable=False),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("case_id", ID, nullable=False),
+    sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("customer_id", NAME, nullable=True),
+    sa.Column("component", NAME, nullable=False),
+    sa.Column("failure_mode", NAME, nullable=False),
     sa.Column("type", sa.String(32), nullable=False),  # EN 13306: predictive, corrective
     sa.Column("priority", sa.String(16), nullable=False),
     sa.Column("state", sa.String(32), nullable=False),
@@ -170,12 +171,12 @@ orders = _table(
     sa.Column("model_version", sa.Integer, nullable=False),
     sa.Column("earliest", UtcTime, nullable=True),
     sa.Column("latest", UtcTime, nullable=True),
-    sa.Column("technician_id", _NAME, nullable=True),
+    sa.Column("technician_id", NAME, nullable=True),
     sa.Column("visit_start", UtcTime, nullable=True),
     sa.Column("visit_end", UtcTime, nullable=True),
-    sa.Column("prediction_id", _ID, nullable=True),
+    sa.Column("prediction_id", ID, nullable=True),
     sa.Column("measured_at", UtcTime, nullable=True),  # newest sample behind the decision
-    sa.Column("follows", _ID, nullable=True),
+    sa.Column("follows", ID, nullable=True),
     sa.Column("agreed", sa.Boolean, nullable=False),  # somebody said yes to it
     sa.Column("opened_at", UtcTime, nullable=False),
     sa.Column("changed_at", UtcTime, nullable=False),
@@ -192,20 +193,20 @@ orders = _table(
     sa.Index("work_orders_orders_by_asset", "tenant", "asset_id", "opened_at"),
     sa.Index("work_orders_orders_by_technician", "tenant", "technician_id", "visit_start"),
 )  # fmt: skip
-tasks = _table(
+tasks = table(
     "tasks",
-    sa.Column("order_id", _ID, primary_key=True),
+    sa.Column("order_id", ID, primary_key=True),
     sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("text", sa.String(500), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("result", sa.String(500), nullable=False),
     sa.ForeignKeyConstraint(["tenant", "order_id"], ["work_orders_orders.tenant", "work_orders_orders.id"]),
 )
-visits = _table(
+visits = table(
     "visits",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("order_id", _ID, nullable=False),
-    sa.Column("technician_id", _NAME, nullable=False),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("order_id", ID, nullable=False),
+    sa.Column("technician_id", NAME, nullable=False),
     sa.Column("day", sa.Date, nullable=False),
     sa.Column("half", sa.String(2), nullable=False),
     sa.Column("start", UtcTime, nullable=False),
@@ -223,13 +224,13 @@ visits = _table(
         sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
     ),
 )  # fmt: skip
-notices = _table(
+notices = table(
     "notices",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("case_id", _ID, nullable=False),
-    sa.Column("order_id", _ID, nullable=False),
-    sa.Column("asset_id", _NAME, nullable=False),
-    sa.Column("customer_id", _NAME, nullable=False),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("case_id", ID, nullable=False),
+    sa.Column("order_id", ID, nullable=False),
+    sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("customer_id", NAME, nullable=False),
     sa.Column("purpose", sa.String(32), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("reason", sa.String(300), nullable=False),
@@ -252,9 +253,9 @@ notices = _table(
     sa.Index("work_orders_notices_by_customer", "tenant", "customer_id", "queued_at"),
     sa.Index("work_orders_notices_by_state", "state", "tenant"),
 )
-notice_slots = _table(
+notice_slots = table(
     "notice_slots",
-    sa.Column("notice_id", _ID, primary_key=True),
+    sa.Column("notice_id", ID, primary_key=True),
     sa.Column("generation", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("day", sa.Date, nullable=False),
@@ -263,9 +264,9 @@ notice_slots = _table(
     sa.Column("end", UtcTime, nullable=False),
     sa.ForeignKeyConstraint(["tenant", "notice_id"], ["work_orders_notices.tenant", "work_orders_notices.id"]),
 )
-answers = _table(
+answers = table(
     "notice_answers",
-    sa.Column("notice_id", _ID, primary_key=True),
+    sa.Column("notice_id", ID, primary_key=True),
     sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("kind", sa.String(16), nullable=False),  # accept, decline, propose, call_me
     sa.Column("at", UtcTime, nullable=False),
@@ -276,15 +277,15 @@ answers = _table(
     sa.Column("handled_at", UtcTime, nullable=True),
     sa.ForeignKeyConstraint(["tenant", "notice_id"], ["work_orders_notices.tenant", "work_orders_notices.id"]),
 )
-findings = _table(
+findings = table(
     "findings",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("case_id", _ID, nullable=False),
-    sa.Column("order_id", _ID, nullable=True),
-    sa.Column("asset_id", _NAME, nullable=False),
-    sa.Column("component", _NAME, nullable=False),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("case_id", ID, nullable=False),
+    sa.Column("order_id", ID, nullable=True),
+    sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("component", NAME, nullable=False),
     sa.Column("result", sa.String(16), nullable=False),
-    sa.Column("failure_mode", _NAME, nullable=False),
+    sa.Column("failure_mode", NAME, nullable=False),
     sa.Column("as_found", sa.Text, nullable=False),
     sa.Column("replaced", sa.Boolean, nullable=False),
     sa.Column("at", UtcTime, nullable=False),
@@ -295,11 +296,11 @@ findings = _table(
     sa.Index("work_orders_findings_by_case", "tenant", "case_id", "at"),
     sa.Index("work_orders_findings_by_asset", "tenant", "asset_id", "component", "at"),
 )
-asset_work = _table(  # "being worked on": alarms of the asset wait
+asset_work = table(  # "being worked on": alarms of the asset wait
     "asset_work",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("asset_id", _NAME, nullable=False),
-    sa.Column("order_id", _ID, nullable=True),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("order_id", ID, nullable=True),
     sa.Column("reason", sa.String(300), nullable=False),
     sa.Column("actor", sa.String(200), nullable=False),
     sa.Column("start", UtcTime, nullable=False),
@@ -308,17 +309,17 @@ asset_work = _table(  # "being worked on": alarms of the asset wait
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index("work_orders_asset_work_by_asset", "tenant", "asset_id", "start"),
 )
-diagnoses = _table(  # the read checks that ran for a suspicion
+diagnoses = table(  # the read checks that ran for a suspicion
     "diagnoses",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("case_id", _ID, nullable=False),
-    sa.Column("prediction_id", _ID, nullable=False),
-    sa.Column("device", _NAME, nullable=False),
-    sa.Column("failure_mode", _NAME, nullable=False),  # the suspected one
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("case_id", ID, nullable=False),
+    sa.Column("prediction_id", ID, nullable=False),
+    sa.Column("device", NAME, nullable=False),
+    sa.Column("failure_mode", NAME, nullable=False),  # the suspected one
     sa.Column("prior", sa.Text, nullable=False),  # JSON {mode: p}
     sa.Column("posterior", sa.Text, nullable=False),
     sa.Column("verdict", sa.String(16), nullable=False),  # "" while it runs
-    sa.Column("found_mode", _NAME, nullable=False),
+    sa.Column("found_mode", NAME, nullable=False),
     sa.Column("factor", sa.Float, nullable=False),  # on P(failure)
     sa.Column("sentence", sa.Text, nullable=False),
     sa.Column("measured_at", UtcTime, nullable=False),  # newest sample of the forecast
@@ -334,12 +335,12 @@ diagnoses = _table(  # the read checks that ran for a suspicion
         sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
     ),
 )  # fmt: skip
-evidence = _table(
+evidence = table(
     "evidence",
-    sa.Column("diagnosis_id", _ID, primary_key=True),
-    sa.Column("check", _NAME, primary_key=True),
+    sa.Column("diagnosis_id", ID, primary_key=True),
+    sa.Column("check", NAME, primary_key=True),
     sa.Column("n", sa.Integer, nullable=False),
-    sa.Column("command_id", _ID, nullable=False),  # "" = a look at stored telemetry
+    sa.Column("command_id", ID, nullable=False),  # "" = a look at stored telemetry
     sa.Column("state", sa.String(16), nullable=False),  # asked | answered | no_answer
     sa.Column("value", sa.Float, nullable=True),
     sa.Column("text", sa.String(500), nullable=False),
@@ -347,10 +348,10 @@ evidence = _table(
     sa.ForeignKeyConstraint(["tenant", "diagnosis_id"], ["work_orders_diagnoses.tenant", "work_orders_diagnoses.id"]),
     sa.Index("work_orders_evidence_by_command", "tenant", "command_id"),
 )
-holds = _table(  # open permits and lock-outs: they stand against guarded commands
+holds = table(  # open permits and lock-outs: they stand against guarded commands
     "holds",
-    sa.Column("id", _ID, primary_key=True),
-    sa.Column("asset_id", _NAME, nullable=False),
+    sa.Column("id", ID, primary_key=True),
+    sa.Column("asset_id", NAME, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False),  # permit | lockout
     sa.Column("note", sa.String(300), nullable=False),
     sa.Column("actor", sa.String(200), nullable=False),
