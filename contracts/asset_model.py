@@ -16,6 +16,8 @@ class Role(StrEnum):
     SYMPTOM = "symptom"
     DEVICE_HEALTH = "device_health"
     """Battery, signal strength: about the sensor, never about the machine."""
+    EVENT = "event"
+    """An error, told by the machine itself: a flag (range [0, 1]) that rises, or a counter that goes up."""
 
 
 class Bearer(StrEnum):

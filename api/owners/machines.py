@@ -74,7 +74,7 @@ def signals_of(model: AssetModel | None) -> list[SignalInfo]:
     """The signals of a model, symptoms first."""
     if model is None:
         return []
-    order = {"symptom": 0, "condition": 1, "device_health": 2}
+    order = {"symptom": 0, "condition": 1, "event": 2, "device_health": 3}
     return [
         SignalInfo(s.name, s.title, shown(s.unit), s.role.value)
         for s in sorted(model.signals.values(), key=lambda s: order[s.role.value])
