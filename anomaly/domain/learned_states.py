@@ -15,6 +15,15 @@ class LearnedState(StrEnum):
     RETIRED = "retired"
 
 
+class Kind(StrEnum):
+    """What a learned model tells. Of each kind one is live for an asset model."""
+
+    LIFE = "life"
+    """How long a machine goes on, by its readings."""
+    EVENTS = "events"
+    """Which component fails how soon, by errors, work and age: a hazard."""
+
+
 class LearnedAction(StrEnum):
     """What may be done with one."""
 

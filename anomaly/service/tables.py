@@ -117,8 +117,9 @@ learned = sa.Table(  # registry of learned models; their files lie below the hom
     sa.Column("metrics", sa.Text, nullable=False),  # JSON
     sa.Column("live_from", UtcTime, nullable=True),  # when it was made live last
     sa.Column("changed_at", UtcTime, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, server_default="life"),  # life | events
     sa.Index(
-        "anomaly_one_live", "tenant", "asset_model", unique=True,
+        "anomaly_one_live", "tenant", "asset_model", "kind", unique=True,
         sqlite_where=sa.text("state = 'live'"), postgresql_where=sa.text("state = 'live'"),
     ),
 )  # fmt: skip

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from anomaly.domain.learned_states import LearnedAction, LearnedState, step
 from anomaly.training.comparing import Comparison, compare
-from anomaly.training.registry import NotBetter, learned, life_of, move, one
+from anomaly.training.registry import NotBetter, check, learned, move, one
 from plumbing.sql import Database
 
 
@@ -16,8 +16,8 @@ def promote(database: Database, home: Path, tenant: str, id: str, now: datetime,
     """
     found = one(database, tenant, id)
     step(found.state, LearnedAction.PROMOTE)
-    life_of(home, tenant, found)
-    live = learned(database, tenant, asset_model=found.asset_model, states=(LearnedState.LIVE,))
+    check(home, tenant, found)
+    live = learned(database, tenant, asset_model=found.asset_model, states=(LearnedState.LIVE,), kind=found.kind)
     held = compare(database, tenant, found, live[0] if live else None, now)
     if not held.better:
         raise NotBetter(f"{id} stays a shadow: {held.words}", held.plain())

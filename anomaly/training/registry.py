@@ -13,11 +13,13 @@ from typing import Any
 import msgspec
 import sqlalchemy as sa
 
+from anomaly.domain.hazard import EventHazard
 from anomaly.domain.learned_life import LearnedLife
-from anomaly.domain.learned_states import LearnedAction, LearnedState, step
+from anomaly.domain.learned_states import Kind, LearnedAction, LearnedState, step
 from anomaly.service import tables as t
 from anomaly.training.card import sha256_text
 from anomaly.training.files import BadModel
+from anomaly.training.hazard_files import read_hazard
 from anomaly.training.life_files import read_life
 from anomaly.training.worker import CARD, MODEL
 from plumbing import audit
@@ -46,6 +48,7 @@ class Learned:
 
     id: str
     asset_model: str
+    kind: Kind
     state: LearnedState
     sha256: str
     card_sha256: str
@@ -81,8 +84,9 @@ def folder_of(home: Path, tenant: str, id: str) -> Path:
 
 
 def learned(
-    database: Database, tenant: str, *, asset_model: str | None = None, states: tuple[LearnedState, ...] = ()
-) -> list[Learned]:
+    database: Database, tenant: str, *, asset_model: str | None = None, states: tuple[LearnedState, ...] = (),
+    kind: Kind | None = None,
+) -> list[Learned]:  # fmt: skip
     """Learned models, newest first."""
     c, m, inner = t.learned.c, t.learned_moves.c, t.learned_moves.alias().c
     last = sa.select(sa.func.max(inner.n)).where(inner.tenant == c.tenant, inner.id == c.id).scalar_subquery()
@@ -96,12 +100,14 @@ def learned(
         query = query.where(c.asset_model == asset_model)
     if states:
         query = query.where(c.state.in_(states))
+    if kind is not None:
+        query = query.where(c.kind == kind)
     with database.read() as connection:
         rows = connection.execute(query.order_by(c.trained_at.desc(), c.id.desc())).all()
     return [
         Learned(
-            r.id, r.asset_model, LearnedState(r.state), r.sha256, r.card_sha256, r.data_sha256, r.code, r.trained_at,
-            r.lives, r.failures, msgspec.json.decode(r.metrics), r.live_from, r.changed_at, r.why or "",
+            r.id, r.asset_model, Kind(r.kind), LearnedState(r.state), r.sha256, r.card_sha256, r.data_sha256, r.code,
+            r.trained_at, r.lives, r.failures, msgspec.json.decode(r.metrics), r.live_from, r.changed_at, r.why or "",
         )
         for r in rows
     ]  # fmt: skip
@@ -138,7 +144,7 @@ def next_id(database: Database, tenant: str, asset_model: str) -> str:
 def enter(
     database: Database, tenant: str, id: str, facts: Mapping[str, Any], code: str, at: datetime, actor: str
 ) -> None:
-    """Put a candidate on record; its files are there already."""
+    """Put a candidate on record; its files are there already. `facts`: of kind life where they name none."""
     with database.write() as connection:
         connection.execute(
             t.learned.insert().values(
@@ -146,6 +152,7 @@ def enter(
                 sha256=facts["sha256"], card_sha256=facts["card_sha256"], data_sha256=facts["data_sha256"], code=code,
                 trained_at=at, lives=facts["lives"], failures=facts["failures"],
                 metrics=msgspec.json.encode(facts["metrics"]).decode(), live_from=None, changed_at=at,
+                kind=facts.get("kind", Kind.LIFE),
             )
         )  # fmt: skip
         _note(
@@ -166,21 +173,32 @@ def move(
         return _move(connection, tenant, id, action, at, actor, why, comparison)
 
 
-def rollback(database: Database, tenant: str, asset_model: str, at: datetime, actor: str) -> tuple[str, str | None]:
-    """The live model goes, the one that was live before it comes back, where there was one; (gone, back).
+def rollback(
+    database: Database, tenant: str, asset_model: str, at: datetime, actor: str, kind: Kind | None = None
+) -> tuple[str, str | None]:
+    """The live model goes, the one of its kind that was live before it comes back, where there was one; (gone, back).
 
     Raises NothingBefore.
+
+    Parameters
+    ----------
+    kind
+        None = of whichever kind was made live last.
     """
     c = t.learned.c
     mine = sa.and_(c.tenant == tenant, c.asset_model == asset_model)
     with database.write() as connection:
         lock(connection, f"learned:{tenant}")
-        live = connection.execute(sa.select(c.id, c.live_from).where(mine, c.state == LearnedState.LIVE)).first()
+        wanted = sa.select(c.id, c.live_from, c.kind).where(mine, c.state == LearnedState.LIVE)
+        if kind is not None:
+            wanted = wanted.where(c.kind == kind)
+        live = connection.execute(wanted.order_by(c.live_from.desc())).first()
         if live is None:
             raise NothingBefore(f"no learned model of {asset_model} is live: what acts is its degradation path")
         before = connection.execute(
             sa.select(c.id)
-            .where(mine, c.state == LearnedState.RETIRED, c.live_from.is_not(None), c.live_from < live.live_from)
+            .where(mine, c.kind == live.kind, c.state == LearnedState.RETIRED)
+            .where(c.live_from.is_not(None), c.live_from < live.live_from)
             .order_by(c.live_from.desc())
             .limit(1)
         ).scalar()
@@ -197,13 +215,13 @@ def _move(
     comparison: Mapping[str, Any] | None,
 ) -> LearnedState:  # fmt: skip
     c = t.learned.c
-    row = connection.execute(sa.select(c.state, c.asset_model).where(c.tenant == tenant, c.id == id)).first()
+    row = connection.execute(sa.select(c.state, c.asset_model, c.kind).where(c.tenant == tenant, c.id == id)).first()
     if row is None:
         raise NoSuchModel(f"tenant {tenant!r} has no learned model {id!r}")
     state = step(LearnedState(row.state), action)
     if state is LearnedState.LIVE:
         others = sa.select(c.id).where(
-            c.tenant == tenant, c.asset_model == row.asset_model, c.state == LearnedState.LIVE
+            c.tenant == tenant, c.asset_model == row.asset_model, c.kind == row.kind, c.state == LearnedState.LIVE
         )
         for other in connection.execute(others).scalars().all():
             _move(connection, tenant, other, LearnedAction.REPLACE, at, actor, f"{id} took its place", None)
@@ -234,6 +252,19 @@ def _note(
 def life_of(home: Path, tenant: str, of: Learned) -> LearnedLife:
     """The model itself. Raises BadModel where a file was altered or is gone."""
     return read_life(folder_of(home, tenant, of.id) / MODEL, of.sha256)
+
+
+def hazard_of(home: Path, tenant: str, of: Learned) -> EventHazard:
+    """The hazard itself. Raises BadModel where a file was altered or is gone."""
+    return read_hazard(folder_of(home, tenant, of.id) / MODEL, of.sha256)
+
+
+def check(home: Path, tenant: str, of: Learned) -> None:
+    """Whether the model's own files are as they were. Raises BadModel."""
+    if of.kind is Kind.EVENTS:
+        hazard_of(home, tenant, of)
+    else:
+        life_of(home, tenant, of)
 
 
 def card_of(home: Path, tenant: str, of: Learned) -> str:

@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from anomaly.domain.following import HOUR_US
 from anomaly.domain.layout import Array, layout_of
 from anomaly.domain.learned_life import LearnedLife, Memory
-from anomaly.domain.learned_states import LearnedState
+from anomaly.domain.learned_states import Kind, LearnedState
 from anomaly.domain.prognosis import Prognosis
 from anomaly.service import tables as t
 from anomaly.training.files import BadModel
@@ -113,7 +113,7 @@ def _live(shared: Shared) -> dict[tuple[str, str], Learned]:
     return {
         (tenant, x.asset_model): x
         for tenant in tenants(shared)
-        for x in learned(shared.database, tenant, states=(LearnedState.LIVE,))
+        for x in learned(shared.database, tenant, states=(LearnedState.LIVE,), kind=Kind.LIFE)
     }
 
 
@@ -134,7 +134,8 @@ class Speaking:
         """Catch up with what is stored; how many rows were written. Raises StoreUnreachable."""
         wrote = 0
         for tenant in tenants(self._shared):
-            for of in learned(self._shared.database, tenant, states=(LearnedState.LIVE, LearnedState.SHADOW)):
+            speaking = (LearnedState.LIVE, LearnedState.SHADOW)
+            for of in learned(self._shared.database, tenant, states=speaking, kind=Kind.LIFE):
                 model = self._shared.models(of.asset_model)
                 if model is None:
                     continue

@@ -18,7 +18,12 @@ from plumbing.sql import Database
 TABLES: dict[str, tuple[str, ...]] = {
     "plumbing": ("plumbing.log", "plumbing.audit", "plumbing.tenants"),
     "ingest": ("ingest.service.tables", "ingest.service.command_tables"),
-    "anomaly": ("anomaly.service.tables", "anomaly.service.condition_tables", "anomaly.service.group_tables"),
+    "anomaly": (
+        "anomaly.service.tables",
+        "anomaly.service.condition_tables",
+        "anomaly.service.group_tables",
+        "anomaly.service.hazard_tables",
+    ),
     "work_orders": ("work_orders.service.tables",),
     "api": ("api.tables",),
 }
