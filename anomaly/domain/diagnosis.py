@@ -51,12 +51,12 @@ def diagnose(means: Array, sigma: Array, model: AssetModel, layout: Layout) -> l
 
 
 def pattern(mode: FailureMode, moved: Array, layout: Layout) -> Array:
-    """Signs that the mode gives to the symptoms (k,); `any` goes with what moved."""
-    out = np.zeros(len(layout.symptoms))
+    """Signs that the mode gives to the symptoms (..., k); `any` goes with what moved."""
+    out = np.zeros(moved.shape)
     for symptom in mode.symptoms:
         if symptom.signal in layout.symptoms:
             j = layout.symptoms.index(symptom.signal)
-            out[j] = {"up": 1.0, "down": -1.0}.get(symptom.direction, float(np.sign(moved[j])))
+            out[..., j] = {"up": 1.0, "down": -1.0}.get(symptom.direction, np.sign(moved[..., j]))
     return out
 
 

@@ -46,11 +46,19 @@ class Path:
 
     def close(self, hours: float) -> None:
         """End a step: the mean of the open rows."""
-        count = self.open_count
-        mean = np.where(count > 0, self.open_sum / np.maximum(count, 1), np.nan)
-        self.steps.append(np.concatenate([[hours], mean]))
-        self.last_hours = hours
-        self.open_sum, self.open_count = np.zeros(len(mean)), np.zeros(len(mean))
+        self.append(closed(np.array([hours]), self.open_sum[None], self.open_count[None])[0])
+        self.open_sum, self.open_count = np.zeros(len(self.open_sum)), np.zeros(len(self.open_sum))
+
+    def append(self, step: Array) -> None:
+        """Add a step: running hours, then its means."""
+        self.steps.append(step)
+        self.last_hours = float(step[0])
+
+
+def closed(hours: Array, sums: Array, counts: Array) -> Array:
+    """The steps that end now (n, 1 + k): running hours (n,) and the means of the open rows."""
+    means = np.where(counts > 0, sums / np.maximum(counts, 1), np.nan)
+    return np.concatenate([hours[:, None], means], axis=1)
 
 
 @dataclass

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from anomaly.domain.alarm import Phase
 from anomaly.domain.baseline import Baseline
+from anomaly.domain.health import bands_of
 from anomaly.domain.layout import Layout
 from anomaly.domain.quiet import STATES
 from anomaly.domain.sensor_marks import MARKS
@@ -54,6 +55,7 @@ class Slots:
         self.tables, self.slopes = np.zeros((n, regimes, len(TABLES), k)), np.zeros((n, regimes, k, p))
         self.low, self.high = np.full((n, r, levels), np.inf), np.full((n, r, levels), -np.inf)
         self.combinations = np.full((n, regimes, r), NO_LEVEL, ints)
+        self.mean_scale, self.bands = np.zeros((n, k)), np.zeros((n, 2, 2, k))
         # the same of the regime that the machine is in
         self.centre, self.per_sigma, self.slope = np.zeros((n, k)), np.zeros((n, k)), np.zeros((n, k, p))
         self.plain_centre, self.plain_per_sigma = np.zeros((n, k)), np.zeros((n, k))
@@ -136,6 +138,7 @@ class Slots:
         self.tables[i, :count] = np.stack(tables, axis=1)
         self.slopes[i, :count] = base.slopes.transpose(0, 2, 1) / base.x_scale
         self.offset[i] = np.where(base.usable, base.offset, np.nan)
+        self.mean_scale[i], self.bands[i] = base.scale.mean(0), bands_of(base)
         self.low[i], self.high[i], self.combinations[i] = np.inf, -np.inf, NO_LEVEL
         for j, (low, high) in enumerate(zip(base.regimes.low, base.regimes.high, strict=True)):
             self.low[i, j, : len(low)], self.high[i, j, : len(high)] = low, high

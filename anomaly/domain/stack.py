@@ -10,9 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain import ticking
+from anomaly.domain.chart_points import Due, chart_points
 from anomaly.domain.fits import Pending, Submit
 from anomaly.domain.following import EARLY, HOUR_US, Why
 from anomaly.domain.layout import Array, Layout
+from anomaly.domain.memory import closed
 from anomaly.domain.quiet import DAY_US, ODD, SILENT
 from anomaly.domain.sensing import sense
 from anomaly.domain.sensor_faults import rules_of
@@ -165,17 +167,18 @@ class Stack:
         s.open_sum[where] += np.where(ok, z, 0.0)
         s.open_count[where] += ok
         every = EARLY * self.model.prognosis.every_hours
-        for i in slots[s.hours[where] - s.path_hours[where] >= every].tolist():
-            self._close_step(i)
+        self._close_steps(slots[s.hours[where] - s.path_hours[where] >= every])
 
-    def _close_step(self, i: int) -> None:
-        s, watch = self.slots, self.slots.watches[i]
-        assert watch is not None
-        path = watch.memory.path
-        path.open_sum, path.open_count = s.open_sum[i], s.open_count[i]
-        path.close(float(s.hours[i]))
-        s.open_sum[i] = s.open_count[i] = 0.0
-        s.path_hours[i] = path.last_hours
+    def _close_steps(self, slots: Ints) -> None:
+        """End the open steps of machines' paths."""
+        s = self.slots
+        steps = closed(s.hours[slots], s.open_sum[slots], s.open_count[slots])
+        for i, step in zip(slots.tolist(), steps, strict=True):
+            watch = s.watches[i]
+            assert watch is not None
+            watch.memory.path.append(step)
+        s.open_sum[slots] = s.open_count[slots] = 0.0
+        s.path_hours[slots] = s.hours[slots]
 
     def _judge(self, rows: Scored, point_hours: float) -> dict[int, list[Event]]:
         s, at, settings = self.slots, all_of(rows.slots), self.slots.layout.settings
@@ -189,19 +192,24 @@ class Stack:
         newest = s.point_us[at]
         due = scored & ((newest < 0) | (rows.t_us - newest >= EARLY * point_hours * HOUR_US))
         heard = scored & (attention | (rows.score > settings.threshold))
-        for place in np.flatnonzero(due | heard).tolist():
+        quick = due & ~heard
+        for place in np.flatnonzero(heard).tolist():
             i = int(rows.slots[place])
             watch = s.watches[i]
             assert watch is not None
             t, score, alarm = int(rows.t_us[place]), float(rows.score[place]), watch.memory.alarm
             before = alarm.raised_us
-            change = alarm.step(t, score, settings) if heard[place] else None
-            if due[place] or change is not None or watch.forecast_due(t):
+            change = alarm.step(t, score, settings)
+            quick[place] = due[place] and change is None and not watch.forecast_due(t)
+            if not quick[place] and (due[place] or change is not None or watch.forecast_due(t)):
                 s.brief(i)
                 happened = watch.tell(t, score, rows.means[place].copy(), change, before, point_hours)
                 if happened:
                     events[i] = happened
             s.heed(i, watch)
+        if quick.any():
+            points = Due(rows.slots[quick], rows.t_us[quick], rows.score[quick])
+            events |= chart_points(s, self.model, points)
         return events
 
     def _grow(self, rows: Scored) -> None:

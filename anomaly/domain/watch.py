@@ -11,7 +11,7 @@ from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, 
 from anomaly.domain.diagnosis import Diagnosis, diagnose
 from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
 from anomaly.domain.forecast import Forecast, forecast_of, shares
-from anomaly.domain.health import course_of, health_of, level_now, spared
+from anomaly.domain.health import bands_of, health_of, hot_signals, seen_of, spared, worst_shares
 from anomaly.domain.layout import Array, Layout, layout_of
 from anomaly.domain.lone import lone_signal
 from anomaly.domain.memory import Memory, Path
@@ -304,16 +304,15 @@ class Watch:
         m, base = self.memory, self.detector.baseline
         if base is None or len(m.recent) < m.recent.keep:
             return
-        seen = m.recent.rows[:, 2]
-        known = np.isfinite(seen)
-        with np.errstate(invalid="ignore", divide="ignore"):
-            plain = np.where(known, seen, 0.0).sum(0) / known.sum(0)
-            usual = (m.means >= base.band[0]) & (m.means <= base.band[1])
-            hot = usual & base.usable & ((plain > base.plain_band[1]) | (plain < base.plain_band[0]))
+        plain, hot = hot_signals(m.recent.rows[:, None, 2], m.means[None], base.usable[None], bands_of(base)[None])
+        self.note_hot(hot[0], plain[0])
+
+    def note_hot(self, hot: NDArray[np.bool_], plain: Array) -> None:
+        """Signals (k,) that are hot, by how much, into the quiet log."""
         for j in np.flatnonzero(hot).tolist():
             name, value = self.layout.symptoms[j], float(plain[j])
-            if abs(value) > abs(m.quiet.hot.get(name, 0.0)):
-                m.quiet.hot[name] = value
+            if abs(value) > abs(self.memory.quiet.hot.get(name, 0.0)):
+                self.memory.quiet.hot[name] = value
 
     def _alone(self, t: int, means: Array) -> SensorChanged | None:
         """Note a signal that moved alone."""
@@ -393,14 +392,9 @@ class Watch:
         m, base = self.memory, self.detector.baseline
         if base is None or not len(m.recent) or len(m.means) == 0:
             return None
-        worst = 0.0
         z = m.path.z(len(self.layout.symptoms))[-self.window_steps :]
-        expected = m.recent.rows[:, 1].mean(0)
-        for component in self.model.components.values():
-            for mode in component.modes:
-                course = course_of(mode, self.model, self.layout, base, z, m.means, expected)
-                if course is not None:
-                    worst = max(worst, course.share(level_now(course, self.window_steps)))
+        seen = seen_of(base, z, m.means, m.recent.rows[:, 1].mean(0))
+        worst = float(worst_shares(self.model, self.layout, seen)[0])
         return spared(health_of(worst), m.chance)
 
     @property
