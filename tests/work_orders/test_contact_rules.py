@@ -30,7 +30,9 @@ NIGHT = Quiet(time(22), time(7))
 NOON = datetime(2026, 11, 24, 11, tzinfo=UTC)
 MIDNIGHT = datetime(2026, 11, 23, 23, tzinfo=UTC)
 BOTH = (Way("mail", "x@example.org"), Way("sms", "+49 1"))
-YES = {(p, c): True for p in (Purpose.FORECAST, Purpose.SERVICE, Purpose.SAFETY) for c in ("mail", "sms")}
+YES: dict[tuple[str, str], bool] = {
+    (p.value, c): True for p in (Purpose.FORECAST, Purpose.SERVICE, Purpose.SAFETY) for c in ("mail", "sms")
+}
 IDA = Contact(BERLIN, NIGHT, BOTH, YES)
 NOTICE = Wanted("N-1", Purpose.FORECAST)
 
@@ -64,7 +66,7 @@ NOTICE = Wanted("N-1", Purpose.FORECAST)
         (NOTICE, IDA, (Told("N-1", "mail", NOON - 9 * DAY),), NOON, ToldAlready("mail")),
         (
             NOTICE, replace(IDA, cap_per_day=1), (Told("N-0", "mail", NOON - timedelta(hours=2)),), NOON,
-            HoldUntil(NOON + timedelta(hours=22), "already 1 messages within a day"),
+            HoldUntil(NOON + timedelta(hours=22), "already 1 within a day"),
         ),
         (
             NOTICE, replace(IDA, cap_per_day=1), (Told("N-0", WEB, NOON - timedelta(hours=2)),), NOON,

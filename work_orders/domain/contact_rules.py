@@ -146,12 +146,17 @@ def decide(wanted: Wanted, contact: Contact, told: Sequence[Told], now: datetime
         return SendBy(WEB, others=others)
     if contact.cap_per_day == 0 and wanted.purpose is not Purpose.SAFETY:
         return SendBy(WEB, others=f"{way.channel}: he wants no message a day")
-    free = _free(wanted, contact, way, now)
-    if free > now:
-        return HoldUntil(free, "quiet hours")
-    full = _cap(wanted, contact, told, now)
-    if full is not None:
-        return HoldUntil(_free(wanted, contact, way, full), f"already {contact.cap_per_day} messages within a day")
+    at, why = now, ""
+    while True:
+        free = _free(wanted, contact, way, at)
+        if free > at:
+            at, why = free, why or "quiet hours"
+        full = _cap(wanted, contact, told, at)
+        if full is None:
+            break
+        at, why = full, why or f"already {contact.cap_per_day} within a day"
+    if at > now:
+        return HoldUntil(at, why)
     return SendBy(way.channel, way.address, others)
 
 
