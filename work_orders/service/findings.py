@@ -9,9 +9,10 @@ from contracts.records import FINDINGS, RESULTS, Finding, Prediction, encode
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState
 from work_orders.domain.machine import Actor, NotPermitted, Role
-from work_orders.domain.money import Costs
 from work_orders.domain.order_states import OrderAction, OrderState, step_order
+from work_orders.domain.requests import RequestKind
 from work_orders.service import tables as t
+from work_orders.service.door import Request, open_case
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.installed_base import devices_of
 from work_orders.service.moves import move_case, move_order, open_order_of
@@ -140,33 +141,27 @@ def report_breakdown(
         again = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, lately)
         if again:
             return str(again[0].id)
-        found = work.all(t.cases, c.asset_id == asset_id, c.component == mode.component, c.closed_at.is_(None))
-        case = found[0] if found else None
-        text = f"{asset.name} broke down: {mode.title.lower()}."
-        work.record("breakdown_reported", asset_id, case.id if case else id, text)
-        if case is not None and case.state == CaseState.RESOLVED:
-            work.update(t.cases, {"id": case.id}, broke_down_at=when)
+        work.record("breakdown_reported", asset_id, id, f"{asset.name} broke down: {mode.title.lower()}.")
+        opened = open_case(
+            work, Request(RequestKind.BREAKDOWN, asset_id, failure_mode=mode.name, text=as_found, external=id, at=when)
+        )
+        case = work.one(t.cases, str(opened.case), "case")
+        work.update(t.cases, {"id": case.id}, broke_down_at=when)
+        if case.state == CaseState.RESOLVED:
             return str(case.id)
-        if case is not None:
+        result = "missed"
+        if opened.new:
+            work.update(t.cases, {"id": case.id}, reason="breakdown without a case", outcome="failed")
+        else:
             order = open_order_of(work, case.id)
-            work.update(t.cases, {"id": case.id}, broke_down_at=when, outcome="failed", failure_mode=mode.name)
+            work.update(t.cases, {"id": case.id}, outcome="failed", failure_mode=mode.name)
             if order is not None:
                 work.update(t.orders, {"id": order.id}, type="corrective", priority="urgent", changed_at=work.now)
                 if order.visit_start is None:
                     take_back(work, case.id, "it broke down; the dispatcher calls to agree on the repair")
                 return str(case.id)
             result = "true" if case.decided_at is not None else "missed"
-        else:
-            result = "missed"
-            case_id = derived_id("C", tenant, id)
-            costs = msgspec.json.encode(Costs.of(model, mode)).decode()
-            work.insert(
-                t.cases, id=case_id, asset_id=asset_id, customer_id=asset.customer_id, component=mode.component,
-                failure_mode=mode.name, state=CaseState.TRIAGING, reason="breakdown without a case", opened_at=work.now,
-                alarm_id="", in_row=0, broke_down_at=when, outcome="failed", costs=costs, version=1,
-            )  # fmt: skip
-            case = work.one(t.cases, case_id, "case")
-            work.record("case_opened", asset_id, case_id, f"A case for {asset.name} was opened after it broke down.")
+        case = work.one(t.cases, case.id, "case")
         put_finding(work, id, case, None, result, mode.name, as_found.strip(), replaced, when)
         move_case(work, case.id, CaseAction.RESOLVE, CaseAction.CLOSE, outcome="failed")
         text = f"The case of {asset_id} ({mode.component}) is closed: failed."

@@ -16,16 +16,18 @@ from work_orders.domain.decision import Inputs, Outcome, Path, Verdict, decide
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.money import Costs
 from work_orders.domain.order_states import ENDED, OrderAction
+from work_orders.domain.requests import RequestKind
 from work_orders.domain.risk import Curve, Window, interpolate, window
 from work_orders.domain.trust import Past, trust
 from work_orders.service import tables as t
 from work_orders.service.diagnosing import Closer, look_closer
+from work_orders.service.door import Request, open_case
 from work_orders.service.installed_base import asset_of, autonomy_of
 from work_orders.service.moves import move_case, move_order, open_order_of
 from work_orders.service.offers import queue_offer, take_back
 from work_orders.service.orders import open_order
 from work_orders.service.shelving import work_on
-from work_orders.service.unit import Row, Unit, derived_id, unit
+from work_orders.service.unit import Row, Unit, unit
 
 DAY = timedelta(hours=24)
 
@@ -59,12 +61,14 @@ def take(work: Unit, prediction: Prediction) -> str:
     action, why = _sort_out(work, prediction, asset, mode)
     case_id = None
     if action is IntakeAction.LINK and asset is not None and model is not None and mode is not None:
-        case = _case_of(work, prediction, asset, model, mode)
+        case = _case_of(work, prediction, asset, mode)
         case_id = case.id
     state = INTAKE.step(IntakeState.ISSUED, action, Role.SYSTEM)
     work.update(t.intake, {"prediction_id": prediction.id}, state=state, reason=why, case_id=case_id)
     if case_id is not None and asset is not None and model is not None and mode is not None:
-        _decide(work, prediction, work.one(t.cases, case_id, "case"), asset, model, mode)
+        case = work.one(t.cases, case_id, "case")
+        if case.component == prediction.component:  # what was merged into another case does not decide there
+            _decide(work, prediction, case, asset, model, mode)
     return str(state)
 
 
@@ -95,7 +99,8 @@ def _sort_out(
         sa.select(k.c.id)
         .join(i, sa.and_(i.c.tenant == k.c.tenant, i.c.case_id == k.c.id))
         .where(
-            k.c.tenant == work.tenant, k.c.closed_at.is_not(None), k.c.asset_id == asset.id,
+            k.c.tenant == work.tenant, k.c.closed_at.is_not(None), k.c.state != CaseState.MERGED,
+            k.c.asset_id == asset.id,
             k.c.component == prediction.component, i.c.alarm_id == prediction.alarm_id,
         )
         .limit(1)
@@ -105,22 +110,20 @@ def _sort_out(
     return IntakeAction.LINK, ""
 
 
-def _case_of(work: Unit, prediction: Prediction, asset: Row, model: AssetModel, mode: FailureMode) -> Row:
-    """The one open case of the asset and component; opened when there is none."""
-    c = t.cases.c
-    where = (c.asset_id == asset.id, c.component == prediction.component, c.closed_at.is_(None))
-    if not work.all(t.cases, *where):
-        id = derived_id("C", work.tenant, prediction.id)
-        if work.insert_new(
-            t.cases, id=id, asset_id=asset.id, customer_id=asset.customer_id, component=prediction.component,
-            failure_mode=mode.name, state=CaseState.DETECTED, reason="", opened_at=work.now,
-            prediction_id=prediction.id, alarm_id=prediction.alarm_id, in_row=0, outcome="running",
-            costs=msgspec.json.encode(Costs.of(model, mode)).decode(), version=1,
-        ):  # fmt: skip
-            move_case(work, id, CaseAction.TRIAGE, CaseAction.MONITOR, role=Role.SYSTEM)
-            text = f"{asset.name}: {mode.title.lower()} is suspected, a case was opened and is watched."
-            work.record("case_opened", asset.id, id, text, component=prediction.component, prediction=prediction.id)
-    return work.all(t.cases, *where)[0]
+def _case_of(work: Unit, prediction: Prediction, asset: Row, mode: FailureMode) -> Row:
+    """The one open case of the asset and component, through the one door."""
+    asked = Request(
+        RequestKind.FORECAST, asset.id, prediction.component, mode.name, external=prediction.id, channel="log",
+        cause=prediction.group, at=prediction.alarm_since, text=f"{mode.title} is suspected.",
+    )  # fmt: skip
+    opened = open_case(work, asked)
+    id = str(opened.case)
+    if opened.new:
+        work.update(t.cases, {"id": id}, alarm_id=prediction.alarm_id)
+        move_case(work, id, CaseAction.TRIAGE, CaseAction.MONITOR, role=Role.SYSTEM)
+        text = f"{asset.name}: {mode.title.lower()} is suspected, a case was opened and is watched."
+        work.record("case_opened", asset.id, id, text, component=prediction.component, prediction=prediction.id)
+    return work.one(t.cases, id, "case")
 
 
 def _inputs(
@@ -141,6 +144,7 @@ def _inputs(
         brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
         belief=closer.factor * past.factor, trust=past.factor,
         evidence="; ".join(x for x in (closer.sentence, past.sentence) if x),
+        baseline_confirmed=prediction.baseline_confirmed,
     )  # fmt: skip
 
 

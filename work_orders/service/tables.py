@@ -127,6 +127,8 @@ cases = table(
     sa.Column("outcome", sa.String(16), nullable=False),
     sa.Column("costs", sa.Text, nullable=False),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("kind", sa.String(16), nullable=False, server_default=sa.text("'forecast'")),  # of its first request
+    sa.Column("merged_into", ID, nullable=True),
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index(
         "work_orders_one_open_case", "tenant", "asset_id", "component", unique=True,
