@@ -75,6 +75,10 @@ class Prediction(msgspec.Struct, frozen=True, tag="prediction"):
     """False when the alarm does not hold on the device's newest data: nobody may be paged for it."""
     group: str = ""
     """Alarms of one site that rose within a minute of each other share one; empty = of no known site."""
+    baseline: int = -1
+    """Number of the baseline that it rests on; -1 = of none."""
+    baseline_confirmed: bool = True
+    """Whether a person confirmed that baseline as healthy, or an inspection found nothing while it was in force."""
 
 
 class Alarm(msgspec.Struct, frozen=True, tag="alarm"):

@@ -11,7 +11,7 @@ def confirm_baseline(shared: Shared, tenant: str, device: str, by: str) -> bool:
     """A person says that the machine was healthy while its baseline was learned; False = nothing to confirm."""
     now = shared.clocks.of(tenant).now()
     with shared.database.write() as connection:
-        done = confirm(connection, Confirmed(tenant, device, now, by, "a person confirmed it"))
+        done = confirm(connection, Confirmed(tenant, device, None, now, by, "a person confirmed it"))
         if done:
             text = f"{device}: what is usual for it was confirmed as healthy."
             audit.append(

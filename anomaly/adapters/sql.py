@@ -7,7 +7,7 @@ from dataclasses import fields
 import msgspec
 import sqlalchemy as sa
 
-from anomaly.adapters.sql_condition import confirm, keep_baseline, keep_quiet, keep_sensor
+from anomaly.adapters.sql_condition import confirm, keep_baseline, keep_quiet, keep_sensor, with_confirmation
 from anomaly.adapters.sql_groups import groups_of, keep_groups, keep_place
 from anomaly.service import tables as t
 from anomaly.service.port import Behind, Label, Missed, Moved, Results, Saved, Taken
@@ -84,6 +84,8 @@ class SqlTables:
                 for one in saved:
                     _save(connection, one)
                 _put(connection, t.progress, {"tenant": ALL}, {"saved_through": blocks_to})
+            for done in results.confirmed:  # after the snapshots, which put new baselines on record
+                confirm(connection, done)
 
     def _results(self, connection: sa.Connection, results: Results) -> None:
         wall = self._system.now()
@@ -94,6 +96,7 @@ class SqlTables:
             keep_place(connection, told_place)
         keep_groups(connection, [alarm for alarm, history in results.alarms if not history])
         for made in _grouped(connection, results.predictions):
+            made = with_confirmation(connection, made)
             if _keep_prediction(connection, made):
                 log.append(connection, made.tenant, PREDICTIONS, made.device, encode(made), wall)
         for told in results.told:
@@ -108,8 +111,6 @@ class SqlTables:
             keep_sensor(connection, note)
         for entry in results.quiet:
             keep_quiet(connection, entry)
-        for done in results.confirmed:
-            confirm(connection, done)
         for label in results.labels:
             _keep_label(connection, label)
         for missed in results.missed:

@@ -7,6 +7,7 @@ import sqlalchemy as sa
 
 from anomaly.service import condition_tables as t
 from anomaly.service.port import BaselineLearned, Confirmed, QuietEntry, SensorNote
+from contracts.records import Prediction
 from plumbing.sql import from_us
 
 KEPT_DAYS = 400
@@ -58,12 +59,24 @@ def keep_baseline(connection: sa.Connection, tenant: str, device: str, made: Bas
 
 
 def confirm(connection: sa.Connection, done: Confirmed) -> bool:
-    """Confirm the newest baseline, unless it is confirmed; False = there is none to confirm."""
+    """Confirm a baseline, unless it is confirmed; False = there is none to confirm."""
     c = t.baselines.c
     mine = sa.and_(c.tenant == done.tenant, c.device == done.device)
-    newest = connection.execute(sa.select(sa.func.max(c.number)).where(mine)).scalar()
-    if newest is None:
+    number = done.number
+    if number is None:
+        number = connection.execute(sa.select(sa.func.max(c.number)).where(mine)).scalar()
+    if number is None:
         return False
-    wanted = t.baselines.update().where(mine, c.number == newest, c.confirmed_at.is_(None))
+    wanted = t.baselines.update().where(mine, c.number == number, c.confirmed_at.is_(None))
     values = {"confirmed_at": done.at, "confirmed_by": done.by, "how": done.how}
     return connection.execute(wanted.values(**values)).rowcount > 0
+
+
+def with_confirmation(connection: sa.Connection, made: Prediction) -> Prediction:
+    """A prediction that says whether the baseline that it rests on counts as healthy."""
+    if made.baseline < 0:
+        return made
+    c = t.baselines.c
+    where = (c.tenant == made.tenant, c.device == made.device, c.number == made.baseline, c.confirmed_at.is_not(None))
+    found = connection.execute(sa.select(c.number).where(*where)).first()
+    return msgspec.structs.replace(made, baseline_confirmed=found is not None)

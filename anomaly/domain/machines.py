@@ -126,6 +126,10 @@ class Machines:
         """Whether an alarm of the device stands."""
         return self._watches[device].memory.alarm.raised
 
+    def baseline_number(self, device: str) -> int:
+        """Which of the device's baselines is in force."""
+        return self._watches[device].memory.epoch
+
     def newest_us(self, device: str) -> int:
         """Time of the newest row that was taken; -1 = none yet."""
         slot = self.stack.slot_of.get(device)

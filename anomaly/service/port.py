@@ -33,6 +33,8 @@ class Confirmed:
 
     tenant: str
     device: str
+    number: int | None
+    """Of the baseline that counts as healthy now; None = the newest that is on record."""
     at: datetime
     by: str
     how: str

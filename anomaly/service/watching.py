@@ -181,9 +181,11 @@ class Watching:
             case SensorChecked():
                 self._checked(watch, record, results)
             case Finding():
-                if record.result == "false" and not record.replaced:
+                learned = baseline_of(watch) if record.result == "false" and not record.replaced else None
+                if learned is not None:
                     how = f"an inspection found nothing ({record.id})"
-                    results.confirmed.append(Confirmed(record.tenant, record.device, record.at, "finding", how))
+                    done = Confirmed(record.tenant, record.device, learned.number, record.at, "finding", how)
+                    results.confirmed.append(done)
                 if record.replaced:
                     events = watch.replaced(record.component, us(record.at))
                     outcome = Outcome(record.device, events)
@@ -311,6 +313,7 @@ class Watching:
                         if not history:
                             told, learned = by_what_is_on_record(self._live, tenant, model, outcome.device, event)
                         made = prediction_record(tenant, outcome.device, model, told, us(now), pageable, learned)
+                        made = msgspec.structs.replace(made, baseline=machines.baseline_number(outcome.device))
                         results.predictions.append(made)
                         if not history and self._news(made):
                             results.told.append(_told(tenant, now, "prediction", model, made))

@@ -29,6 +29,9 @@ TITLES = {
 HORIZONS = {"24h": "24 hours", "7d": "7 days", "30d": "30 days"}
 
 
+UNCONFIRMED = "nobody has confirmed yet that the machine was healthy while its usual values were learned"
+
+
 def forecast_of(prediction: Prediction, asset: str, model: AssetModel | None) -> Forecast:
     """A prediction for people."""
     unit = model.lifetime_unit if model else "h"
@@ -47,9 +50,17 @@ def forecast_of(prediction: Prediction, asset: str, model: AssetModel | None) ->
         prediction.id, asset, component.title if component else prediction.component,
         mode.title if mode else prediction.failure_mode, prediction.issued_at, prediction.health, p,
         (remaining.p05, remaining.p50, remaining.p95) if remaining else None, said, life,
-        [(c.signal, c.direction, c.share, c.value, c.expected) for c in prediction.carriers], prediction.quality,
+        [(c.signal, c.direction, c.share, c.value, c.expected) for c in prediction.carriers], _quality(prediction),
         prediction.measured_at, [in_words(c, model) for c in evidence(prediction.carriers, mode)] if model else (),
     )  # fmt: skip
+
+
+def _quality(prediction: Prediction) -> str:
+    """What limits a forecast, in words."""
+    if prediction.baseline_confirmed:
+        return prediction.quality
+    rest = f"; {prediction.quality}" if prediction.quality != "good" else ""
+    return f"{UNCONFIRMED}{rest}"
 
 
 def actions_of(names: Iterable[str]) -> Sequence[Action]:

@@ -8,7 +8,7 @@ from typing import Any
 
 from forewarn.demo.facts import Facts
 from forewarn.demo.machines import Machines
-from forewarn.demo.people import People
+from forewarn.demo.people import Engineer, People
 from forewarn.demo.stage import PACE, TENANT
 from forewarn.web import Web, WebError
 from plumbing.runtime import Shared
@@ -37,11 +37,11 @@ class Director:
     """A thread that looks at the orders through the HTTP API four times a second."""
 
     def __init__(
-        self, shared: Shared, facts: Facts, machines: Machines, office: Web, people: People | None,
+        self, shared: Shared, facts: Facts, machines: Machines, office: Web, engineer: Engineer, people: People | None,
         say: Callable[[str], None],
     ) -> None:  # fmt: skip
         self._shared, self._facts, self._machines = shared, facts, machines
-        self._office, self._people, self._say = office, people, say
+        self._office, self._engineer, self._people, self._say = office, engineer, people, say
         self._clock = shared.clocks.of(TENANT)
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="director", daemon=True)
@@ -68,6 +68,7 @@ class Director:
 
     def _step(self) -> None:
         now = self._clock.now()
+        self._engineer.step()
         if self._people:
             self._people.step(now)
         orders = self._office.items("/api/v1/work-orders")

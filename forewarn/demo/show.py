@@ -10,7 +10,7 @@ from forewarn.demo.cards import Book
 from forewarn.demo.director import Director
 from forewarn.demo.facts import Facts
 from forewarn.demo.machines import Machines
-from forewarn.demo.people import People
+from forewarn.demo.people import Engineer, People
 from forewarn.embedded import Embedded
 from forewarn.web import Web
 from simulators.pumps import MODEL
@@ -68,6 +68,7 @@ class Show:
             self._another()
         self._director = Director(
             self._shared, self._facts, self._machines, self._client("dispatcher"),
+            Engineer(self._client("engineer"), stage.PUMPS, print_line),
             self._people() if self._autopilot else None, print_line,
         )  # fmt: skip
         self._machines.start()

@@ -7,14 +7,18 @@ import msgspec
 import numpy as np
 import pytest
 
+from anomaly.adapters.people import confirm_baseline
 from anomaly.domain.explaining import explain
 from anomaly.domain.following import Why
 from anomaly.domain.quiet import Day, reason
 from anomaly.domain.watch import Watch
 from anomaly.queries.condition import baselines, confirmed, quiet_log, sensor_faults
 from anomaly.queries.states import asset_state
-from contracts.records import Alarm, Finding, SensorChecked
+from contracts.records import Alarm, Finding, Prediction, SensorChecked
+from plumbing.runtime import Shared
 from plumbing.sql import from_us
+from plumbing.system_clock import SystemClock
+from plumbing.tenants import TenantClocks
 from tests.anomaly.bench import Bench
 from tests.anomaly.machines import MODEL, SIGNALS, Values, life
 
@@ -94,6 +98,25 @@ def test_a_replacement_makes_a_new_baseline_and_keeps_the_old_one(bench: Bench) 
     assert new.why == "learned anew after the bearing was replaced"
     assert (old.number, old.state) == (0, "confirmed")
     assert not confirmed(bench.database, "acme", "pump")
+    bench.tell(found("false", False, int(t_us[-1])))
+    bench.run()
+    assert confirmed(bench.database, "acme", "pump")
+
+
+def test_a_prediction_says_whether_its_baseline_counts_as_healthy(bench: Bench, tmp_path: Path) -> None:
+    t_us, x = life(200, seed=3, fails_at=170)
+    half = 1100
+    feed(bench, t_us[:half], x[:half])
+    system = SystemClock()
+    clocks = TenantClocks(bench.database, system)
+    shared = Shared(tmp_path, bench.database, system, clocks, bench.store, {MODEL.name: MODEL}.get)
+    assert confirm_baseline(shared, "acme", "pump", "eva")
+    feed(bench, t_us[half:], x[half:], before=half)
+    made = [p for p in bench.said() if isinstance(p, Prediction)]
+    assert {p.baseline for p in made} == {0}
+    told = [p.baseline_confirmed for p in made]
+    assert told == sorted(told)
+    assert set(told) == {False, True}
 
 
 def test_an_odd_day_that_raised_nothing_says_why_and_the_words_follow_from_its_figures(bench: Bench) -> None:

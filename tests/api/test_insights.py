@@ -62,7 +62,7 @@ def test_a_baseline_is_confirmed_with_one_click_by_an_engineer(company: Company)
     judged(company)
     eva = company.browser("engineer")
     assert "Learned, not confirmed" in eva.get("/assets/p1").text
-    assert "The machine was healthy then" not in company.browser("dispatcher").get("/assets/p1").text
+    assert "runs like this when healthy" not in company.browser("dispatcher").get("/assets/p1").text
     assert eva.post("/assets/p1/baseline/confirm", follow_redirects=False).status_code == 303
     page = eva.get("/assets/p1").text
     assert "Confirmed" in page

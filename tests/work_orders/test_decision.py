@@ -66,11 +66,30 @@ def test_verdicts(change: dict[str, object], verdict: Verdict, in_row: int) -> N
         ({"autonomy": "watch", "orders_in_a_day": 9}, Path.WATCH, False),
         ({"approval_limit": 1499}, Path.APPROVAL, False),
         ({"has_customer": False}, Path.APPROVAL, False),
+        ({"baseline_confirmed": False}, Path.APPROVAL, False),
+        ({"baseline_confirmed": False, "autonomy": "watch"}, Path.WATCH, False),
+        ({"baseline_confirmed": False, "autonomy": "propose"}, Path.APPROVAL, False),
+        ({"baseline_confirmed": False, "orders_in_a_day": 1}, Path.APPROVAL, True),
     ],
 )
 def test_who_is_asked(change: dict[str, object], path: Path, brake: bool) -> None:
     outcome = decide(msgspec.convert({**msgspec.to_builtins(INPUTS), **change}, Inputs))
     assert (outcome.path, outcome.brake) == (path, brake)
+
+
+def test_what_nobody_confirmed_as_healthy_is_proposed_with_the_reason_and_old_inputs_still_replay(world: World) -> None:
+    world.take(5, baseline=0, baseline_confirmed=False)
+    assert world.only(t.orders).state == "awaiting_approval"
+    acted = next(r for r in world.rows(t.decisions) if r.verdict == "act")
+    assert acted.path == "approval"
+    assert acted.sentence.endswith(
+        "nobody has confirmed yet that the machine was healthy while its usual values were learned, so a dispatcher"
+        " decides."
+    )
+    assert replay(acted.inputs).sentence == acted.sentence
+    old = msgspec.json.decode(acted.inputs)
+    del old["baseline_confirmed"]
+    assert replay(msgspec.json.encode(old).decode()).path is Path.AUTOMATIC
 
 
 @pytest.mark.parametrize(("assets", "limit"), [(0, 1), (8, 1), (11, 2), (100, 10), (101, 11)])

@@ -9,9 +9,14 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts import worth
+from work_orders.domain.incidents import waits
 from work_orders.domain.money import Costs, money
 from work_orders.domain.risk import interpolate
 from work_orders.domain.words import duration, percent
+
+UNCONFIRMED = (
+    "nobody has confirmed yet that the machine was healthy while its usual values were learned, so a dispatcher decides"
+)
 
 
 class Autonomy(StrEnum):
@@ -40,6 +45,8 @@ class Path(StrEnum):
     WATCH = "watch"
     APPROVAL = "approval"
     AUTOMATIC = "automatic"
+    GATHERED = "gathered"
+    """It waits for the one decision about its incident."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +75,10 @@ class Inputs:
     """The part of it that comes from visits that found nothing."""
     evidence: str = ""
     """What they showed, in words; empty = there were none."""
+    baseline_confirmed: bool = True
+    """Whether what the machine is compared with counts as healthy; if not, nothing is done without a person."""
+    gathered: int = 0
+    """Open cases of the incident that it belongs to, whose cause is another machine; 0 = it decides for itself."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,10 +139,14 @@ def route(of: Inputs) -> tuple[Path, bool, str]:
     """How a decision to act goes on, whether the brake stopped it, and why in words."""
     if of.autonomy is Autonomy.WATCH:
         return Path.WATCH, False, "set to watch only, so nobody is told"
+    if waits(of.gathered):
+        return Path.GATHERED, False, f"one of {of.gathered} machines with one cause, which are decided together"
     limit = brake_limit(of.assets, of.brake_per_100)
     if of.orders_in_a_day >= limit:
         many = f"{of.orders_in_a_day} orders within a day for {of.assets} machines, {limit} may go without a person"
         return Path.APPROVAL, True, f"the brake holds it for a person ({many})"
+    if not of.baseline_confirmed:
+        return Path.APPROVAL, False, UNCONFIRMED
     if of.autonomy is Autonomy.PROPOSE:
         return Path.APPROVAL, False, "a dispatcher decides"
     if of.costs.planned.total > of.approval_limit:
