@@ -24,7 +24,13 @@ TABLES: dict[str, tuple[str, ...]] = {
         "anomaly.service.group_tables",
         "anomaly.service.hazard_tables",
     ),
-    "work_orders": ("work_orders.service.tables", "work_orders.service.door_tables"),
+    "work_orders": (
+        "work_orders.service.tables",
+        "work_orders.service.door_tables",
+        "work_orders.service.message_tables",
+        "work_orders.service.sla_tables",
+        "work_orders.service.plan_tables",
+    ),
     "api": ("api.tables",),
 }
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)

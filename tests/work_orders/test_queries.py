@@ -41,7 +41,7 @@ def test_a_notice_says_everything_in_plain_words(any_world: World) -> None:
     assert found.text.reason == (
         "The bearing shows signs of bearing wear: vibration is higher than expected (4.2 mm/s instead of 2.1 mm/s)."
     )
-    assert found.text.chance == "The chance that it fails within 5 days is about 3 in 10."
+    assert found.text.chance == "About 3 in 10 machines like this fail within 5 days."
     assert found.text.remaining == "It will most likely last between 4 and 11 days more, 7 days in the middle."
     assert found.text.cost == "The visit costs you nothing: your maintenance contract covers it."
     assert [(s.words, s.free, s.passed) for s in found.slots] == [

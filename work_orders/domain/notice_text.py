@@ -69,7 +69,7 @@ def write(
     return NoticeText(
         title=f"{asset_name}: {mode.title.lower()} is growing",
         reason=_reason(component, mode, [e.words for e in evidence]),
-        chance=f"The chance that it fails within {duration(horizon_hours, unit)} is {chance(p)}.",
+        chance=f"{_capital(chance(p))} machines like this fail within {duration(horizon_hours, unit)}.",
         remaining=(
             "How long it will last cannot be said yet."
             if remaining is None
@@ -93,6 +93,10 @@ def write(
         curve=Curve(prediction.issued_at, tuple(prediction.risk_hours), risk),
         costs=costs,
     )
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _cost(costs: Costs) -> str:

@@ -1,0 +1,211 @@
+"""The words that the product comes with, as templates: by name and language, subject, text and HTML.
+
+They are version 0; what a tenant saves is version 1 and on. `letter` and the other names are in `docs/notices.md`.
+"""
+
+from dataclasses import dataclass
+
+NAMES = {
+    "forecast": "A forecast, with an offer to come",
+    "reminder": "No answer yet",
+    "correction": "A notice that no longer holds",
+    "false_visit": "The visit found nothing wrong",
+    "reply": "A message of the dispatcher",
+}
+_BODY = """<div style="font-family:sans-serif;max-width:40em;line-height:1.5">
+{}
+</div>
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """A template's three parts."""
+
+    subject: str
+    text: str
+    html: str
+
+
+def _html(*parts: str) -> str:
+    return _BODY.format("\n".join(parts))
+
+
+_SIGN_EN = "{{ company }}{% if phone %}\nA person answers: {{ phone }}{% endif %}\n"
+_SIGN_ZH = "{{ company }}{% if phone %}\n人工电话：{{ phone }}{% endif %}\n"
+_SIGN_EN_H = "<p>{{ company }}{% if phone %}<br>A person answers: <b>{{ phone }}</b>{% endif %}</p>"
+_SIGN_ZH_H = "<p>{{ company }}{% if phone %}<br>人工电话：<b>{{ phone }}</b>{% endif %}</p>"
+_CHART = '{{% if chart %}}<p><img src="{{{{ chart }}}}" alt="{}" width="600" style="max-width:100%"></p>{{% endif %}}'
+
+BUILT_IN: dict[tuple[str, str], Words] = {
+    ("forecast", "en"): Words(
+        "{{ letter.title }}",
+        """{{ letter.saw }}
+{{ letter.may_happen }} {{ letter.remaining }}
+{{ letter.by_when }}
+
+{{ letter.propose }}
+{{ letter.cost }}
+
+When may we come?
+{% for s in letter.slots %}- {{ s.words }}. {{ s.price }}
+{% else %}No half day is free in time: propose a day, or call us.
+{% endfor %}
+{{ letter.waiting }}
+
+Choose a half day, another day, or say no: {{ link }}
+A half day is booked only when you choose it. No reply is never taken as a yes.
+
+{{ letter.record }}
+
+""" + _SIGN_EN,
+        _html(
+            "<h2>{{ letter.title }}</h2><p>{{ letter.saw }}</p>",
+            _CHART.format("What the machine measured, against what is usual for it"),
+            "<p>{{ letter.may_happen }} {{ letter.remaining }}</p><p><b>{{ letter.by_when }}</b></p>",
+            "<p>{{ letter.propose }}<br>{{ letter.cost }}</p><h3>When may we come?</h3>",
+            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>. {{ s.price }}</li>{% else %}"
+            "<li>No half day is free in time: propose a day, or call us.</li>{% endfor %}</ul>",
+            "<p>{{ letter.waiting }}</p>",
+            '<p><a href="{{ link }}">Choose a half day, another day, or say no</a>. A half day is booked only when you'
+            " choose it. No reply is never taken as a yes.</p>",
+            "<p>{{ letter.record }}</p>",
+            _SIGN_EN_H,
+        ),
+    ),
+    ("forecast", "zh"): Words(
+        "{{ letter.title }}",
+        """{{ letter.saw }}
+{{ letter.may_happen }}
+{{ letter.by_when }}
+
+{{ letter.propose }}
+{{ letter.cost }}
+
+我们什么时候可以上门？
+{% for s in letter.slots %}- {{ s.words }}。{{ s.price }}
+{% else %}近期没有空闲的半天：请提出日期，或给我们打电话。
+{% endfor %}
+{{ letter.waiting }}
+
+请选择时间、提出其他日期，或说明不需要：{{ link }}
+只有您选择之后才会预约；没有回复绝不视为同意。
+
+{{ letter.record }}
+
+""" + _SIGN_ZH,
+        _html(
+            "<h2>{{ letter.title }}</h2><p>{{ letter.saw }}</p>",
+            _CHART.format("设备的测量值与平时的比较"),
+            "<p>{{ letter.may_happen }}</p><p><b>{{ letter.by_when }}</b></p>",
+            "<p>{{ letter.propose }}<br>{{ letter.cost }}</p><h3>我们什么时候可以上门？</h3>",
+            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>。{{ s.price }}</li>{% else %}"
+            "<li>近期没有空闲的半天：请提出日期，或给我们打电话。</li>{% endfor %}</ul>",
+            "<p>{{ letter.waiting }}</p>",
+            '<p><a href="{{ link }}">请选择时间、提出其他日期，或说明不需要</a>。</p>',
+            "<p>只有您选择之后才会预约；没有回复绝不视为同意。</p>",
+            "<p>{{ letter.record }}</p>",
+            _SIGN_ZH_H,
+        ),
+    ),
+    ("reminder", "en"): Words(
+        "Still open: {{ letter.title }}",
+        """We have not heard from you about {{ asset }}. {{ letter.may_happen }}
+{{ letter.by_when }}
+{% for s in letter.slots %}- {{ s.words }}. {{ s.price }}
+{% endfor %}
+Choose a half day, another day, or say no: {{ link }}
+
+""" + _SIGN_EN,
+        _html(
+            "<p>We have not heard from you about {{ asset }}. {{ letter.may_happen }} <b>{{ letter.by_when }}</b></p>",
+            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>. {{ s.price }}</li>{% endfor %}</ul>",
+            '<p><a href="{{ link }}">Choose a half day, another day, or say no</a></p>',
+            _SIGN_EN_H,
+        ),
+    ),
+    ("reminder", "zh"): Words(
+        "等待您的答复：{{ letter.title }}",
+        """关于 {{ asset }}，我们还没有收到您的答复。{{ letter.may_happen }}
+{{ letter.by_when }}
+{% for s in letter.slots %}- {{ s.words }}。{{ s.price }}
+{% endfor %}
+请选择时间、提出其他日期，或说明不需要：{{ link }}
+
+""" + _SIGN_ZH,
+        _html(
+            "<p>关于 {{ asset }}，我们还没有收到您的答复。{{ letter.may_happen }}<b>{{ letter.by_when }}</b></p>",
+            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>。{{ s.price }}</li>{% endfor %}</ul>",
+            '<p><a href="{{ link }}">请选择时间、提出其他日期，或说明不需要</a></p>',
+            _SIGN_ZH_H,
+        ),
+    ),
+    ("correction", "en"): Words(
+        "No longer holds: {{ asset }}",
+        "What we wrote about {{ asset }} no longer holds: {{ why }}.\nYou need not do anything. {{ link }}\n\n"
+        + _SIGN_EN,
+        _html(
+            '<p>What we wrote about <a href="{{ link }}">{{ asset }}</a> no longer holds: {{ why }}.</p>'
+            "<p>You need not do anything.</p>",
+            _SIGN_EN_H,
+        ),
+    ),
+    ("correction", "zh"): Words(
+        "更正：{{ asset }}",
+        "我们此前关于 {{ asset }} 的通知不再有效（{{ why }}）。\n您无需做任何事。{{ link }}\n\n" + _SIGN_ZH,
+        _html(
+            '<p>我们此前关于 <a href="{{ link }}">{{ asset }}</a> 的通知不再有效（{{ why }}）。</p>',
+            "<p>您无需做任何事。</p>",
+            _SIGN_ZH_H,
+        ),
+    ),
+    ("false_visit", "en"): Words(
+        "We were wrong about {{ asset }}",
+        """We came because our forecast spoke of a fault. The technician found nothing wrong with {{ asset }}.
+{% if as_found %}As found: {{ as_found }}
+{% endif %}The forecast was mistaken; it is counted as such, and the visit costs you {{ cost }}.
+{{ record }}
+
+""" + _SIGN_EN,
+        _html(
+            "<p>We came because our forecast spoke of a fault. The technician found nothing wrong with {{ asset }}."
+            "{% if as_found %} As found: {{ as_found }}{% endif %}</p>",
+            "<p>The forecast was mistaken; it is counted as such, and the visit costs you {{ cost }}.</p>",
+            "<p>{{ record }}</p>",
+            _SIGN_EN_H,
+        ),
+    ),
+    ("false_visit", "zh"): Words(
+        "关于 {{ asset }}，我们判断有误",
+        """我们因预测到故障而上门。技术人员检查后，{{ asset }} 没有任何问题。
+{% if as_found %}检查结果：{{ as_found }}
+{% endif %}这次预测有误，已如实记入统计；本次上门您承担 {{ cost }}。
+{{ record }}
+
+""" + _SIGN_ZH,
+        _html(
+            "<p>我们因预测到故障而上门。技术人员检查后，{{ asset }} 没有任何问题。"
+            "{% if as_found %}检查结果：{{ as_found }}{% endif %}</p>",
+            "<p>这次预测有误，已如实记入统计；本次上门您承担 {{ cost }}。</p><p>{{ record }}</p>",
+            _SIGN_ZH_H,
+        ),
+    ),
+    ("reply", "en"): Words(
+        "{{ asset }}: a message for you",
+        "{{ said }}\n\n{{ author }}, " + _SIGN_EN + "Answer this mail, or write here: {{ link }}\n",
+        _html(
+            "<p>{% for line in said.splitlines() %}{{ line }}<br>{% endfor %}</p><p>{{ author }}</p>",
+            _SIGN_EN_H,
+            '<p>Answer this mail, or <a href="{{ link }}">write here</a>.</p>',
+        ),
+    ),
+    ("reply", "zh"): Words(
+        "{{ asset }}：给您的消息",
+        "{{ said }}\n\n{{ author }}，" + _SIGN_ZH + "请直接回复本邮件，或在此留言：{{ link }}\n",
+        _html(
+            "<p>{% for line in said.splitlines() %}{{ line }}<br>{% endfor %}</p><p>{{ author }}</p>",
+            _SIGN_ZH_H,
+            '<p>请直接回复本邮件，或<a href="{{ link }}">在此留言</a>。</p>',
+        ),
+    ),
+}  # fmt: skip
