@@ -22,6 +22,7 @@ customers = table(
     sa.Column("contact", sa.String(200), nullable=False),
     sa.Column("phone", sa.String(64), nullable=False),
     sa.Column("locale", sa.String(16), nullable=False),
+    sa.Column("tier", NAME, nullable=False, server_default=sa.text("''")),  # of service; "" = as everybody
 )
 sites = table(
     "sites",
@@ -31,6 +32,8 @@ sites = table(
     sa.Column("address", sa.String(400), nullable=False),
     sa.Column("time_zone", sa.String(64), nullable=False),
     sa.Column("access_notes", sa.Text, nullable=False),
+    sa.Column("country", sa.String(16), nullable=False, server_default=sa.text("''")),  # DE, DE-BY: for its holidays
+    sa.Column("calendar", NAME, nullable=False, server_default=sa.text("''")),  # hours of its own; "" = standard
     sa.ForeignKeyConstraint(["tenant", "customer_id"], ["work_orders_customers.tenant", "work_orders_customers.id"]),
 )
 assets = table(
