@@ -20,6 +20,7 @@ from work_orders.domain.requests import COMPLAINT, FROM_PEOPLE, OpenCase, Reques
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.gathering import share_cause
 from work_orders.service.moves import move_case
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
@@ -95,9 +96,11 @@ def open_case(work: Unit, request: Request) -> Opened:
     case, new = _case_for(work, request, asset, model, component)
     if not new and request.kind is RequestKind.FORECAST:  # its own row is that of the intake
         return Opened("", case.id)
-    id = _write(work, request, source, case.id, case.component)
+    id = _write(work, request, source, case.id, component)
     if request.kind is RequestKind.BREAKDOWN and case.broke_down_at is None:
         work.update(t.cases, {"id": case.id}, broke_down_at=request.at or work.now)
+    if request.cause and new:
+        share_cause(work, request.cause, case.id, request.at or work.now)
     if not new:
         who = request.who or work.actor.name
         work.record("request_joined", asset.id, id, f"{who} reported {asset.name}, too.", case=case.id)
@@ -152,8 +155,9 @@ def _merged_into(work: Unit, asset_id: str, component: str) -> str | None:
 
 def _new_case(work: Unit, request: Request, asset: Row, model: AssetModel, component: str) -> tuple[Row, bool]:
     forecast = request.kind is RequestKind.FORECAST
-    n = len(work.all(t.cases, t.cases.c.asset_id == asset.id)) + 1
-    parts = (request.external,) if forecast else ("request", asset.id, n)
+    parts: tuple[object, ...] = (request.external,)
+    if not forecast:
+        parts = ("request", asset.id, len(work.all(t.cases, t.cases.c.asset_id == asset.id)) + 1)
     id = derived_id("C", work.tenant, *parts)
     said = " ".join(request.text.split())
     values: dict[str, Any] = {"prediction_id": request.external} if forecast else {}

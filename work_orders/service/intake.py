@@ -22,6 +22,7 @@ from work_orders.domain.trust import Past, trust
 from work_orders.service import tables as t
 from work_orders.service.diagnosing import Closer, look_closer
 from work_orders.service.door import Request, open_case
+from work_orders.service.gathering import gathered
 from work_orders.service.installed_base import asset_of, autonomy_of
 from work_orders.service.moves import move_case, move_order, open_order_of
 from work_orders.service.offers import queue_offer, take_back
@@ -143,7 +144,7 @@ def _inputs(
         approval_limit=policy.approval_limit, orders_in_a_day=len(in_a_day), assets=int(assets),
         brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
         belief=closer.factor * past.factor, trust=past.factor,
-        evidence="; ".join(x for x in (closer.sentence, past.sentence) if x),
+        evidence="; ".join(x for x in (closer.sentence, past.sentence) if x), gathered=gathered(work, case.id),
         baseline_confirmed=prediction.baseline_confirmed,
     )  # fmt: skip
 
@@ -201,6 +202,10 @@ def _act(work: Unit, prediction: Prediction, case: Row, asset: Row, model: Asset
     if outcome.path is Path.WATCH:
         text = f"Would have opened a work order for {asset.name}, but may only watch: {outcome.sentence}"
         work.record("would_have_opened", asset.id, case.id, text, prediction=prediction.id)
+        return
+    if outcome.path is Path.GATHERED:
+        text = f"A work order for {asset.name} waits with its incident: {outcome.sentence}"
+        work.record("order_gathered", asset.id, case.id, text, prediction=prediction.id)
         return
     case = move_case(work, case.id, CaseAction.PROPOSE, role=Role.SYSTEM)
     if outcome.brake:

@@ -17,6 +17,7 @@ from work_orders.domain.case_states import (
 from work_orders.domain.machine import Role
 from work_orders.domain.order_states import ENDED, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
+from work_orders.service.gathering import settle
 from work_orders.service.unit import Row, Unit
 
 _VISIT_ENDED = (
@@ -35,6 +36,8 @@ def move_case(work: Unit, case_id: str, *actions: CaseAction, role: Role | None 
     if state in _CASE_ENDED:
         values.setdefault("closed_at", work.now)
     work.update(t.cases, {"id": case_id}, state=state, **values)
+    if state in _CASE_ENDED:
+        settle(work, case_id)
     return work.one(t.cases, case_id, "case")
 
 
