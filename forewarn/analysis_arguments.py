@@ -72,7 +72,7 @@ def _learning(command: Any, group: Any, action: Any) -> None:
     labels.add_argument("--tenant", default="local")
     labels.add_argument("--json", action="store_true", help="machine-readable")
     of = "forewarn.commands.learned:"
-    train = command("train", "learn remaining life from stored readings and labels", f"{of}train")
+    train = command("train", "learn remaining life and hazards from what is stored and labelled", f"{of}train")
     train.add_argument("model", metavar="MODEL", help="asset model, such as centrifugal-pump")
     train.add_argument("--seed", type=int, default=0, help="where nothing runs on this home (default %(default)s)")
     learned = group("learned", "learned models: on trial beside the live one, promoted when better, rolled back")
@@ -84,6 +84,7 @@ def _learning(command: Any, group: Any, action: Any) -> None:
     promote = action(learned, "promote", "make a shadow live, if it was better on what happened since", f"{of}promote")
     rollback = action(learned, "rollback", "the live one goes, the one before it comes back", f"{of}rollback")
     rollback.add_argument("model", metavar="MODEL", help="asset model")
+    rollback.add_argument("--kind", choices=("life", "events"), help="only of this kind; else the one made live last")
     for sub in (show, card, promote):
         sub.add_argument("id", metavar="ID", help="such as centrifugal-pump-2")
     for sub in (train, listed, show, promote, rollback):

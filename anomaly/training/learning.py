@@ -8,7 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from anomaly.training.asking import DONE, FAILED, RUNNING, SCHEDULE, WANTED, Training, ask, due, note, trainings
 from anomaly.training.serving import Speaking
-from anomaly.training.train import CannotTrain, train
+from anomaly.training.train import CannotTrain, train_all
 from contracts.points import StoreUnreachable
 from plumbing.runtime import Shared
 
@@ -89,11 +89,11 @@ class Learning:
 
         try:
             tell("it begins")
-            made = train(self._shared, one.tenant, model, one.actor, tell, hold=self._hold)
+            made = train_all(self._shared, one.tenant, model, one.actor, tell, hold=self._hold)
         except CannotTrain as no:
             self._end(one, FAILED, "it was broken off, ask again" if self._stopping.is_set() else str(no))
             return
-        self._end(one, DONE, f"{made.id} is a {made.state} now: {made.why}", made.id)
+        self._end(one, DONE, "; ".join(f"{x.id} is a {x.state} now: {x.why}" for x in made), made[-1].id)
 
     def _hold(self, child: "subprocess.Popen[str]") -> None:
         self._child = child

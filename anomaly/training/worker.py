@@ -14,6 +14,10 @@ from typing import Any
 import numpy as np
 
 from anomaly.training.card import card, sha256_text
+from anomaly.training.hazard import TooLittle
+from anomaly.training.hazard_card import hazard_card
+from anomaly.training.hazard_files import write_hazard
+from anomaly.training.hazard_job import fit_histories
 from anomaly.training.life_files import write_life
 from anomaly.training.remaining_life import Fitted, Lived, TooFewLives, fit, target
 
@@ -93,6 +97,21 @@ def work(folder: Path) -> dict[str, Any]:
     return {**facts, "sha256": sha256, "card_sha256": sha256_text(page)}
 
 
+def work_on_events(folder: Path) -> dict[str, Any]:
+    """Fit the hazard of a folder; what the registry keeps. Raises TooLittle."""
+    about = json.loads((folder / JOB).read_text())
+    hazard, judged, histories, metrics = fit_histories(folder, about, lambda words: _say(text=words))
+    named = ("kind", "asset_model", "tenant", "trained_at", "data_sha256", "seed")
+    facts = {
+        **{name: about[name] for name in named}, "metrics": metrics,
+        "lives": sum(len(h.replaced.at_us) for h in histories), "failures": sum(hazard.failures),
+    }  # fmt: skip
+    sha256 = write_hazard(folder / MODEL, hazard, facts)
+    page = hazard_card(facts, hazard, judged, histories, sha256)
+    (folder / CARD).write_text(page)
+    return {**facts, "sha256": sha256, "card_sha256": sha256_text(page)}
+
+
 def _say(**what: Any) -> None:
     print(json.dumps(what), flush=True)
 
@@ -101,8 +120,9 @@ def main(folder: str) -> int:
     """Work and tell the parent; everything else on this computer comes first."""
     os.nice(NICE)
     try:
-        _say(done=work(Path(folder)))
-    except TooFewLives as few:
+        of_events = "histories" in json.loads((Path(folder) / JOB).read_text())
+        _say(done=(work_on_events if of_events else work)(Path(folder)))
+    except (TooFewLives, TooLittle) as few:
         _say(fault=str(few))
         return 1
     return 0

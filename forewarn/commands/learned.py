@@ -9,14 +9,13 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from anomaly.domain.learned_states import IllegalMove
+from anomaly.domain.learned_states import IllegalMove, Kind
 from anomaly.training import registry
 from anomaly.training.asking import DONE, FAILED, ask, training
 from anomaly.training.files import BadModel
 from anomaly.training.promoting import promote as promote_it
 from anomaly.training.registry import Learned, NoSuchModel, NotBetter, NothingBefore
-from anomaly.training.train import CannotTrain
-from anomaly.training.train import train as train_here
+from anomaly.training.train import CannotTrain, train_all
 from contracts.asset_model import AssetModel
 from contracts.points import StoreUnreachable
 from forewarn import home as homes
@@ -29,6 +28,7 @@ from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
 
 LOOK_S = 0.5
+KINDS = {Kind.LIFE: "remaining life", Kind.EVENTS: "hazard from errors"}
 ACTOR = "command line"
 
 
@@ -41,19 +41,22 @@ def train(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     database = find_database(environ)
     made = _there(database, given) if homes.find(home) else _here(given, environ, database, model)
     if given.json:
-        print(json.dumps(_plain(made), default=_text))
-    else:
-        print(f"{made.id} is a {made.state} now: {made.why}.")
-        print(f"Its card: forewarn learned card {made.id} --tenant {given.tenant} --out card.html")
+        print(json.dumps({**_plain(made[-1]), "beside": [_plain(x) for x in made[:-1]]}, default=_text))
+        return 0
+    for one in made:
+        print(f"{one.id} ({KINDS[one.kind]}) is a {one.state} now: {one.why}.")
+        print(f"Its card: forewarn learned card {one.id} --tenant {given.tenant} --out card.html")
     return 0
 
 
-def _here(given: argparse.Namespace, environ: Mapping[str, str], database: Database, model: AssetModel) -> Learned:
+def _here(
+    given: argparse.Namespace, environ: Mapping[str, str], database: Database, model: AssetModel
+) -> list[Learned]:
     database.close()
     with homes.held(home_of(environ)):
         shared = share(environ, home_of(environ), SystemClock())
         try:
-            return train_here(shared, given.tenant, model, ACTOR, _progress, seed=given.seed)
+            return train_all(shared, given.tenant, model, ACTOR, _progress, seed=given.seed)
         except (CannotTrain, StoreUnreachable) as no:
             raise Failed(str(no)) from no
         finally:
@@ -62,7 +65,8 @@ def _here(given: argparse.Namespace, environ: Mapping[str, str], database: Datab
             shared.database.close()
 
 
-def _there(database: Database, given: argparse.Namespace) -> Learned:
+def _there(database: Database, given: argparse.Namespace) -> list[Learned]:
+    before = {x.id for x in registry.learned(database, given.tenant, asset_model=given.model)}
     asked, told = ask(database, given.tenant, given.model, ACTOR, _now(database, given.tenant)), ""
     while True:
         now = training(database, given.tenant, asked.id)
@@ -71,7 +75,8 @@ def _there(database: Database, given: argparse.Namespace) -> Learned:
             raise Failed(now.text if now else "the training is gone")
         if now.state == DONE and now.learned:
             _progress("")
-            return registry.one(database, given.tenant, now.learned)
+            made = registry.learned(database, given.tenant, asset_model=given.model)
+            return [x for x in reversed(made) if x.id == now.learned or x.id not in before]
         if now.text != told:
             told = now.text
             _progress(told)
@@ -92,9 +97,9 @@ def list_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(json.dumps([_plain(x) for x in found], default=_text))
         return 0
     for x in found:
-        error = x.metrics.get("rmse_hours")
-        told = f"error {error:.0f} h" if error is not None else ""
-        what = f"{x.lives} lives, {x.failures} failures, {told}"
+        error, score = x.metrics.get("rmse_hours"), x.metrics.get("brier_7d")
+        told = f", error {error:.0f} h" if error is not None else f", Brier {score:.4f}" if score is not None else ""
+        what = f"{KINDS[x.kind]}, {x.lives} lives, {x.failures} failures{told}"
         print(f"{x.id:28} {x.state:9} {x.trained_at:%Y-%m-%d %H:%M}  {what}  {x.why}")
     if not found:
         print("Nothing was learned yet. Try: forewarn train MODEL")
@@ -107,7 +112,7 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     found = _one(database, given)
     fault = ""
     try:
-        registry.life_of(home, given.tenant, found)
+        registry.check(home, given.tenant, found)
         registry.card_of(home, given.tenant, found)
     except BadModel as bad:
         fault = str(bad)
@@ -115,7 +120,8 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     if given.json:
         print(json.dumps({**_plain(found), "fault": fault, "moves": [asdict(m) for m in became]}, default=_text))
         return 1 if fault else 0
-    print(f"{found.id}: {found.state}, of {found.lives} lives with {found.failures} failures, code {found.code}")
+    of = f"of {found.lives} lives with {found.failures} failures, code {found.code}"
+    print(f"{found.id}: {KINDS[found.kind]}, {found.state}, {of}")
     print(f"  model  {found.sha256}\n  data   {found.data_sha256}")
     for name, value in found.metrics.items():
         print(f"  {name:26} {'–' if value is None else f'{value:.3g}'}")
@@ -155,7 +161,8 @@ def rollback(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """The live one goes, the one before comes back."""
     database = find_database(environ)
     try:
-        gone, back = registry.rollback(database, given.tenant, given.model, _now(database, given.tenant), ACTOR)
+        kind = Kind(given.kind) if given.kind else None
+        gone, back = registry.rollback(database, given.tenant, given.model, _now(database, given.tenant), ACTOR, kind)
     except NothingBefore as no:
         raise Failed(str(no)) from no
     if given.json:
