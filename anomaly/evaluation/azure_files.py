@@ -27,6 +27,8 @@ COLUMNS = {
     "machines": ("machineID", "model", "age"),
     "telemetry": ("datetime", "machineID", *SIGNALS),
 }
+AMERICAN = "%m/%d/%Y %I:%M:%S %p"
+"""How Microsoft's guide writes times; Kaggle has ISO 8601."""
 FIRST_LINE = 2
 """Line of a file that holds its first row."""
 
@@ -57,9 +59,9 @@ def read_part(folder: Path, events_only: bool, perturb: str | None, keep_until_u
     perturb
         Change of `anomaly.evaluation.perturbing` to what comes after `keep_until_us`.
     """
-    paths = {name: finding(folder, [f"PdM_{name}.csv"], WHERE) for name in ("errors", "maint", "failures", "machines")}
-    if not events_only and every(folder, "PdM_telemetry.csv"):
-        paths["telemetry"] = finding(folder, ["PdM_telemetry.csv"], WHERE)
+    paths = {name: finding(folder, _names(name), WHERE) for name in ("errors", "maint", "failures", "machines")}
+    if not events_only and any(every(folder, name) for name in _names("telemetry")):
+        paths["telemetry"] = finding(folder, _names("telemetry"), WHERE)
     tables = {name: _table(path, COLUMNS[name]) for name, path in paths.items()}
     times = {name: _times(paths[name], table) for name, table in tables.items() if "datetime" in table}
     told = [times[name] for name in ("errors", "failures", "telemetry") if name in times and len(times[name])]
@@ -91,6 +93,11 @@ def read_part(folder: Path, events_only: bool, perturb: str | None, keep_until_u
     return Part(histories, fleet, begin, end, list(paths.values()))
 
 
+def _names(kind: str) -> list[str]:
+    """As Kaggle calls the file, and as Microsoft's guide did."""
+    return [f"PdM_{kind}.csv", f"{kind}.csv"]
+
+
 def _table(path: Path, columns: Sequence[str]) -> "DataFrame":
     table = open_table(path)
     lacking = [name for name in columns if name not in table.columns]
@@ -110,6 +117,8 @@ def _times(path: Path, table: "DataFrame") -> Times:
     import pandas as pd
 
     stamps = pd.to_datetime(table["datetime"], errors="coerce", format="ISO8601", utc=True)
+    if len(stamps) and stamps.isna().all():
+        stamps = pd.to_datetime(table["datetime"], errors="coerce", format=AMERICAN, utc=True)
     wrong = stamps.isna().to_numpy()
     if wrong.any():
         row = int(np.argmax(wrong))

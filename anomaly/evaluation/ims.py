@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from anomaly.adapters.detect import Result, WrongTraining, detect, settings_for
-from anomaly.adapters.table import BadTable, Table, read_table
+from anomaly.adapters.table import BadTable, Table, parsed_times, read_table
 from anomaly.evaluation.bootstrap import bootstrap
 from anomaly.evaluation.drawing import line
 from anomaly.evaluation.files import BadData, content, every, plain_name, sha256_of
@@ -34,6 +34,10 @@ THRESHOLD, HOLD = 8.0, 6
 """Wear is no small change that passes: eight times the limit, six rows in a row."""
 END_SHARE = 0.01
 HOUR_US = 3.6e9
+
+
+class NoRecord(BadData):
+    """A table that is no record of bearings; it may lie beside some."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +70,15 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
     judged: list[Judged] = []
     plots: list[Plot] = []
     by: dict[str, str] = {}
+    skipped: list[dict[str, object]] = []
     for at, path in enumerate(paths):
-        table = _read(path)
+        try:
+            table = _read(path)
+        except NoRecord as no:
+            skipped.append({"record": plain_name(path), "skipped": str(no)})
+            if at + 1 == len(paths) and not judged:
+                raise
+            continue
         failed, by[plain_name(path)] = failing(path, table)
         for j, name in enumerate(table.signals):
             result = _scored(table, j, options)
@@ -85,7 +96,7 @@ def evaluate(data: Path, subset: str | None, options: Options, progress: Progres
     }
     return Report(
         "ims", subset or "", (), sha256_of(paths, data), config, {name: of(judged) for name, of in FIGURES.items()},
-        ci95, [_item(one) for one in judged], plots,
+        ci95, [_item(one) for one in judged] + skipped, plots,
     )  # fmt: skip
 
 
@@ -115,19 +126,41 @@ def failing(path: Path, table: Table) -> tuple[set[str], str]:
 
 
 def _read(path: Path) -> Table:
-    head = content(path).split(b"\n", 1)[0].decode("utf-8", "replace").strip().lstrip("\ufeff")
-    names = [name.strip().strip('"') for name in re.split("[,;\t]", head)]
-    time = next((name for name in names if TIME_NAME.search(name)), None)
+    head, first = ([cell.strip().strip('"') for cell in re.split("[,;\t]", line)] for line in _first_lines(path))
+    time = _time_column(path, head, first)
     if time is None:
-        raise BadData(f"{path} has no column named as a time (columns: {', '.join(names)})")
-    bearings = [name for name in names if BEARING.search(name)] or [n for n in names if n and n != time]
+        columns = ", ".join(head)
+        raise NoRecord(f"{path} has no column named as a time and none that holds written times (columns: {columns})")
+    bearings = [name for name in head if BEARING.search(name)] or [n for n in head if n and n != time]
     try:
         table = read_table(path, time, signals=tuple(bearings))
     except BadTable as bad:
         raise BadData(str(bad)) from bad
     if len(table) < 2 * FEWEST_TRAINING_ROWS:
-        raise BadData(f"{path}: {len(table)} rows are too few, at least {2 * FEWEST_TRAINING_ROWS} are needed")
+        raise NoRecord(f"{path}: {len(table)} rows are too few, at least {2 * FEWEST_TRAINING_ROWS} are needed")
     return table
+
+
+def _first_lines(path: Path) -> tuple[str, str]:
+    lines = content(path).split(b"\n", 2)
+    head, first = (line.decode("utf-8", "replace").strip("\r\n\ufeff") for line in [*lines[:2], b""][:2])
+    return head, first
+
+
+def _time_column(path: Path, head: Sequence[str], first: Sequence[str]) -> str | None:
+    """The column named as a time; where none is, the first one that holds a written time (no plain number)."""
+    named = next((name for name in head if TIME_NAME.search(name)), None)
+    if named is not None:
+        return named
+    for name, cell in zip(head, first, strict=False):
+        if re.fullmatch(r"[-+.\deE]*", cell) and cell.count(".") < 2 and cell.count("-") < 2:
+            continue
+        try:
+            parsed_times(path, name, [cell], [2])
+        except BadTable:
+            continue
+        return name
+    return None
 
 
 def _scored(table: Table, j: int, options: Options) -> Result:

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from anomaly.adapters.detect import REFRACTORY, SURPRISE, Result, WrongTraining, detect
 from anomaly.evaluation.bootstrap import bootstrap
 from anomaly.evaluation.drawing import bars, line
-from anomaly.evaluation.files import BadData, content, every, finding, open_table, sha256_of
+from anomaly.evaluation.files import BadData, content, every, finding, open_table, plain_name, sha256_of
 from anomaly.evaluation.nab_scoring import PROFILES, Earned, earned, normalised, probation
 from anomaly.evaluation.perturbing import changed
 from anomaly.evaluation.reading import live_table
@@ -114,7 +114,7 @@ def _files(
         spans = {name: [(_us(a), _us(b)) for a, b in pairs] for name, pairs in windows.items()}
     except (msgspec.DecodeError, ValueError) as failure:
         raise BadData(f"{labels} does not hold windows by series: {failure}") from failure
-    there = {"/".join(path.parts[-2:]).removesuffix(".xz").removesuffix(".gz"): path for path in every(data, "*.csv")}
+    there = _there(data)
     out = [
         (name, there[name], pairs)
         for name, pairs in sorted(spans.items())
@@ -127,6 +127,14 @@ def _files(
             f"{data} holds none of the series that {LABELS} names{f' in {subset!r}' if subset else ''}. {WHERE}"
         )
     return out
+
+
+def _there(data: Path) -> dict[str, Path]:
+    """Tables by folder and name; the corpus' folder `data` comes before what lies elsewhere (results of others)."""
+    found: dict[str, Path] = {}
+    for path in sorted(every(data, "*.csv"), key=lambda path: (path.parts[-3:-2] != ("data",), len(path.parts), path)):
+        found.setdefault(f"{path.parent.name}/{plain_name(path)}", path)
+    return found
 
 
 def _us(text: str) -> int:

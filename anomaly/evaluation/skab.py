@@ -16,7 +16,7 @@ from anomaly.adapters.detect import Result, detect, settings_for
 from anomaly.adapters.table import Table
 from anomaly.evaluation.bootstrap import bootstrap
 from anomaly.evaluation.drawing import bars, line
-from anomaly.evaluation.files import BadData, every, open_table, sha256_of
+from anomaly.evaluation.files import BadData, content, every, open_table, sha256_of
 from anomaly.evaluation.nab_scoring import PROFILES, Earned, earned, normalised
 from anomaly.evaluation.perturbing import changed
 from anomaly.evaluation.reading import live_table
@@ -189,11 +189,17 @@ def _files(data: Path, subset: str | None, train: str | None) -> list[Path]:
         if (subset is None or subset in path.relative_to(data).parts[:-1])
         and (train is None or train not in path.relative_to(data).parts[:-1])
     ]  # fmt: skip
-    files = [path for path in files if TIME in open_table(path, sep=";", nrows=1).columns]
+    files = [path for path in files if _is_experiment(path)]
     if not files:
         which = f" in a folder {subset!r}" if subset else f" outside the folder {train!r}" if train else ""
         raise BadData(f"{data} holds no experiment of SKAB (*.csv with {TIME!r}, separated by ;){which}. {WHERE}")
     return sorted(files, key=lambda path: [(len(part), part) for part in path.relative_to(data).parts])
+
+
+def _is_experiment(path: Path) -> bool:
+    """Other tables may lie beside the experiments."""
+    head = content(path).split(b"\n", 1)[0].decode("utf-8", "replace")
+    return TIME in (name.strip().strip('"') for name in head.split(";"))
 
 
 def _frame(path: Path, options: Options, seed: int) -> "DataFrame | None":

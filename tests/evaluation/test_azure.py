@@ -113,3 +113,17 @@ def test_telemetry_is_read_where_there_is_some_and_left_out_where_asked(tmp_path
     assert readings.values.shape == (50, 4)
     assert np.diff(readings.at_us).tolist() == [HOUR_US] * 49
     assert not read_part(tmp_path, True, None).telemetry
+
+
+def test_the_files_may_be_named_and_dated_as_in_microsofts_guide(tmp_path: Path) -> None:
+    write_azure(tmp_path / "kaggle", fleet(2))
+    (tmp_path / "guide").mkdir()
+    for path in (tmp_path / "kaggle").glob("PdM_*.csv"):
+        rows = [line.split(",") for line in path.read_text(encoding="utf-8").splitlines()]
+        if rows[0][0] == "datetime":
+            rows[1:] = [[f"{datetime.fromisoformat(at):%m/%d/%Y %I:%M:%S %p}", *rest] for at, *rest in rows[1:]]
+        text = "\n".join(",".join(row) for row in rows) + "\n"
+        (tmp_path / "guide" / path.name.removeprefix("PdM_")).write_text(text, encoding="utf-8")
+    one, other = (read_part(tmp_path / name, False, None) for name in ("kaggle", "guide"))
+    assert (one.begin_us, one.end_us) == (other.begin_us, other.end_us)
+    assert [h.failed.at_us.tolist() for h in one.histories] == [h.failed.at_us.tolist() for h in other.histories]

@@ -62,6 +62,15 @@ def test_two_columns_a_bearing_are_those_of_the_first_test_of_the_publication(tm
     assert said(tmp_path, "ims")["figures"]["failed"] == 4
 
 
+def test_the_column_of_times_may_have_no_name_and_other_tables_may_lie_beside(tmp_path: Path) -> None:
+    rows = record(("0", "1", "2", "3"), 0).splitlines()
+    (tmp_path / "merged_test_2.csv").write_text("\n".join([",0,1,2,3", *(row.split(",", 1)[1] for row in rows[1:])]))
+    (tmp_path / "notes.csv").write_text("a,b\n1,2\n")
+    found = said(tmp_path, "ims")
+    assert found["figures"]["failed_warned_24h"] == found["figures"]["failed"] == 1
+    assert "notes.csv" in str(found["per_item"])
+
+
 @pytest.mark.parametrize(
     ("text", "why"),
     [("a,b\n1,2\n", "no column named as a time"), ("time,b1\n1,x\n", "b1"), ("time,b1\n1,2\n", "too few")],

@@ -39,6 +39,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     experiment(found / "other" / "1.csv", 2, slice(650, 850))
     experiment(found / "anomaly-free" / "anomaly-free.csv", 3, None, 1200, labels=False)
     (found / "notes.csv").write_text("a,b\n1,2\n")
+    (found / "empty.csv").write_text("")
     return found
 
 
