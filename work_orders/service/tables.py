@@ -189,6 +189,7 @@ orders = table(
     sa.Column("finished_at", UtcTime, nullable=True),
     sa.Column("ended_at", UtcTime, nullable=True),
     sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("permits", sa.Text, nullable=False, server_default=sa.text("'[]'")),  # JSON: names of what it needs
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
     sa.Index(
         "work_orders_one_open_order", "tenant", "case_id", unique=True,
@@ -205,6 +206,14 @@ tasks = table(
     sa.Column("text", sa.String(500), nullable=False),
     sa.Column("state", sa.String(16), nullable=False),
     sa.Column("result", sa.String(500), nullable=False),
+    sa.Column("needs", sa.String(16), nullable=False, server_default=sa.text("''")),  # reading, photo or signature
+    sa.Column("required", sa.Boolean, nullable=False, server_default=sa.text("false")),
+    sa.Column("unit", sa.String(32), nullable=False, server_default=sa.text("''")),
+    sa.Column("low", sa.Float, nullable=True),  # limits of a reading
+    sa.Column("high", sa.Float, nullable=True),
+    sa.Column("value", sa.Float, nullable=True),
+    sa.Column("at", UtcTime, nullable=True),
+    sa.Column("actor", sa.String(200), nullable=False, server_default=sa.text("''")),
     sa.ForeignKeyConstraint(["tenant", "order_id"], ["work_orders_orders.tenant", "work_orders_orders.id"]),
 )
 visits = table(
