@@ -148,3 +148,33 @@ def parse_week(
         raise BadCalendar(f"week.{unknown[0]}", f"must be one of {', '.join(WEEKDAYS)}")
     mon, tue, wed, thu, fri, sat, sun = (parse_shifts(hours.get(d, ()), f"week.{d}") for d in WEEKDAYS)
     return mon, tue, wed, thu, fri, sat, sun
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Opening hours as a person writes them; "" stands for what the site has."""
+
+    week: dict[str, list[str]]
+    time_zone: str = ""
+    country: str = ""
+    """Whose public holidays are days off: `DE`, `DE-BY`; `-` = none."""
+    exceptions: dict[str, list[str]] = field(default_factory=dict)
+    """Days such as 2026-12-24 with hours of their own; none = closed."""
+
+    def calendar(self, zone: tzinfo, holiday: Callable[[date], str]) -> Calendar:
+        """The calendar of these hours. Raises BadCalendar."""
+        days = {}
+        for day, hours in self.exceptions.items():
+            try:
+                days[date.fromisoformat(day)] = parse_shifts(hours, f"exceptions.{day}")
+            except ValueError as no:
+                raise no if isinstance(no, BadCalendar) else BadCalendar("exceptions", f"{day!r} is no day") from no
+        return Calendar(zone, parse_week(self.week), holiday, days)
+
+
+STANDARD, ALWAYS = "standard", "always"
+BUILT_IN = {
+    STANDARD: Hours({day: ["08:00-17:00"] for day in WEEKDAYS[:5]}),
+    ALWAYS: Hours({day: ["00:00-24:00"] for day in WEEKDAYS}, country="-"),
+}
+"""Calendars that are there from the start: working days of the site, and around the clock."""

@@ -22,6 +22,7 @@ from work_orders.service import tables as t
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.gathering import share_cause
 from work_orders.service.moves import move_case
+from work_orders.service.sla import follow
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
 MAX_TEXT = 4000
@@ -94,6 +95,7 @@ def open_case(work: Unit, request: Request) -> Opened:
     model = work.model(asset.model)
     component = _component(request, model)
     case, new = _case_for(work, request, asset, model, component)
+    work.at_end(follow, case.id)
     if not new and request.kind is RequestKind.FORECAST:  # its own row is that of the intake
         return Opened("", case.id)
     id = _write(work, request, source, case.id, component)
@@ -216,6 +218,7 @@ def place_request(
         asked = Request(kind, asset_id, component, text=row.text, who=row.who, contact=row.contact)
         model = work.model(asset.model)
         case, new = _case_for(work, asked, asset, model, _component(asked, model))
+        work.at_end(follow, case.id)
         work.update(d.requests, {"id": request_id}, case_id=case.id, asset_id=asset_id, component=case.component)
         text = f"{actor.name} says that the request of {row.who} is about {asset.name}."
         work.record("request_placed", asset_id, request_id, text, case=case.id, new=new)

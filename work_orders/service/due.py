@@ -16,6 +16,8 @@ from work_orders.service.answers import renew
 from work_orders.service.moves import move_case
 from work_orders.service.offers import hand_over, send, slots_of
 from work_orders.service.sending import WEB, Channel
+from work_orders.service.sla import tell_due
+from work_orders.service.sla_tables import clocks
 from work_orders.service.unit import Row, Unit, unit
 
 _OPEN = (NoticeState.QUEUED, *OUT)
@@ -35,9 +37,13 @@ class Due:
 
 
 def tenants_with_work(connection: sa.Connection) -> list[str]:
-    """Tenants that have notices on their way."""
-    c = t.notices.c
-    return list(connection.execute(sa.select(c.tenant).where(c.state.in_(_OPEN)).distinct()).scalars())
+    """Tenants that have notices on their way, or a promise whose time runs."""
+    c, k = t.notices.c, clocks.c
+    waiting = sa.union(
+        sa.select(c.tenant).where(c.state.in_(_OPEN)),
+        sa.select(k.tenant).where(k.next_at.is_not(None)),
+    )
+    return list(connection.execute(waiting).scalars())
 
 
 def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
@@ -66,10 +72,11 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
 
 def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,)) -> int:
     """Do what is due in a tenant; how many things were done."""
+    told = tell_due(shared, tenant)
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
         if not due(connection, tenant, now):
-            return 0
+            return told
     with unit(shared, tenant, SYSTEM) as work:
         found = due(work.connection, tenant, work.now)  # again, now that nobody else can change it
         for id in found.send:
@@ -80,7 +87,7 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,)) -> i
             _remind(work, work.one(t.notices, id, "notice"), channels)
         for id in found.give_up:
             _give_up(work, work.one(t.notices, id, "notice"))
-        return sum(map(len, (found.send, found.renew, found.remind, found.give_up)))
+        return told + sum(map(len, (found.send, found.renew, found.remind, found.give_up)))
 
 
 def _renew(work: Unit, notice: Row) -> None:

@@ -18,12 +18,14 @@ from work_orders.domain.machine import Role
 from work_orders.domain.order_states import ENDED, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
 from work_orders.service.gathering import settle
+from work_orders.service.sla import follow
 from work_orders.service.unit import Row, Unit
 
 _VISIT_ENDED = (
     VisitState.DONE, VisitState.NO_ACCESS, VisitState.INCOMPLETE, VisitState.CANCELLED, VisitState.REJECTED,
 )  # fmt: skip
 _CASE_ENDED = (CaseState.CLOSED, CaseState.MERGED)
+_BEGINS_AGAIN = (CaseAction.REOPEN, CaseAction.UNMERGE, CaseAction.PROPOSE)
 _NOTICE_ENDED = (NoticeState.WITHDRAWN, NoticeState.CORRECTED)
 
 
@@ -38,6 +40,7 @@ def move_case(work: Unit, case_id: str, *actions: CaseAction, role: Role | None 
     work.update(t.cases, {"id": case_id}, state=state, **values)
     if state in _CASE_ENDED:
         settle(work, case_id)
+    work.at_end(follow, case_id, any(a in _BEGINS_AGAIN for a in actions))
     return work.one(t.cases, case_id, "case")
 
 
@@ -51,6 +54,7 @@ def move_order(work: Unit, order_id: str, *actions: OrderAction, role: Role | No
     if state in ENDED:
         values.setdefault("ended_at", work.now)
     work.update(t.orders, {"id": order_id}, state=state, held_from=held, changed_at=work.now, **values)
+    work.at_end(follow, order.case_id)
     return work.one(t.orders, order_id, "work order")
 
 
@@ -60,6 +64,7 @@ def move_visit(work: Unit, visit: Row, *actions: VisitAction, role: Role | None 
     for action in actions:
         state = VISIT.step(state, action, role or work.actor.role)
     work.update(t.visits, {"id": visit.id}, state=state, ended_at=work.now if state in _VISIT_ENDED else None)
+    work.at_end(follow, str(work.one(t.orders, visit.order_id, "work order").case_id))
 
 
 def move_notice(work: Unit, notice: Row, *actions: NoticeAction, role: Role | None = None, **values: Any) -> Row:
@@ -71,6 +76,7 @@ def move_notice(work: Unit, notice: Row, *actions: NoticeAction, role: Role | No
         values.setdefault("ended_at", work.now)
     work.update(t.notices, {"id": notice.id}, state=state, **values)
     tell(work, notice.id, notice.case_id, notice.customer_id, state)
+    work.at_end(follow, notice.case_id)
     return work.one(t.notices, notice.id, "notice")
 
 

@@ -44,6 +44,7 @@ class Unit:
     actor: Actor
     models: Callable[[str], AssetModel | None]
     outgoing: list[tuple[str, str, bytes]] = field(default_factory=list)
+    endings: "dict[tuple[Ending, str], bool]" = field(default_factory=dict)
 
     def record(self, action: str, asset: str, id: str, text: str, *, actor: Actor | None = None, **more: Any) -> None:
         """Append to the audit chain; `text` is one sentence for people."""
@@ -54,6 +55,16 @@ class Unit:
         """What others must hear; appended at the end of the unit, topics in order, so that no two units wait in a
         ring for each other's topic."""
         self.outgoing.append((topic, key, payload))
+
+    def at_end(self, do: "Ending", id: str, again: bool = False) -> None:
+        """Have `do(work, id, again)` called once, at the end of the unit, however often it is asked for."""
+        self.endings[do, id] = again or self.endings.get((do, id), False)
+
+    def end(self) -> None:
+        """Do what was put off to the end."""
+        while self.endings:
+            (do, id), again = self.endings.popitem()
+            do(self, id, again)
 
     def flush(self) -> None:
         """Append what was emitted."""
@@ -115,6 +126,10 @@ class Unit:
         return self.model(asset.model).mode(failure_mode)
 
 
+Ending = Callable[[Unit, str, bool], None]
+"""What follows from a change of the thing with this id; the flag says whether it begins anew."""
+
+
 @contextmanager
 def unit(shared: Shared, tenant: str, actor: Actor) -> Iterator[Unit]:
     """A transaction for the tenant; all or nothing."""
@@ -131,4 +146,5 @@ def on(
     lock(connection, f"work_orders:{tenant}")
     work = Unit(connection, tenant, now(), shared.system.now(), actor, shared.models)
     yield work
+    work.end()
     work.flush()
