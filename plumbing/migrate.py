@@ -1,9 +1,10 @@
 """Brings the tables of every owner to the newest revision, under a lock. Revisions are `<owner>/migrations/r*.py`."""
 
 import ast
+import hashlib
 import importlib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,56 @@ def upgrade(database: Database, owners: Sequence[str] = OWNERS) -> None:
     with database.write() as connection:
         lock(connection, "migrate")
         for owner in owners:
+            wanted = _views(owner, connection.dialect.name)
+            kept = _kept_views(connection, owner)
+            same = kept.keys() == wanted.keys() and _mark(connection, owner) == _fingerprint(owner, wanted)
+            if not same:
+                for name in kept:
+                    connection.exec_driver_sql(f"DROP VIEW {name}")
             command.upgrade(_config(connection, owner), "head")
+            if not same:
+                _make_views(connection, owner, wanted)
+
+
+def _views(owner: str, dialect: str) -> dict[str, str]:
+    """The views on an owner's tables, by name: those that its package `migrations` tells of."""
+    told: Callable[[str], dict[str, str]] = getattr(importlib.import_module(f"{owner}.migrations"), "views", _none)
+    return told(dialect)
+
+
+def _none(_dialect: str) -> dict[str, str]:
+    return {}
+
+
+def _fingerprint(owner: str, views: dict[str, str]) -> str:
+    """Changes when a view, or the tables below it, do."""
+    return hashlib.sha256(repr((newest(owner), sorted(views.items()))).encode()).hexdigest()
+
+
+def _kept_views(connection: sa.Connection, owner: str) -> dict[str, None]:
+    names = sa.inspect(connection).get_view_names()
+    return dict.fromkeys(n for n in names if n.startswith(f"{owner}_figure_"))
+
+
+def _mark(connection: sa.Connection, owner: str) -> str:
+    """The fingerprint that the views were made with."""
+    name = f"{owner}_views"
+    if name not in sa.inspect(connection).get_view_names():
+        return _fingerprint(owner, {})
+    return str(connection.exec_driver_sql(f"SELECT fingerprint FROM {name}").scalar())
+
+
+def _make_views(connection: sa.Connection, owner: str, views: dict[str, str]) -> None:
+    connection.exec_driver_sql(f"DROP VIEW IF EXISTS {owner}_views")
+    for name, text in views.items():
+        connection.exec_driver_sql(f"CREATE VIEW {name} AS {text.replace('%', '%%') if _percent(connection) else text}")
+    mark = _fingerprint(owner, views)
+    connection.exec_driver_sql(f"CREATE VIEW {owner}_views AS SELECT '{mark}' AS fingerprint")
+
+
+def _percent(connection: sa.Connection) -> bool:
+    """Whether the driver reads a percent sign as a place for a parameter."""
+    return connection.dialect.paramstyle in ("pyformat", "format")
 
 
 def check(database: Database, owners: Sequence[str] = OWNERS) -> None:

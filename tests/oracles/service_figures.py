@@ -1,0 +1,121 @@
+"""The figures of service counted row by row, as their formulas say."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+Rows = dict[str, list[dict[str, Any]]]
+ASKED = ("report", "phone", "email", "complaint", "breakdown")
+
+
+def _mean(values: Sequence[float]) -> float | None:
+    return sum(values) / len(values) if values else None
+
+
+def _hours(later: datetime, earlier: datetime) -> float:
+    return (later - earlier).total_seconds() / 3600
+
+
+def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
+    """Every figure over all that is there, None where nothing counts."""
+    cases = {c["id"]: c for c in rows["cases"]}
+    found = [f for f in rows["findings"] if f["superseded_at"] is None]
+    orders = rows["orders"]
+    of_case = {c: [o for o in orders if o["case_id"] == c] for c in cases}
+    called = [f for f in found if f["order_id"] and cases[f["case_id"]]["prediction_id"]]
+    months = sum((now - a["added_at"]).total_seconds() for a in rows["assets"]) / 86400 / 30.44
+    out: dict[str, float | None] = {}
+    out["forecast_precision"] = _mean(
+        [f["result"] != "false" for f in called if f["result"] in ("true", "prevented", "false")]
+    )
+    counted = [
+        f
+        for f in found
+        if f["result"] == "missed" or (f["result"] in ("true", "prevented") and cases[f["case_id"]]["prediction_id"])
+    ]
+    out["forecast_recall"] = _mean([f["result"] != "missed" for f in counted])
+    foreseen, leads = [], []
+    for f in found:
+        if f["result"] not in ("true", "prevented", "missed"):
+            continue
+        c = cases[f["case_id"]]
+        known = c["decided_at"] is not None and c["decided_at"] < (c["broke_down_at"] or f["at"])
+        foreseen.append(known)
+        if known and f["result"] != "missed":
+            order = next((o for o in orders if o["id"] == f["order_id"]), None)
+            end = c["broke_down_at"] or (order and order["started_at"]) or f["at"]
+            leads.append(_hours(end, c["decided_at"]))
+    out["failures_foreseen"], out["lead_time"] = _mean(foreseen), _mean(leads)
+    out["false_orders"] = sum(f["result"] == "false" for f in called) / months
+    ended = [c for c in cases.values() if c["closed_at"] and c["state"] == "closed" and c["outcome"] != "cleared"]
+    out["solved_without_visit"] = _mean([all(o["started_at"] is None for o in of_case[c["id"]]) for c in ended])
+    roots = [o for o in orders if o["follows"] is None and o["state"] in ("closed", "cannot_complete")]
+    out["first_time_fix"] = _mean(
+        [o["state"] == "closed" and all(n["follows"] != o["id"] for n in orders) for o in roots]
+    )
+    once = []
+    for c in cases.values():
+        asked = sum(r["case_id"] == c["id"] and r["kind"] in ASKED for r in rows["requests"])
+        said = sum(m["case_id"] == c["id"] and m["incoming"] for m in rows["messages"])
+        if c["closed_at"] and asked:
+            once.append(asked + said == 1)
+    out["first_contact_resolution"] = _mean(once)
+    done = [o for o in orders if o["finished_at"]]
+    out["handling_time"] = _mean([60 * _hours(o["finished_at"], o["started_at"]) for o in done if o["started_at"]])
+    broken = [c for c in cases.values() if c["broke_down_at"]]
+    out["time_to_restore"] = _mean(
+        [
+            _hours(o["finished_at"], c["broke_down_at"])
+            for c in broken
+            for o in of_case[c["id"]]
+            if o["finished_at"] and o["finished_at"] > c["broke_down_at"]
+        ]
+    )
+    out["mtbf"] = months * 30.44 * 24 / len(broken) if broken else None
+    clocks = [k for k in rows["clocks"] if k["state"] in ("met", "breached")]
+    out["sla_attainment"] = _mean([k["state"] == "met" for k in clocks])
+    told = {e["clock_id"] for e in rows["escalations"]}
+    out["escalation_rate"] = _mean([k["id"] in told for k in clocks])
+    out["wait_for_person"] = _mean(
+        [
+            60 * _hours(a["handled_at"], a["at"])
+            for a in rows["answers"]
+            if a["kind"] in ("call_me", "propose") and a["handled_at"]
+        ]
+    )
+    again = []
+    for conversation in {m["conversation_id"] for m in rows["messages"]}:
+        before = False
+        for m in sorted(
+            (m for m in rows["messages"] if m["conversation_id"] == conversation), key=lambda m: (m["at"], m["id"])
+        ):
+            if m["incoming"]:
+                again.append(before)
+            before = m["incoming"]
+    out["asked_again"] = _mean(again)
+    out["backlog"] = sum(o["ended_at"] is None for o in orders)
+    order_case = {o["id"]: o["case_id"] for o in orders}
+    made = [v for v in rows["visits"] if v["state"] in ("done", "no_access", "incomplete")]
+    out["repeat_visits"] = _mean(
+        [
+            any(order_case[y["order_id"]] == order_case[v["order_id"]] and y["start"] < v["start"] for y in made)
+            for v in made
+        ]
+    )
+    sent = [n for n in rows["notices"] if n["sent_at"]]
+    out["notices_read"] = _mean([bool(n["read_at"] or n["answered_at"]) for n in sent])
+    yes = {a["notice_id"] for a in rows["answers"] if a["kind"] == "accept"}
+    out["notices_accepted"] = _mean([n["id"] in yes for n in sent])
+    kinds = {"failed": "failure", "prevented": "planned", "found_nothing": "false_visit"}
+    for bearer in ("customer", "provider"):
+        out[f"cost_{bearer}"] = _mean(
+            [
+                json.loads(c["costs"])[kinds[c["outcome"]]][bearer]
+                for c in cases.values()
+                if c["closed_at"] and c["outcome"] in kinds
+            ]
+        )
+    return out

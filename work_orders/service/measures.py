@@ -1,0 +1,299 @@
+"""The figures of service, each as a SQL view with its formula and its clock.
+
+A view `work_orders_figure_NAME` has a row per event that counts: `tenant`, `at` (epoch microseconds), `month`
+(`2026-11`, UTC), `asset_id`, `unit` (a currency, else empty), `part` and `whole`. The figure over any months, assets
+or customers is sum(part) / sum(whole); where `whole` is null throughout it is sum(part), and where `per` says so it is
+set against the time that machines were on record, which no view can know (time is the tenant's).
+"""
+
+from dataclasses import dataclass
+
+PREFIX = "work_orders_figure_"
+HOUR_US = 3_600_000_000
+_DIALECTS = {
+    "sqlite": {
+        "month": "strftime('%Y-%m', ({}) / 1000000, 'unixepoch')",
+        "json": "CAST(json_extract({}, '$.{}.{}') AS REAL)",
+        "text": "json_extract({}, '$.{}')",
+    },
+    "postgresql": {
+        "month": "to_char(to_timestamp(({}) / 1000000) AT TIME ZONE 'UTC', 'YYYY-MM')",
+        "json": "CAST(CAST({} AS json) #>> '{{{},{}}}' AS double precision)",
+        "text": "CAST({} AS json) ->> '{}'",
+    },
+}
+_ASKED = "('report', 'phone', 'email', 'complaint', 'breakdown')"
+
+
+@dataclass(frozen=True, slots=True)
+class Measure:
+    """A figure: what it is called, how it comes about, which moment dates it, and the rows that it counts.
+
+    `unit`: share (0 to 1), hours, minutes, count, money. `per`: "" | asset_month (events per machine and month) |
+    hours_between (machine hours per event). `rows` selects tenant, at, asset_id, unit, part, whole.
+    """
+
+    name: str
+    title: str
+    unit: str
+    formula: str
+    clock: str
+    rows: str
+    per: str = ""
+    good: str = "more"
+    """Which way is better: more or less."""
+
+
+def _rows(of: str, at: str, part: str, whole: str = "1", *, asset: str = "c.asset_id", unit: str = "''") -> str:
+    return (
+        f"SELECT c.tenant AS tenant, {at} AS at, {asset} AS asset_id, {unit} AS unit, {part} AS part, {whole} AS whole"
+        f" FROM work_orders_cases c {of}"
+    )
+
+
+def _case(table: str, alias: str, more: str = "") -> str:
+    """Join what belongs to a case."""
+    return f"JOIN {table} {alias} ON {alias}.tenant = c.tenant AND {alias}.case_id = c.id {more}"
+
+
+_FOUND = _case("work_orders_findings", "f", "AND f.superseded_at IS NULL")
+_ORDER = _case("work_orders_orders", "o")
+_IS = "CASE WHEN {} THEN 1 ELSE 0 END"
+_FORESEEN = "c.decided_at IS NOT NULL AND c.decided_at < COALESCE(c.broke_down_at, f.at)"
+_WORKED = (
+    "EXISTS (SELECT 1 FROM work_orders_orders w WHERE w.tenant = c.tenant AND w.case_id = c.id"
+    " AND w.started_at IS NOT NULL)"
+)
+_ANSWERED_ONCE = (
+    "(SELECT COUNT(*) FROM work_orders_requests r WHERE r.tenant = c.tenant AND r.case_id = c.id"
+    f" AND r.kind IN {_ASKED}) + (SELECT COUNT(*) FROM work_orders_messages m WHERE m.tenant = c.tenant"
+    " AND m.case_id = c.id AND m.incoming) = 1"
+)
+_WAS_ASKED = (
+    "EXISTS (SELECT 1 FROM work_orders_requests q WHERE q.tenant = c.tenant AND q.case_id = c.id"
+    f" AND q.kind IN {_ASKED})"
+)
+
+
+def _bearer(who: str) -> str:
+    return (
+        f"CASE c.outcome WHEN 'failed' THEN {{json:c.costs:failure:{who}}}"
+        f" WHEN 'prevented' THEN {{json:c.costs:planned:{who}}} ELSE {{json:c.costs:false_visit:{who}}} END"
+    )
+
+
+_COSTED = "WHERE c.closed_at IS NOT NULL AND c.outcome IN ('failed', 'prevented', 'found_nothing')"
+
+MEASURES: tuple[Measure, ...] = (
+    Measure(
+        "forecast_precision", "Forecasts that were right", "share",
+        "visits called by a forecast that found damage (true or prevented) / those and the ones that found nothing",
+        "when the finding was recorded",
+        _rows(_FOUND, "f.at", _IS.format("f.result <> 'false'"))
+        + " WHERE f.order_id IS NOT NULL AND c.prediction_id IS NOT NULL"
+        " AND f.result IN ('true', 'prevented', 'false')",
+    ),
+    Measure(
+        "forecast_recall", "Failures that had a forecast", "share",
+        "failures found or prevented that a forecast had called for / those and the missed ones",
+        "when the finding was recorded",
+        _rows(_FOUND, "f.at", _IS.format("f.result <> 'missed'"))
+        + " WHERE f.result = 'missed' OR (f.result IN ('true', 'prevented') AND c.prediction_id IS NOT NULL)",
+    ),
+    Measure(
+        "failures_foreseen", "Failures decided on before they came", "share",
+        "failures and prevented ones whose case had been decided on before / all failures and prevented ones",
+        "when the finding was recorded",
+        _rows(_FOUND, "f.at", _IS.format(_FORESEEN)) + " WHERE f.result IN ('true', 'prevented', 'missed')",
+    ),
+    Measure(
+        "lead_time", "Notice before the failure or its prevention", "hours",
+        "mean hours from the decision to act to the breakdown or, where it was prevented, to the start of the work",
+        "when the finding was recorded",
+        _rows(
+            _FOUND + " LEFT JOIN work_orders_orders o ON o.tenant = f.tenant AND o.id = f.order_id", "f.at",
+            f"(COALESCE(c.broke_down_at, o.started_at, f.at) - c.decided_at) * 1.0 / {HOUR_US}",
+        )
+        + f" WHERE f.result IN ('true', 'prevented') AND {_FORESEEN}",
+    ),
+    Measure(
+        "false_orders", "Visits for nothing per machine and month", "count",
+        "visits called by a forecast that found nothing / (machines x months on record; a month is 30.44 days)",
+        "when the finding was recorded",
+        _rows(_FOUND, "f.at", "1", "NULL")
+        + " WHERE f.order_id IS NOT NULL AND c.prediction_id IS NOT NULL AND f.result = 'false'",
+        "asset_month", "less",
+    ),
+    Measure(
+        "solved_without_visit", "Solved without a visit", "share",
+        "closed cases on which no work was begun / closed cases; those whose readings went back to normal and those"
+        " that were joined to another are left out",
+        "when the case was closed",
+        _rows("", "c.closed_at", _IS.format(f"NOT {_WORKED}"))
+        + " WHERE c.closed_at IS NOT NULL AND c.state = 'closed' AND c.outcome <> 'cleared'",
+    ),
+    Measure(
+        "first_time_fix", "Fixed at the first visit", "share",
+        "work orders closed without a follow-up / those and the ones that could not be completed or needed one",
+        "when the work order ended",
+        _rows(
+            _ORDER, "o.ended_at",
+            _IS.format(
+                "o.state = 'closed' AND NOT EXISTS (SELECT 1 FROM work_orders_orders n WHERE n.tenant = o.tenant"
+                " AND n.follows = o.id)"
+            ),
+        )
+        + " WHERE o.follows IS NULL AND o.state IN ('closed', 'cannot_complete')",
+    ),
+    Measure(
+        "first_contact_resolution", "Customers who had to say it once", "share",
+        "closed cases that a person had reported, in which one report was all that came from outside / all of them",
+        "when the case was closed",
+        _rows("", "c.closed_at", _IS.format(_ANSWERED_ONCE)) + f" WHERE c.closed_at IS NOT NULL AND {_WAS_ASKED}",
+    ),
+    Measure(
+        "handling_time", "Time on the job", "minutes",
+        "mean minutes from the start of a work order's work to its end",
+        "when the work was done",
+        _rows(_ORDER, "o.finished_at", "(o.finished_at - o.started_at) / 60000000.0")
+        + " WHERE o.started_at IS NOT NULL AND o.finished_at IS NOT NULL",
+        good="less",
+    ),
+    Measure(
+        "time_to_restore", "From breakdown to restored", "hours",
+        "mean hours from a breakdown to the end of the work on it",
+        "when the work was done",
+        _rows(_ORDER, "o.finished_at", f"(o.finished_at - c.broke_down_at) * 1.0 / {HOUR_US}")
+        + " WHERE c.broke_down_at IS NOT NULL AND o.finished_at > c.broke_down_at",
+        good="less",
+    ),
+    Measure(
+        "mtbf", "Time between breakdowns", "hours",
+        "hours that machines were on record x machines / breakdowns",
+        "when it broke down",
+        _rows("", "c.broke_down_at", "1", "NULL") + " WHERE c.broke_down_at IS NOT NULL",
+        "hours_between",
+    ),
+    Measure(
+        "sla_attainment", "Promised times kept", "share",
+        "clocks that were met / clocks that were met or breached",
+        "when the clock was met or breached",
+        _rows(_case("work_orders_sla_clocks", "k"), "k.decided_at", _IS.format("k.state = 'met'"))
+        + " WHERE k.state IN ('met', 'breached')",
+    ),
+    Measure(
+        "escalation_rate", "Clocks that went up the chain", "share",
+        "clocks that somebody further up was told of / clocks that were met or breached",
+        "when the clock was met or breached",
+        _rows(
+            _case("work_orders_sla_clocks", "k"), "k.decided_at",
+            _IS.format(
+                "EXISTS (SELECT 1 FROM work_orders_sla_escalations e WHERE e.tenant = k.tenant AND e.clock_id = k.id)"
+            ),
+        )
+        + " WHERE k.state IN ('met', 'breached')",
+        good="less",
+    ),
+    Measure(
+        "wait_for_person", "Wait for a person", "minutes",
+        "mean minutes from a customer's wish to be called or for another day to its being dealt with",
+        "when he asked",
+        _rows(
+            _case("work_orders_notices", "n")
+            + " JOIN work_orders_notice_answers a ON a.tenant = n.tenant AND a.notice_id = n.id",
+            "a.at", "(a.handled_at - a.at) / 60000000.0",
+        )
+        + " WHERE a.kind IN ('call_me', 'propose') AND a.handled_at IS NOT NULL",
+        good="less",
+    ),
+    Measure(
+        "asked_again", "Customers who had to ask again", "share",
+        "customers' messages that came before the one before them was answered / customers' messages",
+        "when the message came",
+        _rows(
+            "JOIN (SELECT x.tenant, x.case_id, x.at, x.incoming, LAG(x.incoming) OVER (PARTITION BY x.tenant,"
+            " x.conversation_id ORDER BY x.at, x.id) AS earlier FROM work_orders_messages x) m"
+            " ON m.tenant = c.tenant AND m.case_id = c.id",
+            "m.at", _IS.format("m.earlier"),
+        )
+        + " WHERE m.incoming",
+        good="less",
+    ),
+    Measure(
+        "backlog", "Work orders that are open", "count", "work orders that have not ended", "when it was opened",
+        _rows(_ORDER, "o.opened_at", "1", "NULL") + " WHERE o.ended_at IS NULL", good="less",
+    ),
+    Measure(
+        "repeat_visits", "Visits for the same case again", "share",
+        "visits that were not the first one of their case / visits made",
+        "when the visit began",
+        _rows(
+            _ORDER + " JOIN work_orders_visits v ON v.tenant = o.tenant AND v.order_id = o.id", "v.start",
+            _IS.format(
+                "EXISTS (SELECT 1 FROM work_orders_visits y JOIN work_orders_orders z ON z.tenant = y.tenant"
+                " AND z.id = y.order_id WHERE y.tenant = v.tenant AND z.case_id = c.id AND y.start < v.start"
+                " AND y.state IN ('done', 'no_access', 'incomplete'))"
+            ),
+        )
+        + " WHERE v.state IN ('done', 'no_access', 'incomplete')",
+        good="less",
+    ),
+    Measure(
+        "notices_read", "Notices that were read", "share", "notices opened or answered / notices sent",
+        "when the notice was sent",
+        _rows(
+            _case("work_orders_notices", "n"), "n.sent_at",
+            _IS.format("n.read_at IS NOT NULL OR n.answered_at IS NOT NULL"),
+        )
+        + " WHERE n.sent_at IS NOT NULL",
+    ),
+    Measure(
+        "notices_accepted", "Notices that were accepted", "share", "notices answered with yes / notices sent",
+        "when the notice was sent",
+        _rows(
+            _case("work_orders_notices", "n"), "n.sent_at",
+            _IS.format(
+                "EXISTS (SELECT 1 FROM work_orders_notice_answers a WHERE a.tenant = n.tenant AND a.notice_id = n.id"
+                " AND a.kind = 'accept')"
+            ),
+        )
+        + " WHERE n.sent_at IS NOT NULL",
+    ),
+    Measure(
+        "cost_customer", "Cost of a case to the customer", "money",
+        "mean of the customer's share of closed cases that failed, were prevented or found nothing",
+        "when the case was closed",
+        _rows("", "c.closed_at", _bearer("customer"), unit="{text:c.costs:currency}") + f" {_COSTED}", good="less",
+    ),
+    Measure(
+        "cost_provider", "Cost of a case to the provider", "money",
+        "mean of the provider's share of closed cases that failed, were prevented or found nothing",
+        "when the case was closed",
+        _rows("", "c.closed_at", _bearer("provider"), unit="{text:c.costs:currency}") + f" {_COSTED}", good="less",
+    ),
+)  # fmt: skip
+NAMED = {m.name: m for m in MEASURES}
+
+
+def _filled(rows: str, dialect: str) -> str:
+    """The rows with what each database writes in its own way."""
+    words = _DIALECTS[dialect]
+    out, rest = "", rows
+    while "{" in rest:
+        before, _, after = rest.partition("{")
+        call, _, rest = after.partition("}")
+        kind, *parts = call.split(":")
+        out += before + words[kind].format(*parts)
+    return out + rest
+
+
+def views(dialect: str) -> dict[str, str]:
+    """The statement behind each view, for `sqlite` or `postgresql`."""
+    month = _DIALECTS[dialect]["month"].format("at")
+    return {
+        f"{PREFIX}{m.name}": (
+            f"SELECT tenant, at, {month} AS month, asset_id, unit, CAST(part AS double precision) AS part,"
+            f" CAST(whole AS double precision) AS whole FROM ({_filled(m.rows, dialect)}) r"
+        )
+        for m in MEASURES
+    }
