@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from contracts.asset_model_steps import Step
 from contracts.command_kinds import CommandKind
 from contracts.diagnosis import Diagnosis
 from contracts.efficiency import Loss
@@ -120,6 +121,10 @@ class FailureMode:
     """What happens if nobody acts, in words for the customer."""
     loss: Loss | None = None
     """What it wastes before it fails; only of kind `efficiency`."""
+    checklist: tuple[Step, ...] = ()
+    """Steps that ask for a reading, a photo, a signature; `checks` ask for nothing."""
+    permits: tuple[str, ...] = ()
+    """What must be granted before the work: names, `lockout` for one that is put on at the machine."""
 
 
 @dataclass(frozen=True, slots=True)

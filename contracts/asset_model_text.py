@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from contracts import asset_model_checks
+from contracts import asset_model_checks, asset_model_steps
 from contracts.asset_model import (
     AssetModel,
     Component,
@@ -258,7 +258,7 @@ class _Reader:
     ) -> FailureMode:
         of = self.mapping(
             value, path, {"title", "code", "kind", "symptoms", "limit", "checks", "remedy", "part", "skill", "minutes",
-                          "costs", "covered", "consequence", "loss"},
+                          "costs", "covered", "consequence", "loss", "checklist", "permits"},
         )  # fmt: skip
         if not is_name(name):
             self.fault(path, f"{name!r} must be {NAME_RULE}")
@@ -303,6 +303,8 @@ class _Reader:
             covered=bool(covered),
             consequence=self.text(of, "consequence", path),
             loss=self.loss(of.get("loss"), str(kind), signals, f"{path}.loss"),
+            checklist=asset_model_steps.steps(self, of.get("checklist", []), f"{path}.checklist"),
+            permits=asset_model_steps.permits(self, of.get("permits", []), f"{path}.permits"),
         )
 
     def loss(self, value: Any, kind: str, signals: Mapping[str, Signal], path: str) -> Loss | None:
