@@ -120,6 +120,6 @@ def test_a_forecast_read_from_the_log_again_sends_nothing_again(world: World) ->
     while take_next(world.shared, 2):
         pass
     for _ in range(3):
-        world.clock.at += timedelta(hours=1)
+        world.clock.at += timedelta(hours=5)
         service.tick(world.shared, world.tenant, (mail, WEB))
     assert len(mail.sent) == 1

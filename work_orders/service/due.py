@@ -8,39 +8,45 @@ import msgspec
 import sqlalchemy as sa
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import OUT, CaseAction, CaseState, NoticeState
+from work_orders.domain.case_states import NOT_YET_SENT, OUT, CaseAction, CaseState
+from work_orders.domain.contact_rules import HoldUntil, Purpose
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.policy import Policy
+from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.answers import renew
 from work_orders.service.moves import move_case
-from work_orders.service.offers import hand_over, send, slots_of
+from work_orders.service.offers import rests_on_history, say_again, send, slots_of
+from work_orders.service.outbox import post
 from work_orders.service.sending import WEB, Channel
 from work_orders.service.sla import tell_due
 from work_orders.service.sla_tables import clocks
+from work_orders.service.telling import dispatch, due_messages, rule
 from work_orders.service.unit import Row, Unit, unit
 
-_OPEN = (NoticeState.QUEUED, *OUT)
+_OPEN = (*NOT_YET_SENT, *OUT)
 
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """Notices by what must happen to them."""
+    """Notices by what must happen to them, and how many messages wait for the rules."""
 
     send: tuple[str, ...] = ()
     renew: tuple[str, ...] = ()
     remind: tuple[str, ...] = ()
     give_up: tuple[str, ...] = ()
+    messages: int = 0
 
     def __bool__(self) -> bool:
-        return bool(self.send or self.renew or self.remind or self.give_up)
+        return bool(self.send or self.renew or self.remind or self.give_up or self.messages)
 
 
 def tenants_with_work(connection: sa.Connection) -> list[str]:
-    """Tenants that have notices on their way, or a promise whose time runs."""
-    c, k = t.notices.c, clocks.c
+    """Tenants that have notices or messages on their way, or a promise whose time runs."""
+    c, k, w = t.notices.c, clocks.c, m.messages.c
     waiting = sa.union(
         sa.select(c.tenant).where(c.state.in_(_OPEN)),
+        sa.select(w.tenant).where(w.due_at.is_not(None)),
         sa.select(k.tenant).where(k.next_at.is_not(None)),
     )
     return list(connection.execute(waiting).scalars())
@@ -62,21 +68,30 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
     def ids(*where: sa.ColumnElement[bool]) -> tuple[str, ...]:
         return tuple(connection.execute(sa.select(c.id).where(*where).order_by(c.queued_at, c.id)).scalars())
 
+    w = m.messages.c
+    waiting = connection.execute(sa.select(sa.func.count()).where(w.tenant == tenant, w.due_at <= now)).scalar_one()
     return Due(
-        ids(c.tenant == tenant, c.state == NoticeState.QUEUED, c.send_after <= now),
+        ids(c.tenant == tenant, c.state.in_(NOT_YET_SENT), c.send_after <= now),
         ids(out, passed),
         ids(out, c.reminded_at.is_(None), c.asked_at <= asked),
         ids(out, c.no_reply_at.is_(None), c.reminded_at <= reminded),
+        int(waiting),
     )
 
 
-def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,)) -> int:
-    """Do what is due in a tenant; how many things were done."""
-    told = tell_due(shared, tenant)
+def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True) -> int:
+    """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
+    done = tell_due(shared, tenant) + _decide(shared, tenant, channels)
+    if handing_over and any(c.leaves for c in channels):
+        done += post(shared, tenant, channels)
+    return done
+
+
+def _decide(shared: Shared, tenant: str, channels: Sequence[Channel]) -> int:
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
         if not due(connection, tenant, now):
-            return told
+            return 0
     with unit(shared, tenant, SYSTEM) as work:
         found = due(work.connection, tenant, work.now)  # again, now that nobody else can change it
         for id in found.send:
@@ -84,10 +99,27 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,)) -> i
         for id in found.renew:
             _renew(work, work.one(t.notices, id, "notice"))
         for id in found.remind:
-            _remind(work, work.one(t.notices, id, "notice"), channels)
+            _remind(work, work.one(t.notices, id, "notice"))
         for id in found.give_up:
             _give_up(work, work.one(t.notices, id, "notice"))
-        return told + sum(map(len, (found.send, found.renew, found.remind, found.give_up)))
+        messages = due_messages(work)
+        for message in messages:
+            _message(work, message, channels)
+        return sum(map(len, (found.send, found.renew, found.remind, found.give_up, messages)))
+
+
+def _message(work: Unit, message: Row, channels: Sequence[Channel]) -> None:
+    """Let the rules decide on a message; what nobody waits for any more is not said."""
+    notice = None if message.notice_id is None else work.one(t.notices, message.notice_id, "notice")
+    if notice is not None and message.template in ("forecast", "reminder") and notice.state not in OUT:
+        work.update(m.messages, {"id": message.id}, state="withdrawn", due_at=None)
+        return
+    history = notice is not None and rests_on_history(work, notice)
+    purpose = Purpose(message.purpose)
+    said = rule(work, message.customer_id, message.id, purpose, channels, history=history)
+    dispatch(work, message.id, message.customer_id, said)
+    if notice is not None and message.template == "reminder" and not isinstance(said, HoldUntil):
+        work.update(t.notices, {"id": notice.id}, reminded_at=work.now)  # he has his time from here
 
 
 def _renew(work: Unit, notice: Row) -> None:
@@ -95,9 +127,9 @@ def _renew(work: Unit, notice: Row) -> None:
         renew(work, notice)
 
 
-def _remind(work: Unit, notice: Row, channels: Sequence[Channel]) -> None:
+def _remind(work: Unit, notice: Row) -> None:
     work.update(t.notices, {"id": notice.id}, reminded_at=work.now)
-    hand_over(work, notice, channels, reminder=True)
+    say_again(work, notice, "reminder")
     case = work.one(t.cases, notice.case_id, "case")
     if case.state == CaseState.CUSTOMER_CONTACTED:
         move_case(work, case.id, CaseAction.REMIND, role=Role.SYSTEM)

@@ -3,8 +3,8 @@
 `deliver` is the only caller of a channel; it refuses what must not leave before the channel sees it.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Protocol
 
 import sqlalchemy as sa
@@ -18,12 +18,24 @@ class Message:
 
     tenant: str
     id: str
+    """The same for every attempt: a channel makes its own identifier (Message-ID) of it."""
     customer_id: str
     contact: str
+    """His address in the channel."""
     title: str
     text: str
     reminder: bool
     history: bool
+    html: str = ""
+    chart: bytes | None = None
+    """A PNG; the HTML shows it as `cid:chart`."""
+    language: str = "en"
+    reply_token: str = ""
+    """Brings an answer back to its conversation."""
+    earlier: tuple[str, ...] = ()
+    """Ids of what was said before in the conversation, oldest first."""
+    at: datetime | None = None
+    """When it was decided."""
 
 
 class Channel(Protocol):
@@ -33,12 +45,28 @@ class Channel(Protocol):
     leaves: bool
 
     def send(self, message: Message) -> None:
-        """Hand it over; raises what the channel raises when it cannot."""
+        """Hand it over. Raises Bounced, TryLater; what it does not raise was taken."""
         ...
 
 
+class Bounced(Exception):
+    """It will never get there: the next way must be taken. `lasting` = nor will anything else by this way."""
+
+    def __init__(self, why: str, *, lasting: bool = True) -> None:
+        super().__init__(why)
+        self.why, self.lasting = why, lasting
+
+
+class TryLater(Exception):
+    """It did not get there now."""
+
+    def __init__(self, why: str) -> None:
+        super().__init__(why)
+        self.why = why
+
+
 class WebInbox:
-    """The customer's page inside the product: the notice's row is the message, so there is nothing to hand over."""
+    """The customer's page inside the product: the message's row is the message, so there is nothing to hand over."""
 
     name = "web"
     leaves = False
@@ -58,34 +86,24 @@ class MustNotLeave(Exception):
         self.why = why
 
 
-def why_not_leave(connection: sa.Connection, message: Message) -> str:
-    """Why the message must stay inside; empty when it may leave. A tenant that nobody put on record stays inside."""
-    simulated = connection.execute(sa.select(tenants.c.simulated).where(tenants.c.tenant == message.tenant)).scalar()
+def why_stays(connection: sa.Connection, tenant: str, *, history: bool) -> str:
+    """Why a message must stay inside; empty when it may leave. A tenant that nobody put on record stays inside."""
+    simulated = connection.execute(sa.select(tenants.c.simulated).where(tenants.c.tenant == tenant)).scalar()
     if simulated is None:
-        return f"tenant {message.tenant} is not on record"
+        return f"tenant {tenant} is not on record"
     if simulated:
-        return f"tenant {message.tenant} is simulated"
-    return "it rests on imported or replayed readings" if message.history else ""
+        return f"tenant {tenant} is simulated"
+    return "it rests on imported or replayed readings" if history else ""
 
 
 def deliver(connection: sa.Connection, channel: Channel, message: Message) -> None:
-    """Give a message to a channel. Raises MustNotLeave."""
-    if channel.leaves:
-        why = why_not_leave(connection, message)
-        if why:
-            raise MustNotLeave(why)
+    """Give a message to a channel. Raises MustNotLeave, and what the channel raises."""
+    may_leave(connection, channel, message)
     channel.send(message)
 
 
-def deliver_by_first(connection: sa.Connection, channels: Sequence[Channel], message: Message) -> tuple[str, str]:
-    """Deliver by the first channel that may; returns its name and why others were refused. The web inbox is last."""
-    refused = []
-    for channel in channels:
-        try:
-            deliver(connection, channel, message)
-        except MustNotLeave as no:
-            refused.append(f"{channel.name}: {no.why}")
-        else:
-            return channel.name, "; ".join(refused)
-    deliver(connection, WEB, message)
-    return WEB.name, "; ".join(refused)
+def may_leave(connection: sa.Connection, channel: Channel, message: Message) -> None:
+    """Raises MustNotLeave."""
+    why = why_stays(connection, message.tenant, history=message.history) if channel.leaves else ""
+    if why:
+        raise MustNotLeave(why)

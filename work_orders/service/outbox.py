@@ -1,0 +1,189 @@
+"""What leaves the product: claimed in one transaction, handed over outside of any, recorded in another.
+
+A process that dies between handing over and recording leaves a claim that becomes void; the message is then handed over
+once more, under the same Message-ID, by which mail programs show it once. A connection that breaks before the server
+said yes or no is the same case. Nothing else is ever handed over twice.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime, timedelta
+
+import msgspec
+import sqlalchemy as sa
+
+from plumbing.runtime import Shared
+from work_orders.domain.case_states import NoticeAction, NoticeState
+from work_orders.domain.contact_rules import WEB
+from work_orders.domain.machine import SYSTEM, Role
+from work_orders.domain.notice_text import NoticeText
+from work_orders.domain.reply_token import token
+from work_orders.service import message_tables as m
+from work_orders.service import tables as t
+from work_orders.service.chart_picture import chart_picture
+from work_orders.service.contacts import put_way
+from work_orders.service.mail_keys import key_of
+from work_orders.service.moves import move_notice
+from work_orders.service.offers import prediction_of
+from work_orders.service.sending import Bounced, Channel, Message, MustNotLeave, TryLater, may_leave
+from work_orders.service.unit import Row, Unit, unit
+
+CLAIM = timedelta(minutes=2)
+"""Longer than any channel's own time limit."""
+RETRY_MINUTES = (1, 2, 5, 15, 30, 60)
+GIVE_UP = timedelta(hours=24)
+MOST_EARLIER = 20
+
+
+def tenants_waiting(connection: sa.Connection, wall: datetime) -> list[str]:
+    """Tenants with something to hand over now."""
+    c = m.deliveries.c
+    return list(connection.execute(sa.select(c.tenant).where(c.try_at <= wall).distinct()).scalars())
+
+
+def post(shared: Shared, tenant: str, channels: Sequence[Channel], limit: int = 50) -> int:
+    """Hand over what is due of a tenant, at most so many; how many were tried."""
+    by_name = {c.name: c for c in channels if c.leaves}
+    done = 0
+    while done < limit and (claimed := _claim(shared, tenant)) is not None:
+        _hand_over(shared, tenant, claimed, by_name)
+        done += 1
+    return done
+
+
+def _claim(shared: Shared, tenant: str) -> Row | None:
+    """The next delivery, ours until its claim is void."""
+    c = m.deliveries.c
+    with shared.database.read() as connection:
+        due = sa.select(c.message_id).where(c.tenant == tenant, c.try_at <= shared.system.now()).limit(1)
+        if connection.execute(due).first() is None:
+            return None
+    with unit(shared, tenant, SYSTEM) as work:
+        rows = work.all(m.deliveries, c.try_at <= work.wall)
+        if not rows:
+            return None
+        row = min(rows, key=lambda r: (r.try_at, r.message_id))
+        work.update(
+            m.deliveries, {"message_id": row.message_id, "channel": row.channel}, state="claimed",
+            attempts=row.attempts + 1, try_at=work.wall + CLAIM,
+        )  # fmt: skip
+        return next(iter(work.all(m.deliveries, c.message_id == row.message_id, c.channel == row.channel)))
+
+
+def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str, Channel]) -> None:
+    channel = channels.get(claimed.channel)
+    if channel is None:
+        _bounced(shared, tenant, claimed, Bounced(f"{claimed.channel} is not set up any more", lasting=False))
+        return
+    message = _message(shared, tenant, claimed)
+    try:
+        with shared.database.read() as connection:
+            may_leave(connection, channel, message)
+        channel.send(message)
+    except MustNotLeave as no:
+        _stays(shared, tenant, claimed, no.why)
+    except TryLater as no:
+        _later(shared, tenant, claimed, no.why)
+    except Bounced as no:
+        _bounced(shared, tenant, claimed, no)
+    else:
+        _taken(shared, tenant, claimed)
+
+
+def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
+    with unit(shared, tenant, SYSTEM) as work:
+        row = work.one(m.messages, claimed.message_id, "message")
+        c = m.messages.c
+        before = work.all(m.messages, c.conversation_id == row.conversation_id, c.at < row.at, c.incoming.is_(False))
+        earlier = tuple(r.id for r in sorted(before, key=lambda r: (r.at, r.id)) if r.channel == claimed.channel)
+        signed = token(key_of(work), row.conversation_id)
+        text, history = _of_notice(work, row.notice_id)
+    chart = chart_picture(shared.store, tenant, text, row.at) if text is not None and "cid:chart" in row.html else None
+    return Message(
+        tenant, row.id, row.customer_id, claimed.address, row.subject, row.text, row.template == "reminder", history,
+        row.html, chart, row.language, signed, earlier[-MOST_EARLIER:], row.at,
+    )  # fmt: skip
+
+
+def _of_notice(work: Unit, notice_id: str | None) -> tuple[NoticeText | None, bool]:
+    """What the notice of a message says, and whether it rests on history."""
+    if notice_id is None:
+        return None, False
+    notice = work.one(t.notices, notice_id, "notice")
+    prediction = prediction_of(work, work.one(t.orders, notice.order_id, "work order").prediction_id)
+    return msgspec.json.decode(notice.body, type=NoticeText), prediction is None or not prediction.pageable
+
+
+def _end(work: Unit, claimed: Row, state: str, why: str = "") -> bool:
+    """Close a delivery that is still ours; whether it was."""
+    c = m.deliveries.c
+    keys = {"message_id": claimed.message_id, "channel": claimed.channel}
+    row = next(iter(work.all(m.deliveries, *(c[k] == v for k, v in keys.items()))))
+    if row.state != "claimed" or row.attempts != claimed.attempts:
+        return False
+    work.update(m.deliveries, keys, state=state, why=why[:300], try_at=None, ended_at=work.wall)
+    return True
+
+
+def _notice_of(work: Unit, message: Row) -> Row | None:
+    """The notice that a message is the first word of; None for any other message."""
+    return work.one(t.notices, message.notice_id, "notice") if message.template == "forecast" else None
+
+
+def _taken(shared: Shared, tenant: str, claimed: Row) -> None:
+    with unit(shared, tenant, SYSTEM) as work:
+        if not _end(work, claimed, "delivered"):
+            return
+        message = work.one(m.messages, claimed.message_id, "message")
+        if message.state == "sent":
+            work.update(m.messages, {"id": message.id}, state="delivered")
+        notice = _notice_of(work, message)
+        if notice is not None and notice.state == NoticeState.SENT:
+            move_notice(work, notice, NoticeAction.DELIVER, role=Role.SYSTEM)
+        text = f"{message.subject}: taken by {claimed.channel} for {message.customer_id}."
+        work.record("message_delivered", "", message.id, text, case=message.case_id, attempts=claimed.attempts)
+
+
+def _stays(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
+    with unit(shared, tenant, SYSTEM) as work:
+        if _end(work, claimed, "withdrawn", why):
+            refused = f"{claimed.channel}: {why}"[:300]
+            work.update(m.messages, {"id": claimed.message_id}, channel=WEB, why=refused)
+            notice = _notice_of(work, work.one(m.messages, claimed.message_id, "message"))
+            if notice is not None:
+                work.update(t.notices, {"id": notice.id}, channel=WEB, refused=refused)
+
+
+def _later(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
+    wall = shared.system.now()
+    if wall - claimed.created_at >= GIVE_UP:
+        _bounced(shared, tenant, claimed, Bounced(f"for a day: {why}", lasting=False))
+        return
+    minutes = RETRY_MINUTES[min(claimed.attempts, len(RETRY_MINUTES)) - 1]
+    with unit(shared, tenant, SYSTEM) as work:
+        if _end(work, claimed, "queued", why):
+            keys = {"message_id": claimed.message_id, "channel": claimed.channel}
+            work.update(m.deliveries, keys, try_at=work.wall + timedelta(minutes=minutes), ended_at=None)
+
+
+def _bounced(shared: Shared, tenant: str, claimed: Row, no: Bounced) -> None:
+    """The next way, unless he has seen it on his page meanwhile."""
+    with unit(shared, tenant, SYSTEM) as work:
+        if not _end(work, claimed, "bounced", no.why):
+            return
+        message = work.one(m.messages, claimed.message_id, "message")
+        if no.lasting:
+            put_way(work, message.customer_id, claimed.channel, claimed.address, no.why)
+        text = f"{message.subject}: {message.customer_id} cannot be reached by {claimed.channel}: {no.why}."
+        work.record("message_bounced", "", message.id, text, case=message.case_id, channel=claimed.channel)
+        notice = _notice_of(work, message)
+        if message.state == "withdrawn":
+            return
+        if notice is None:
+            work.update(m.messages, {"id": message.id}, state="bounced", due_at=work.now)
+        elif notice.state in (NoticeState.SENT, NoticeState.DELIVERED):
+            work.update(m.messages, {"id": message.id}, state="bounced")
+            move_notice(
+                work, notice, NoticeAction.BOUNCE, NoticeAction.NEXT_CHANNEL, role=Role.SYSTEM, send_after=work.now
+            )
+        else:
+            work.update(m.messages, {"id": message.id}, state="bounced")
