@@ -24,6 +24,11 @@ CUSTOMER_HEARS = frozenset(
      "work_started", "job_done", "order_closed"}
 )  # fmt: skip
 """Kinds of entries that customers may read; the rest of the chain is the provider's."""
+ADMIN_HEARS = frozenset(
+    {"signed_in", "signed_out", "sign_in_refused", "password_set", "link_made", "key_made", "account_added",
+     "account_closed"}
+)  # fmt: skip
+"""Kinds of entries about who signs in: for admins alone."""
 
 
 def newest(database: Database, tenant: str) -> int:
@@ -40,6 +45,8 @@ def entries_for(
     with database.read() as connection:
         rows = audit.read(connection, who.tenant, after, limit)
     last = rows[-1].seq if rows else after
+    if who.role is not Role.ADMIN:
+        rows = [r for r in rows if r.action not in ADMIN_HEARS]
     if who.sees_all:
         return list(rows), last
     assets = set(mine()) if rows else set()

@@ -3,6 +3,7 @@
 All times here are wall time, also for tenants on a scaled clock; the audit entry is dated by the tenant's clock.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -20,6 +21,8 @@ TRIES, TRIES_WITHIN = 10, timedelta(minutes=15)
 PASSWORD_LENGTH = (10, 200)
 LINK_PATH = "/sign-in/link/"
 EVERY_TENANT = "*"
+At = Callable[[str], datetime]
+"""The time of a tenant's clock."""
 MAKER_ENDS = "."
 
 
@@ -149,14 +152,19 @@ def list_accounts(database: Database, tenant: str, role: Role | None = None) -> 
         return [_account(row) for row in connection.execute(query.order_by(accounts.c.created_at, accounts.c.id))]
 
 
-def set_password(database: Database, account: str, password: str) -> None:
-    """Set a password. Raises BadAccount."""
+def set_password(
+    database: Database, account: str, password: str, by: Principal | None = None, at: datetime | None = None
+) -> None:
+    """Set a password; audited where it is said who does it and when. Raises BadAccount."""
     low, high = PASSWORD_LENGTH
     if not low <= len(password) <= high:
         raise BadAccount("password", "", f"{low} to {high} characters")
     kept = secret.hash_password(password)
     with database.write() as connection:
         connection.execute(accounts.update().where(accounts.c.id == account).values(password=kept))
+        if by is not None and at is not None:
+            told = {"id": account, "text": f"{by.name} set a new password"}
+            audit.append(connection, by.tenant, at, by.actor, "password_set", told)
 
 
 def make_link(
@@ -166,8 +174,11 @@ def make_link(
     return link_for(database, wall, ensure_account(database, wall, tenant, role, subject), lives=lives)
 
 
-def link_for(database: Database, wall: datetime, account: Account, *, lives: timedelta = LINK) -> str:
-    """Path of a sign-in link for an account."""
+def link_for(
+    database: Database, wall: datetime, account: Account, *, lives: timedelta = LINK, by: Principal | None = None,
+    at: datetime | None = None,
+) -> str:  # fmt: skip
+    """Path of a sign-in link for an account; audited where it is said who makes it and when."""
     value = secret.token()
     with database.write() as connection:
         connection.execute(links.delete().where(links.c.expires_at < wall))
@@ -176,10 +187,13 @@ def link_for(database: Database, wall: datetime, account: Account, *, lives: tim
                 hash=secret.digest(value), tenant=account.tenant, account=account.id, expires_at=wall + lives
             )
         )
+        if by is not None and at is not None:
+            told = {"id": account.id, "text": f"A sign-in link was made for {account.name}"}
+            audit.append(connection, account.tenant, at, by.actor, "link_made", told)
     return LINK_PATH + value
 
 
-def use_link(database: Database, wall: datetime, value: str) -> Session:
+def use_link(database: Database, wall: datetime, value: str, at: At | None = None) -> Session:
     """Sign in by a link. Raises UnknownLink; of two who use it at once, one gets in."""
     where = links.c.hash == secret.digest(value)
     with database.write() as connection:
@@ -189,16 +203,16 @@ def use_link(database: Database, wall: datetime, value: str) -> Session:
         if done.rowcount != 1:
             raise UnknownLink
         account = connection.execute(sa.select(links.c.account).where(where)).scalar_one()
-        return _open(connection, wall, str(account))
+        return _open(connection, wall, str(account), "by a link", at)
 
 
 def start_session(database: Database, wall: datetime, account: str) -> Session:
-    """A session for an account (one-click switch of the demo)."""
+    """A session for an account (one-click switch of the demo, which tells it itself)."""
     with database.write() as connection:
         return _open(connection, wall, account)
 
 
-def _open(connection: sa.Connection, wall: datetime, account: str) -> Session:
+def _open(connection: sa.Connection, wall: datetime, account: str, how: str = "", at: At | None = None) -> Session:
     row = connection.execute(
         sa.select(accounts).where(accounts.c.id == account, accounts.c.closed_at.is_(None))
     ).first()
@@ -213,10 +227,21 @@ def _open(connection: sa.Connection, wall: datetime, account: str) -> Session:
             expires_at=wall + SESSION,
         )
     )  # fmt: skip
+    if how:
+        _tell(connection, of, "signed_in", f"{of.name} signed in {how}", wall, at)
     return Session(cookie, of)
 
 
-def sign_in(database: Database, wall: datetime, tenant: str, email: str, password: str, address: str) -> Session:
+def _tell(connection: sa.Connection, of: Account, action: str, text: str, wall: datetime, at: At | None) -> None:
+    """Append to the tenant's chain what became of an account; `at` gives the tenant's time."""
+    actor = f"{of.role}:{of.subject or of.id}"
+    told = {"id": of.id, "role": of.role.value, "text": text}
+    audit.append(connection, of.tenant, at(of.tenant) if at else wall, actor, action, told)
+
+
+def sign_in(
+    database: Database, wall: datetime, tenant: str, email: str, password: str, address: str, at: At | None = None
+) -> Session:
     """Sign in by password. Raises WrongPassword, TooManyTries (per account and per address, in any process)."""
     who = (f"account:{tenant}/{email.strip().lower()}"[:300], f"address:{address}"[:300])
     with database.write() as connection:
@@ -234,16 +259,22 @@ def sign_in(database: Database, wall: datetime, tenant: str, email: str, passwor
             )
         ).first()
     if not secret.password_fits(row.password if row else None, password) or row is None:
+        if row is not None:
+            with database.write() as connection:
+                _tell(connection, _account(row), "sign_in_refused", f"A wrong password for {row.name}", wall, at)
         raise WrongPassword
     with database.write() as connection:
         connection.execute(attempts.delete().where(attempts.c.who.in_(who)))
-        return _open(connection, wall, row.id)
+        return _open(connection, wall, row.id, "by password", at)
 
 
-def end_session(database: Database, cookie: str) -> None:
-    """Sign out."""
+def end_session(database: Database, cookie: str, by: Principal | None = None, at: datetime | None = None) -> None:
+    """Sign out; audited where it is said who does it and when."""
     with database.write() as connection:
-        connection.execute(sessions.delete().where(sessions.c.hash == secret.digest(cookie)))
+        ended = connection.execute(sessions.delete().where(sessions.c.hash == secret.digest(cookie))).rowcount
+        if ended and by is not None and at is not None:
+            told = {"id": by.account, "text": f"{by.name} signed out"}
+            audit.append(connection, by.tenant, at, by.actor, "signed_out", told)
 
 
 def who_by_cookie(database: Database, wall: datetime, cookie: str) -> Principal | None:
@@ -262,8 +293,9 @@ def who_by_cookie(database: Database, wall: datetime, cookie: str) -> Principal 
 
 
 def create_key(
-    database: Database, wall: datetime, tenant: str, role: Role | str, subject: str = "", *, maker: str = ""
-) -> str:
+    database: Database, wall: datetime, tenant: str, role: Role | str, subject: str = "", *, maker: str = "",
+    at: datetime | None = None,
+) -> str:  # fmt: skip
     """A new API key, shown once: `fw_...`.
 
     A key of `EVERY_TENANT` (admin alone) is the installation's own: it acts in the tenant that a request names, by
@@ -273,13 +305,16 @@ def create_key(
     if tenant == EVERY_TENANT and role != Role.ADMIN:
         raise BadAccount("role", str(role), "a key of the whole installation is an admin's")
     value = f"fw_{secret.token()}"
+    id = f"{maker}{MAKER_ENDS}{secret.new_id()}" if maker else secret.new_id()
     with database.write() as connection:
         connection.execute(
             keys.insert().values(
-                id=f"{maker}{MAKER_ENDS}{secret.new_id()}" if maker else secret.new_id(), tenant=tenant,
+                id=id, tenant=tenant,
                 role=Role(role).value, subject=subject, hash=secret.digest(value), created_at=wall,
             )
         )  # fmt: skip
+        told = {"id": id, "text": f"An API key was made for the role {Role(role).value}", "subject": subject}
+        audit.append(connection, tenant, at or wall, maker or "forewarn", "key_made", told)
     return value
 
 

@@ -190,7 +190,10 @@ class Embedded:
 
     def key(self, tenant: str, role: str, subject: str = "") -> str:
         """An API key."""
-        return identity.create_key(self.shared.database, self._system.now(), tenant, role, subject, maker=self._maker)
+        return identity.create_key(
+            self.shared.database, self._system.now(), tenant, role, subject, maker=self._maker,
+            at=self.shared.clocks.of(tenant).now(),
+        )  # fmt: skip
 
     def running(self, links: dict[str, str], tenant: str) -> Running:
         """What `run.json` says."""

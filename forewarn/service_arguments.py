@@ -1,10 +1,31 @@
 """The words of the service side: what was done, for whom, and the proof of it."""
 
+from pathlib import Path
 from typing import Any
+
+from forewarn.argument_types import count
 
 
 def add_service(command: Any, group: Any, action: Any) -> None:
     """Add the commands."""
-    verify = action(group("audit", "the audit chain"), "verify", "find any changed, removed or reordered entry",
-                    "forewarn.commands.status:audit")  # fmt: skip
+    audit = group("audit", "the audit chain")
+    verify = action(audit, "verify", "find any changed, removed, reordered or inserted entry",
+                    "forewarn.commands.audit:verify")  # fmt: skip
     verify.add_argument("--json", action="store_true", help="machine-readable")
+    verify.add_argument(
+        "--key", action="append", metavar="PUBLIC",
+        help="public key that checkpoints may be signed with, or a file that holds it, besides this computer's own"
+        " (may be given again)",
+    )  # fmt: skip
+    action(audit, "key", "print the public key that checkpoints and reports are signed with",
+           "forewarn.commands.audit:key")  # fmt: skip
+    prove = action(audit, "prove", "print the proof of one entry, for `forewarn verify`",
+                   "forewarn.commands.audit:proof")  # fmt: skip
+    prove.add_argument("seq", type=count, help="number of the entry")
+    prove.add_argument("--tenant", default="local", help="whose chain (default %(default)s)")
+    report = command("verify", "check a service report (PDF) or a proof (JSON) offline, with the public key alone",
+                     "forewarn.commands.verify:verify")  # fmt: skip
+    report.add_argument("file", type=Path, metavar="FILE")
+    report.add_argument("--key", required=True, metavar="PUBLIC",
+                        help="the company's public key (forewarn audit key), or a file that holds it")  # fmt: skip
+    report.add_argument("--json", action="store_true", help="machine-readable")

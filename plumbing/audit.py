@@ -34,9 +34,34 @@ heads = sa.Table(
     sa.Column("tenant", sa.String(64), primary_key=True),
     sa.Column("seq", sa.BigInteger, nullable=False),
     sa.Column("hash", sa.String(64), nullable=False),
+    sa.Column("checkpoints", sa.BigInteger, nullable=False, server_default=sa.text("0")),
+    sa.Column("signed_seq", sa.BigInteger, nullable=False, server_default=sa.text("0")),
 )
-"""The newest entry of each chain, kept apart: what is cut off a chain's end is missed by it."""
+"""The newest entry of each chain, kept apart: what is cut off a chain's end is missed by it. Also how many checkpoints
+there are, and up to which entry they sign."""
+checkpoints = sa.Table(
+    "audit_checkpoints",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("n", sa.BigInteger, primary_key=True, autoincrement=False),
+    sa.Column("first", sa.BigInteger, nullable=False),
+    sa.Column("last", sa.BigInteger, nullable=False),
+    sa.Column("root", sa.String(64), nullable=False),
+    sa.Column("head", sa.String(64), nullable=False),
+    sa.Column("marks", sa.LargeBinary, nullable=False),
+    sa.Column("prev", sa.String(64), nullable=False),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Column("key", sa.String(64), nullable=False),
+    sa.Column("signature", sa.String(100), nullable=False),
+)
+"""What `plumbing.audit_signing` signs."""
 FIRST = "0" * 64
+_HEAD = sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == sa.bindparam("of")).with_for_update()
+"""Whoever appends holds the head's row until his transaction ends: a chain has one writer at a time."""
+_ENTER, _BEGIN = entries.insert(), heads.insert()
+_GO_ON = (
+    heads.update().where(heads.c.tenant == sa.bindparam("of")).values(seq=sa.bindparam("to"), hash=sa.bindparam("now"))
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,26 +78,37 @@ class AuditEntry:
 
 def digest(prev_hash: str, tenant: str, seq: int, at: datetime, actor: str, action: str, diff: str) -> str:
     """Hash of one entry (SHA-256 over the JSON array of its parts)."""
-    body = msgspec.json.encode([prev_hash, tenant, seq, to_us(at), actor, action, diff])
-    return hashlib.sha256(body).hexdigest()
+    return digest_us(prev_hash, tenant, seq, to_us(at), actor, action, diff)
+
+
+def digest_us(prev_hash: str, tenant: str, seq: int, at_us: int, actor: str, action: str, diff: str) -> str:
+    """The same, of a time in epoch microseconds as the database keeps it."""
+    return hashlib.sha256(msgspec.json.encode([prev_hash, tenant, seq, at_us, actor, action, diff])).hexdigest()
+
+
+def content(tenant: str, at_us: int, actor: str, action: str, diff: str) -> bytes:
+    """What an entry says, without its place in the chain: a leaf of the tree that a checkpoint signs."""
+    return msgspec.json.encode([tenant, at_us, actor, action, diff])
 
 
 def append(connection: sa.Connection, tenant: str, at: datetime, actor: str, action: str, diff: dict[str, Any]) -> int:
     """Append to the tenant's chain; returns its number. `at` is the tenant's clock."""
-    lock(connection, f"audit:{tenant}")
-    last = connection.execute(sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == tenant)).first()
+    last = connection.execute(_HEAD, {"of": tenant}).first()
+    if last is None:
+        lock(connection, f"audit:{tenant}")
+        last = connection.execute(_HEAD, {"of": tenant}).first()
     seq, prev = (last[0] + 1, last[1]) if last else (1, FIRST)
     text = msgspec.json.encode(diff, order="sorted").decode()
     hash = digest(prev, tenant, seq, at, actor, action, text)
-    connection.execute(
-        entries.insert().values(
-            tenant=tenant, seq=seq, prev_hash=prev, hash=hash, at=at, actor=actor, action=action, diff=text
-        )
-    )
+    written = {
+        "tenant": tenant, "seq": seq, "prev_hash": prev, "hash": hash, "at": at, "actor": actor, "action": action,
+        "diff": text,
+    }  # fmt: skip
+    connection.execute(_ENTER, written)
     if last:
-        connection.execute(heads.update().where(heads.c.tenant == tenant).values(seq=seq, hash=hash))
+        connection.execute(_GO_ON, {"of": tenant, "to": seq, "now": hash})
     else:
-        connection.execute(heads.insert().values(tenant=tenant, seq=seq, hash=hash))
+        connection.execute(_BEGIN, {"tenant": tenant, "seq": seq, "hash": hash})
     return int(seq)
 
 
@@ -85,28 +121,23 @@ def read(connection: sa.Connection, tenant: str, after: int = 0, limit: int = 10
 
 
 def verify(connection: sa.Connection, tenant: str) -> int | None:
-    """Number of the first entry of the tenant's chain that is missing, out of place or altered; None = all are whole.
+    """Number of the first entry of the tenant's chain that is not as it was written; None = all are whole.
 
-    What was cut off at the end is missed by the chain's head. Who can write both can hide it: compare the head with one
-    that was noted elsewhere.
+    `plumbing.audit_verify.find_fault` says also what is wrong with it.
     """
-    prev, expected = FIRST, 1
-    rows = connection.execute(
-        sa.select(entries).where(entries.c.tenant == tenant).order_by(entries.c.seq),
-        execution_options={"yield_per": 1000},
-    )
-    for r in rows:
-        wanted = digest(prev, r.tenant, r.seq, r.at, r.actor, r.action, r.diff)
-        if r.seq != expected or r.prev_hash != prev or r.hash != wanted:
-            return expected
-        prev, expected = r.hash, expected + 1
-    last = connection.execute(sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == tenant)).first()
-    if (tuple(last) if last else (0, FIRST)) == (expected - 1, prev):
-        return None
-    return min(last.seq, expected) if last else 1
+    from plumbing.audit_verify import find_fault
+
+    fault = find_fault(connection, tenant)
+    return None if fault is None else fault.seq
 
 
 def tenants(connection: sa.Connection) -> Sequence[str]:
     """Tenants with a chain, also those of whose entries none are left."""
-    named = sa.union(sa.select(entries.c.tenant), sa.select(heads.c.tenant)).subquery()
+    named = sa.union(sa.select(entries.c.tenant), sa.select(heads.c.tenant), sa.select(checkpoints.c.tenant)).subquery()
     return connection.execute(sa.select(named.c.tenant).order_by(named.c.tenant)).scalars().all()
+
+
+def signed_up_to(connection: sa.Connection) -> dict[str, int]:
+    """The newest entry that a checkpoint signs, by tenant."""
+    newest = sa.select(checkpoints.c.tenant, sa.func.max(checkpoints.c.last)).group_by(checkpoints.c.tenant)
+    return {tenant: int(last) for tenant, last in connection.execute(newest)}

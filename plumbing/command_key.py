@@ -44,14 +44,14 @@ class CommandKey:
         return self._key.sign(message)
 
 
-def load(environ: Mapping[str, str], home: Path) -> CommandKey:
+def load(environ: Mapping[str, str], home: Path, *, file: str = FILE, setting: str = SETTING) -> CommandKey:
     """The key of the settings (FOREWARN_COMMAND_KEY, or a file named by FOREWARN_COMMAND_KEY_FILE), else of the home
     folder, where it is made if there is none. Raises BadKey.
     """
-    given, where = environ.get(SETTING, ""), SETTING
-    named = environ.get(f"{SETTING}_FILE", "")
+    given, where = environ.get(setting, ""), setting
+    named = environ.get(f"{setting}_FILE", "")
     if not given:
-        path, where = (Path(named), f"{SETTING}_FILE") if named else (home / FILE, str(home / FILE))
+        path, where = (Path(named), f"{setting}_FILE") if named else (home / file, str(home / file))
         if not named:
             _make(path)
         try:

@@ -8,6 +8,7 @@ from sqlalchemy.exc import DBAPIError
 
 from plumbing.runtime import Service, Shared
 from work_orders.adapters.consumer import examine, register, skip_next, take_next, take_results
+from work_orders.adapters.signing import Signing
 from work_orders.service.due import tenants_with_work, tick
 from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
@@ -23,6 +24,7 @@ class WorkOrdersService:
 
     def __init__(self, settings: Settings, shared: Shared, channels: Sequence[Channel] = (WEB,)) -> None:
         self._settings, self._shared, self._channels = settings, shared, tuple(channels)
+        self._beside: tuple[Service, ...] = (Signing(shared, settings.audit_key),)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -34,6 +36,8 @@ class WorkOrdersService:
 
     def start(self) -> None:
         """Begin; returns at once."""
+        for service in self._beside:
+            service.start()
         self._thread = threading.Thread(target=self._run, name="work orders", daemon=True)
         self._thread.start()
 
@@ -42,12 +46,14 @@ class WorkOrdersService:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
+        for service in self._beside:
+            service.stop()
 
     def healthy(self) -> str:
         """Empty when well."""
         if self._thread is None or not self._thread.is_alive():
             return self._trouble or "not running"
-        return self._trouble
+        return self._trouble or "; ".join(wrong for s in self._beside if (wrong := s.healthy()))
 
     def _run(self) -> None:
         registered = False

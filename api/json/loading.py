@@ -120,7 +120,9 @@ def routes(web: Web, router: APIRouter) -> None:
             {
                 "tenant": tenant, "start": REPLAY_BEGINS, "signals": list(model.signals), "devices": made,
                 "mqtt": f"mqtt://{web.settings.mqtt}",
-                "api_key": identity.create_key(shared.database, web.wall(), tenant, Role.ADMIN),
+                "api_key": identity.create_key(
+                    shared.database, web.wall(), tenant, Role.ADMIN, at=web.clock(tenant).now()
+                ),
             },
             201,
         )  # fmt: skip

@@ -45,7 +45,7 @@ def routes(web: Web, router: APIRouter) -> None:
         found = next((a for a in service.list_accounts(database, who.tenant) if a.id == account), None)
         if found is None:
             raise not_found("account")
-        made = service.link_for(database, web.wall(), found)
+        made = service.link_for(database, web.wall(), found, by=who, at=web.now(who))
         return people(request, who, link=f"{web.settings.url or request.base_url}".rstrip("/") + made)
 
     @router.post("/people/{account}/close", include_in_schema=False)
@@ -65,7 +65,7 @@ def routes(web: Web, router: APIRouter) -> None:
         if who.csrf is None:
             raise Problem(403, "An API key has no password.")
         try:
-            service.set_password(database, who.account, password)
+            service.set_password(database, who.account, password, who, web.now(who))
         except service.BadAccount as bad:
             raise bad_field(bad.field, "", bad.rule) from None
         return web.page(request, "account.html", done=True)

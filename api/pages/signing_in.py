@@ -1,5 +1,6 @@
 """Sign in by password or one-time link, sign out, the way home."""
 
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -25,6 +26,9 @@ def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
     database = web.shared.database
 
+    def at(tenant: str) -> datetime:
+        return web.clock(tenant).now()
+
     @router.get("/", include_in_schema=False)
     def home(who: Who) -> Response:
         return back_to(HOME[who.role])
@@ -45,7 +49,7 @@ def routes(web: Web, router: APIRouter) -> None:
         of = tenant.strip() or web.settings.default_tenant
         address = request.client.host if request.client else ""
         try:
-            opened = service.sign_in(database, web.wall(), of, email, password, address)
+            opened = service.sign_in(database, web.wall(), of, email, password, address, at)
         except service.WrongPassword:
             said, status = "No account has this e-mail address and password.", 401
         except service.TooManyTries:
@@ -57,7 +61,7 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/sign-in/link/{link}", include_in_schema=False)
     def by_link(request: Request, link: str) -> Response:
         try:
-            opened = service.use_link(database, web.wall(), link)
+            opened = service.use_link(database, web.wall(), link, at)
         except service.UnknownLink:
             said = "This link was used already or is too old. `forewarn link ROLE` makes a new one."
             raise Problem(403, said) from None
@@ -67,7 +71,7 @@ def routes(web: Web, router: APIRouter) -> None:
     def sign_out(request: Request, who: Who) -> Response:
         cookie = request.cookies.get(COOKIE)
         if cookie and who.csrf is not None:
-            service.end_session(database, cookie)
+            service.end_session(database, cookie, who, web.now(who))
         answer = RedirectResponse("/sign-in", 303)
         answer.delete_cookie(COOKIE, path="/")
         return answer

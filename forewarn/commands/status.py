@@ -1,4 +1,4 @@
-"""`forewarn status`, `forewarn doctor`, `forewarn audit verify`."""
+"""`forewarn status`, `forewarn doctor`."""
 
 import argparse
 import json
@@ -165,26 +165,3 @@ def _certificates(environ: Mapping[str, str], home: Path) -> tuple[bool, str, st
     named = ", ".join(f"{c.tenant}/{c.device} ({c.days_left(wall)} days)" for c in soon[:10])
     what = f"certificates: {len(soon)} end within {WARN_WITHIN.days} days" + (f": {named}" if soon else "")
     return not soon, what, "run: forewarn device certificate NAME, and take the files to the device"
-
-
-def audit(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
-    """Verify every tenant's chain; exit 1 with the first bad number."""
-    from forewarn.product import open_database
-    from plumbing import audit as chain
-
-    home = home_of(environ)
-    if not environ.get("FOREWARN_DATABASE_URL") and not (home / "forewarn.sqlite").exists():
-        raise Failed(f"{home} holds no database yet")
-    database = open_database(environ, home)
-    with database.read() as connection:
-        tenants = chain.tenants(connection)
-        bad = {t: seq for t in tenants if (seq := chain.verify(connection, t)) is not None}
-    if given.json:
-        first = min(bad.values(), default=None)
-        print(json.dumps({"ok": not bad, "first_bad_seq": first, "kind": "altered" if bad else None, "tenants": bad}))
-    elif not tenants:
-        print("Nothing is on record yet.")
-    else:
-        for tenant in tenants:
-            print(f"{tenant}: {'entry ' + str(bad[tenant]) + ' does not fit' if tenant in bad else 'intact'}")
-    return 1 if bad else 0
