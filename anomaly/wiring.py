@@ -10,6 +10,7 @@ from anomaly.adapters.sql import SqlTables
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
 from anomaly.settings import Settings
+from anomaly.training.foretelling import Foretelling
 from anomaly.training.learning import Learning
 from anomaly.training.serving import Serving
 from contracts.points import StoreUnreachable
@@ -28,8 +29,10 @@ class AnomalyService:
         self._settings, self._fits = settings, FitWorker()
         live = Serving(shared)
         self._learning = Learning(shared, settings.train_days)
+        tables = SqlTables(shared.database, shared.system)
+        self._foretelling = Foretelling(shared, tables.add)
         self.rounds = Rounds(
-            SqlTables(shared.database, shared.system),
+            tables,
             lambda: Watching(shared.models, shared.clocks, shared.store, self._fits, self._fits.submit, live),
             shared.system.monotonic,
             settings.save_seconds,
@@ -44,11 +47,13 @@ class AnomalyService:
         self._thread = threading.Thread(target=self._run, name="anomaly", daemon=True)
         self._thread.start()
         self._learning.start()
+        self._foretelling.start()
 
     def stop(self) -> None:
         """End after the round that runs, with snapshots of all machines."""
         self._stopping.set()
         self._learning.stop()
+        self._foretelling.stop()
         if self._thread is not None:
             self._thread.join()
 

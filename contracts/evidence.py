@@ -10,6 +10,8 @@ from contracts.units import shown
 
 MOST = 3
 FREE_DIRECTION = "any"
+CAME, OLD = "came", "old"
+"""Directions of carriers that are no readings: an error that came so many hours ago, a part that ran for so many."""
 
 
 def evidence(carriers: list[Carrier], mode: FailureMode | None) -> list[Carrier]:
@@ -24,7 +26,11 @@ def evidence(carriers: list[Carrier], mode: FailureMode | None) -> list[Carrier]
         signal alone is.
     """
     ways = {s.signal: s.direction for s in mode.symptoms} if mode is not None else {}
-    fitting = [c for c in carriers if not ways or ways.get(c.signal) in (FREE_DIRECTION, c.direction)]
+    fitting = [
+        c
+        for c in carriers
+        if not ways or c.direction in (CAME, OLD) or ways.get(c.signal) in (FREE_DIRECTION, c.direction)
+    ]
     return [c for c in fitting if _stands_out(c)][:MOST]
 
 
@@ -39,6 +45,10 @@ def in_words(carrier: Carrier, model: AssetModel) -> str:
     """`vibration is higher than expected (4.2 mm/s; usual now: 2 to 2.4 mm/s)`."""
     signal = model.signals.get(carrier.signal)
     title, unit = (signal.title, shown(signal.unit)) if signal else (carrier.signal.replace("_", " "), "")
+    if carrier.direction == CAME:
+        return f"{_small(title)} came {_hours(carrier.value)} ago"
+    if carrier.direction == OLD:
+        return f"it has run for {_hours(carrier.value)} since it was new or first seen"
     words = f"{_small(title)} is {'higher' if carrier.direction == 'up' else 'lower'} than expected"
     if carrier.value is None:
         return words
@@ -48,6 +58,10 @@ def in_words(carrier: Carrier, model: AssetModel) -> str:
     if carrier.expected is not None:
         return f"{words} ({_number(carrier.value, unit)} instead of {_number(carrier.expected, unit)})"
     return words
+
+
+def _hours(value: float | None) -> str:
+    return "some time" if value is None else f"{value:,.0f} h"
 
 
 def _small(title: str) -> str:

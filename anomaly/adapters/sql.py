@@ -87,6 +87,12 @@ class SqlTables:
             for done in results.confirmed:  # after the snapshots, which put new baselines on record
                 confirm(connection, done)
 
+    def add(self, results: Results) -> None:
+        """What was found beside the log: one transaction, the place in the log stays."""
+        with self._database.write() as connection:
+            lock(connection, f"consumer:{CONSUMER}")
+            self._results(connection, results)
+
     def _results(self, connection: sa.Connection, results: Results) -> None:
         wall = self._system.now()
         for alarm, history in results.alarms:

@@ -71,7 +71,7 @@ def compare(database: Database, tenant: str, shadow: Learned, live: Learned | No
     ended: set[tuple[str, int]] = set()
     for device in sorted({r.device for r in mine}):
         ends = ends_of(database, tenant, device)
-        told = _path(database, tenant, device) if live is None else None
+        told = acted_on(database, tenant, device) if live is None else None
         for r in (r for r in mine if r.device == device):
             there = told.at(r.at) if told is not None else theirs.get((device, r.at))
             if there is None:
@@ -92,13 +92,15 @@ def compare(database: Database, tenant: str, shadow: Learned, live: Learned | No
             life.append(key)
             if failed:
                 ended.add(key)
-    return _judge(shadow.id, against, said, other, came, life, len(ended))
+    return judge(shadow.id, against, said, other, came, life, len(ended))
 
 
-def _judge(
+def judge(
     learned: str, against: str, said: list[tuple[float, ...]], other: list[tuple[float, ...]], came: list[Array],
     life: list[tuple[str, int]], failures: int,
 ) -> Comparison:  # fmt: skip
+    """Which of two was better at the same times: chances within each horizon, what came (NaN = not known), and of
+    which life each row is."""
     names = sorted(set(life))
     if failures < FEWEST_ENDS or len(said) < FEWEST_SAID:
         words = (
@@ -129,8 +131,8 @@ def _by_life(loss: Array, which: NDArray[np.int64], n: int) -> Array:
     return np.bincount(which, loss, n) / np.maximum(np.bincount(which, minlength=n), 1)
 
 
-class _Told:
-    """What the degradation path said of one device."""
+class Acted:
+    """What was acted on without a learned model: forecasts of one device."""
 
     def __init__(self, at: list[datetime], p: list[tuple[float, ...]]) -> None:
         self._at, self._p = at, p
@@ -141,7 +143,8 @@ class _Told:
         return self._p[before[-1]] if before else (0.0, 0.0, 0.0)
 
 
-def _path(database: Database, tenant: str, device: str) -> _Told:
+def acted_on(database: Database, tenant: str, device: str, component: str | None = None) -> Acted:
+    """Forecasts of a device, or of one of its components."""
     import msgspec
 
     p = t.predictions.c
@@ -150,6 +153,6 @@ def _path(database: Database, tenant: str, device: str) -> _Told:
         rows = connection.execute(
             sa.select(p.payload).where(p.tenant == tenant, p.device == device).order_by(p.measured_at)
         ).scalars()
-        made = [decode(x) for x in rows]
+        made = [m for m in map(decode, rows) if component is None or m.component == component]
     known = [(m.measured_at, tuple(m.p_fail[h] for h in HORIZONS)) for m in made if m.p_fail is not None]
-    return _Told([at for at, _ in known], [x for _, x in known])
+    return Acted([at for at, _ in known], [x for _, x in known])

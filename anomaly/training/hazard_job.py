@@ -70,6 +70,13 @@ def read_histories(folder: Path, listed: Sequence[dict[str, Any]]) -> list[Histo
     return out
 
 
+def enough(histories: Sequence[History]) -> None:
+    """Raises TooLittle where too few failures are on record."""
+    failures = sum(len(h.failed.at_us) for h in histories)
+    if failures < FEWEST_FAILURES:
+        raise TooLittle(f"{failures} failures on record, at least {FEWEST_FAILURES} are needed to learn from errors")
+
+
 def fit_histories(
     folder: Path, about: dict[str, Any], tell: Callable[[str], None]
 ) -> tuple[EventHazard, Judged | None, list[History], dict[str, Any]]:
@@ -79,16 +86,22 @@ def fit_histories(
     """
     histories = read_histories(folder, about["histories"])
     fleet = Fleet(tuple(about["components"]), tuple(about["codes"]), ())
-    failures = sum(len(h.failed.at_us) for h in histories)
-    if failures < FEWEST_FAILURES:
-        raise TooLittle(f"{failures} failures on record, at least {FEWEST_FAILURES} are needed to learn from events")
+    enough(histories)
     until_us = max(h.end_us for h in histories)
     fitted = fit(
         histories, fleet, until_us, seed=int(about["seed"]),
         tell=lambda done, total, what: tell(f"{what} ({done} of {total})"),
     )  # fmt: skip
     judged = judge(fitted, histories)
-    return fitted.hazard, judged, histories, metrics_of(judged)
+    return no_surer_than_known(fitted.hazard), judged, histories, metrics_of(judged)
+
+
+def no_surer_than_known(hazard: EventHazard) -> EventHazard:
+    """A hazard of n failures gives no chance above (n + 1) / (n + 2): that a failure always followed few of them is no
+    proof that it always will."""
+    most = (sum(hazard.failures) + 1.0) / (sum(hazard.failures) + 2.0)
+    kept = tuple(replace(line, true=np.minimum(line.true, most)) for line in hazard.calibrations)
+    return replace(hazard, calibrations=kept)
 
 
 def metrics_of(judged: Judged | None) -> dict[str, float | None]:
@@ -118,7 +131,7 @@ def judge(fitted: Fitted, histories: Sequence[History]) -> Judged | None:
     if not fitted.stages:
         return None
     stage = fitted.stages[-1]
-    hazard = replace(stage.hazard, calibrations=_calibrations(fitted.stages, histories))
+    hazard = no_surer_than_known(replace(stage.hazard, calibrations=_calibrations(fitted.stages, histories)))
     said, constant, came, failures = [], [], [], 0
     step = round(JUDGED_EVERY_HOURS * HOUR_US)
     for h in histories:

@@ -3,8 +3,9 @@
 from datetime import datetime
 from pathlib import Path
 
-from anomaly.domain.learned_states import LearnedAction, LearnedState, step
+from anomaly.domain.learned_states import Kind, LearnedAction, LearnedState, step
 from anomaly.training.comparing import Comparison, compare
+from anomaly.training.comparing_hazards import compare_hazards
 from anomaly.training.registry import NotBetter, check, learned, move, one
 from plumbing.sql import Database
 
@@ -18,7 +19,9 @@ def promote(database: Database, home: Path, tenant: str, id: str, now: datetime,
     step(found.state, LearnedAction.PROMOTE)
     check(home, tenant, found)
     live = learned(database, tenant, asset_model=found.asset_model, states=(LearnedState.LIVE,), kind=found.kind)
-    held = compare(database, tenant, found, live[0] if live else None, now)
+    held = (compare_hazards if found.kind is Kind.EVENTS else compare)(
+        database, tenant, found, live[0] if live else None, now
+    )
     if not held.better:
         raise NotBetter(f"{id} stays a shadow: {held.words}", held.plain())
     move(database, tenant, id, LearnedAction.PROMOTE, now, actor, held.words, held.plain())

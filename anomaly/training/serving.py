@@ -16,6 +16,7 @@ from anomaly.domain.learned_states import Kind, LearnedState
 from anomaly.domain.prognosis import Prognosis
 from anomaly.service import tables as t
 from anomaly.training.files import BadModel
+from anomaly.training.hazard_reading import HazardReader
 from anomaly.training.lives import columns_of, devices_of, ends_of, steps_of
 from anomaly.training.registry import Learned, learned, life_of
 from contracts.asset_model import AssetModel
@@ -88,32 +89,42 @@ def _columns(readings: Array, life: LearnedLife, model: AssetModel) -> Array:
 
 
 class Serving:
-    """`anomaly.service.port.Learned`: the live models of all tenants; told anew every few seconds."""
+    """`anomaly.service.learned.LiveModels`: the live models of all tenants; told anew every few seconds."""
 
     def __init__(self, shared: Shared) -> None:
-        self._shared, self._reader = shared, Reader(shared)
-        self._live: dict[tuple[str, str], Learned] = {}
+        self._shared, self._reader, self._hazards = shared, Reader(shared), HazardReader(shared)
+        self._live: dict[tuple[str, str, Kind], Learned] = {}
         self._looked_at = -LOOK_AGAIN_S
         self._turn = threading.Lock()
 
     def prognose(self, tenant: str, model: AssetModel, device: str, at_us: int) -> tuple[str, Prognosis] | None:
         """What the live model of an asset model says, with its name; None = none is live, or it is refused."""
         with self._turn:
-            now = self._shared.system.monotonic()
-            if now - self._looked_at >= LOOK_AGAIN_S:
-                self._live, self._looked_at = _live(self._shared), now
-            of = self._live.get((tenant, model.name))
-            if of is None:
-                return None
-            found = self._reader.prognose(tenant, of, model, device, at_us)
-            return None if found is None else (of.id, found)
+            of = self._of(tenant, model, Kind.LIFE)
+            found = None if of is None else self._reader.prognose(tenant, of, model, device, at_us)
+            return None if of is None or found is None else (of.id, found)
+
+    def events(
+        self, tenant: str, model: AssetModel, device: str, component: str, at_us: int
+    ) -> tuple[str, Prognosis] | None:
+        """What the live hazard says of a component, with its name; None = none is live, or it is refused."""
+        with self._turn:
+            of = self._of(tenant, model, Kind.EVENTS)
+            found = None if of is None else self._hazards.prognose(tenant, of, model, device, component, at_us)
+            return None if of is None or found is None else (of.id, found)
+
+    def _of(self, tenant: str, model: AssetModel, kind: Kind) -> Learned | None:
+        now = self._shared.system.monotonic()
+        if now - self._looked_at >= LOOK_AGAIN_S:
+            self._live, self._looked_at = _live(self._shared), now
+        return self._live.get((tenant, model.name, kind))
 
 
-def _live(shared: Shared) -> dict[tuple[str, str], Learned]:
+def _live(shared: Shared) -> dict[tuple[str, str, Kind], Learned]:
     return {
-        (tenant, x.asset_model): x
+        (tenant, x.asset_model, x.kind): x
         for tenant in tenants(shared)
-        for x in learned(shared.database, tenant, states=(LearnedState.LIVE,), kind=Kind.LIFE)
+        for x in learned(shared.database, tenant, states=(LearnedState.LIVE,))
     }
 
 

@@ -19,7 +19,8 @@ from anomaly.domain.error_events import codes_of
 from anomaly.domain.layout import layout_of
 from anomaly.domain.learned_states import Kind, LearnedAction
 from anomaly.training.files import code_version
-from anomaly.training.hazard_job import better_than_a_constant, put_histories
+from anomaly.training.hazard import TooLittle
+from anomaly.training.hazard_job import better_than_a_constant, enough, put_histories
 from anomaly.training.histories import fleet_of, gather_histories, hash_of_histories
 from anomaly.training.lives import columns_of, gather, hash_of
 from anomaly.training.registry import Learned, enter, folder_of, move, next_id, one
@@ -75,6 +76,10 @@ def train_hazard(
     histories = gather_histories(shared.database, shared.store, tenant, model, tell)
     if not histories:
         raise CannotTrain(f"nothing is stored of machines of {model.name} in tenant {tenant}")
+    try:
+        enough(histories)
+    except TooLittle as no:
+        raise CannotTrain(str(no)) from no
     at, fleet = shared.clocks.of(tenant).now(), fleet_of(model)
     about: dict[str, Any] = {
         "kind": Kind.EVENTS, "asset_model": model.name, "tenant": tenant, "trained_at": at.isoformat(),

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from anomaly.adapters.sql import SqlTables
-from anomaly.domain.forecast import Life
-from anomaly.domain.prognosis import LEARNED, Prognosis, needs
+from anomaly.domain.forecast import Forecast, Life
+from anomaly.domain.prognosis import EVENTS, LEARNED, Prognosis, needs
+from anomaly.service.learned import by_what_is_on_record
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
 from contracts.asset_model import AssetModel
@@ -22,13 +23,18 @@ HORIZON = MODEL.decision.horizon_hours
 class Says:
     """A live model that says the same of every machine."""
 
-    def __init__(self, said: Prognosis) -> None:
-        self.said = said
+    def __init__(self, said: Prognosis, by_events: Prognosis | None = None) -> None:
+        self.said, self.by_events = said, by_events
         self.asked: list[tuple[str, str, int]] = []
 
     def prognose(self, tenant: str, model: AssetModel, device: str, at_us: int) -> tuple[str, Prognosis] | None:
         self.asked.append((tenant, device, at_us))
         return f"{model.name}-4", self.said
+
+    def events(
+        self, tenant: str, model: AssetModel, device: str, component: str, at_us: int
+    ) -> tuple[str, Prognosis] | None:
+        return None if self.by_events is None else (f"{model.name}-5", self.by_events)
 
 
 def told(folder: Path, live: Says) -> list[Prediction]:
@@ -64,3 +70,27 @@ def test_one_that_knows_too_little_leaves_it_to_the_path(tmp_path: Path, said: P
     assert made
     assert {m.model_version for m in made} == {str(MODEL.version)}
     assert any(m.remaining is not None and m.remaining.p50 != 22.0 for m in made)
+
+
+CHANCES = (0.0, 0.5, 1.0)
+
+
+@pytest.mark.parametrize("chance", CHANCES)
+def test_a_hazard_is_believed_beside_readings_only_where_it_sees_the_failure_nearer(chance: float) -> None:
+    path = Life(1.0, 2.0, 3.0, {}, (HORIZON,), (0.5,))
+    made = Forecast(0, 0, "bearing", "wear", 0.9, 2.0, 90.0, path, 0, (), "good", 1)
+    errors = Life(10.0, 20.0, 30.0, {}, (HORIZON,), (chance,))
+    live = Says(needs(LEARNED, 5.0), Prognosis(EVENTS, errors))
+    told, name = by_what_is_on_record(live, "acme", MODEL, "pump", made)
+    nearer = chance >= 0.5
+    assert name == (f"{MODEL.name}-5" if nearer else "")
+    assert told.life is (errors if nearer else path)
+
+
+def test_a_hazard_tells_the_life_where_readings_show_no_trend() -> None:
+    made = Forecast(0, 0, "bearing", "wear", 0.9, 2.0, 90.0, None, 0, (), "good", 1)
+    errors = Life(10.0, 20.0, 30.0, {}, (HORIZON,), (0.2,))
+    live = Says(needs(LEARNED, 5.0), Prognosis(EVENTS, errors))
+    told, name = by_what_is_on_record(live, "acme", MODEL, "pump", made)
+    assert (told.life, name) == (errors, f"{MODEL.name}-5")
+    assert told.health == 80.0

@@ -1,0 +1,247 @@
+"""Errors before failures: learned by component, tried, promoted, and told of as predictions without any odd reading."""
+
+from dataclasses import replace
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomaly.adapters.sql import SqlTables
+from anomaly.domain.error_events import ErrorReader, codes_of
+from anomaly.domain.event_alarm import floor_of, likeliest_mode, stands
+from anomaly.domain.forecast import Life
+from anomaly.domain.history import HOUR_US
+from anomaly.domain.learned_states import Kind, LearnedAction, LearnedState
+from anomaly.service import tables as t
+from anomaly.training.files import BadModel
+from anomaly.training.foretelling import FALLEN, IN_READINGS, NOT_LIVE, REPLACED, Foretelling
+from anomaly.training.hazard_job import outcome
+from anomaly.training.promoting import promote
+from anomaly.training.registry import Learned, card_of, check, folder_of, hazard_of, learned, move, one, rollback
+from anomaly.training.serving import Serving
+from anomaly.training.train import CannotTrain, train_all, train_hazard
+from anomaly.training.watched import watch
+from contracts.records import Alarm, Prediction
+from plumbing.sql import from_us
+from plumbing.system_clock import SystemClock
+from tests.anomaly.announced import DAY_US, MODEL, Fleet
+from tests.evaluation.fleets import BEGIN_US
+
+LEARNED_DAYS, TRIED_DAYS = 120, 164
+NOWHERE = float("nan")
+
+
+def quiet(_words: str) -> None: ...
+
+
+def foretelling(fleet: Fleet) -> Foretelling:
+    return Foretelling(fleet.shared, SqlTables(fleet.bench.database, SystemClock()).add)
+
+
+@pytest.fixture(scope="module")
+def tried(tmp_path_factory: pytest.TempPathFactory) -> tuple[Fleet, Learned]:
+    """A hazard that was learned from 120 days of a fleet, and spoke as a shadow for 44 days more."""
+    fleet = Fleet(tmp_path_factory.mktemp("announced"), 8)
+    fleet.go_to(BEGIN_US + LEARNED_DAYS * DAY_US)
+    made = train_hazard(fleet.shared, "acme", MODEL, "eva", quiet)
+    shadow = foretelling(fleet)
+    for day in range(LEARNED_DAYS, TRIED_DAYS + 1, 4):
+        fleet.go_to(BEGIN_US + day * DAY_US)
+        while shadow.round():
+            pass
+    return fleet, made
+
+
+def flags(values: list[float], minutes: float = 10, high: float = 1) -> list[int]:
+    """Rows at which an error comes."""
+    reader = ErrorReader((high <= 1,))
+    at = np.arange(len(values), dtype=np.int64) * round(minutes * HOUR_US / 60)
+    return [int(np.searchsorted(at, x)) for x in reader.feed(at, np.array(values)[:, None]).at_us.tolist()]
+
+
+@pytest.mark.parametrize(
+    ("values", "minutes", "high", "came"),
+    [
+        ([0, 1, 1, 0, 1], 10, 1, [1, 4]),
+        ([1, 1, 1], 10, 1, [0]),
+        ([0, 1, NOWHERE, 1, 0], 10, 1, [1]),
+        ([1, 1, 1], 90, 1, [0, 1, 2]),
+        ([5, 5, 7, 8, 0, 0, 1], 10, 99, [2, 3, 6]),
+        ([0, 0, 0], 10, 1, []),
+        ([NOWHERE, NOWHERE], 10, 1, []),
+    ],
+    ids=["rises", "up_from_the_start", "a_gap_is_no_fall", "pulses_far_apart", "counter_with_a_reset", "none", "empty"],
+)
+def test_errors_come_when_a_flag_rises_or_a_counter_goes_up(
+    values: list[float], minutes: float, high: float, came: list[int]
+) -> None:
+    assert flags(values, minutes, high) == came
+
+
+@given(
+    values=st.lists(st.sampled_from([0.0, 1.0, 2.0, NOWHERE]), min_size=1, max_size=30),
+    cuts=st.lists(st.integers(0, 30), max_size=4),
+    flag=st.booleans(),
+)
+def test_errors_are_the_same_whatever_the_rows_are_cut_into(values: list[float], cuts: list[int], flag: bool) -> None:
+    at = np.arange(len(values), dtype=np.int64) * round(0.4 * HOUR_US)
+    x = np.array(values)[:, None]
+    whole, parts = ErrorReader((flag,)).feed(at, x), ErrorReader((flag,))
+    edges = [0, *sorted(min(c, len(values)) for c in cuts), len(values)]
+    found = [parts.feed(at[a:b], x[a:b]).at_us for a, b in pairwise(edges)]
+    assert np.concatenate(found).tolist() == whole.at_us.tolist()
+
+
+@pytest.mark.parametrize(
+    ("failed", "ends", "until", "came"),
+    [
+        ([30], [30], 1000, [0, 1, 1]),
+        ([30], [30], 100, [0, NOWHERE, NOWHERE]),
+        ([], [30], 1000, [0, NOWHERE, NOWHERE]),
+        ([], [], 200, [0, 0, NOWHERE]),
+        ([20], [10, 20], 1000, [NOWHERE, NOWHERE, NOWHERE]),
+    ],
+    ids=["fails", "horizon_not_over", "good_part_replaced", "nothing", "failure_of_the_next_part"],
+)
+def test_an_outcome_is_known_once_its_horizon_is_over(
+    failed: list[int], ends: list[int], until: int, came: list[float]
+) -> None:
+    hours = [np.array(x, dtype=np.int64) * HOUR_US for x in (failed, ends, [0])]
+    found = outcome(hours[0], hours[1], hours[2], until * HOUR_US)[:, 0]
+    np.testing.assert_array_equal(found, came)
+
+
+def test_a_hazard_is_learned_from_errors_and_tried_before_anybody_acts_on_it(tried: tuple[Fleet, Learned]) -> None:
+    fleet, made = tried
+    assert (made.id, made.kind, made.state) == (f"{MODEL.name}-1", Kind.EVENTS, LearnedState.SHADOW)
+    score, constant = made.metrics["brier_7d"], made.metrics["brier_7d_of_a_constant"]
+    assert score is not None
+    assert constant is not None
+    assert score < constant
+    assert fleet.bench.said() == []  # a shadow tells nobody
+    page = card_of(fleet.shared.home, "acme", made)
+    assert all(words in page for words in (made.sha256, made.data_sha256, "<svg", "pump", "E1 9"))
+    hazard = hazard_of(fleet.shared.home, "acme", made)
+    assert max(line.true.max() for line in hazard.calibrations) < 1
+
+
+def test_an_altered_hazard_is_refused(tried: tuple[Fleet, Learned]) -> None:
+    fleet, made = tried
+    path = folder_of(fleet.shared.home, "acme", made.id) / "model" / "arrays.npz"
+    good = path.read_bytes()
+    path.write_bytes(good[:-3] + bytes([good[-3] ^ 1]) + good[-2:])
+    with pytest.raises(BadModel):
+        check(fleet.shared.home, "acme", made)
+    with pytest.raises(BadModel):
+        promote(fleet.bench.database, fleet.shared.home, "acme", made.id, fleet.bench.clocks.clock.at, "eva")
+    path.write_bytes(good)
+    assert not list(path.parent.rglob("*.pkl"))
+
+
+def test_the_promoted_hazard_names_the_component_that_fails(tried: tuple[Fleet, Learned]) -> None:
+    """Machine 0's pump fails after 174.5 days, one day after error 1; error 3 two days before means nothing."""
+    fleet, made = tried
+    held = promote(fleet.bench.database, fleet.shared.home, "acme", made.id, fleet.bench.clocks.clock.at, "eva")
+    assert held.better
+    assert held.failures >= 3
+    live, failure = foretelling(fleet), BEGIN_US + round(174.5 * DAY_US)
+    for hours in range(-72, 12, 4):
+        fleet.go_to(failure + hours * HOUR_US)
+        live.round()
+        if hours == -8:
+            live = foretelling(fleet)  # a restart changes nothing
+    said = [r for r in fleet.bench.said() if r.device == "m0"]
+    alarms, made_of = [r for r in said if isinstance(r, Alarm)], [r for r in said if isinstance(r, Prediction)]
+    assert [(a.change, a.component) for a in alarms] == [("raised", "pump"), ("cleared", "pump")]
+    assert alarms[0].reason.startswith("Pump: Error 1 came")
+    assert alarms[1].reason == REPLACED
+    assert from_us(failure - 24 * HOUR_US) <= alarms[0].at <= from_us(failure - 20 * HOUR_US)
+    assert {(p.component, p.failure_mode, p.alarm_id) for p in made_of} == {("pump", "worn", alarms[0].id)}
+    assert {p.model_version for p in made_of} == {f"{MODEL.version}/{made.id}"}
+    assert len(made_of) >= MODEL.decision.consecutive
+    assert sum(p.pageable for p in made_of) >= MODEL.decision.consecutive
+    assert all(p.p_fail is not None and p.p_fail["24h"] > 0.5 for p in made_of)
+    assert {c.signal for p in made_of for c in p.carriers} == {"E1"}
+    assert len({p.id for p in made_of}) == len(made_of)
+    texts = [e.diff["text"] for e in fleet.bench.told() if e.diff["asset"] == "m0"]
+    assert len([x for x in texts if "expected" in x]) >= 1
+    found = Serving(fleet.shared).events("acme", MODEL, "m0", "pump", failure - 12 * HOUR_US)
+    assert found is not None
+    assert found[0] == made.id
+    assert found[1].life is not None
+    assert found[1].life.p_fail["24h"] > 0.5
+    since = watch(fleet.bench.database, "acme", one(fleet.bench.database, "acme", made.id), from_us(failure))
+    assert since.failures >= 3
+    assert since.precision is not None
+    assert since.precision > 0.5
+    assert since.lead_hours_p50 is not None
+    assert 0 < since.lead_hours_p50 <= 24 * 7
+
+
+def test_alarms_of_errors_end_with_those_of_readings_and_with_the_hazard(tried: tuple[Fleet, Learned]) -> None:
+    fleet, made = tried
+    if one(fleet.bench.database, "acme", made.id).state is LearnedState.SHADOW:
+        move(fleet.bench.database, "acme", made.id, LearnedAction.PROMOTE, fleet.bench.clocks.clock.at, "eva", "test")
+    live, failure = foretelling(fleet), BEGIN_US + round(179.5 * DAY_US)
+    fleet.go_to(failure - 20 * HOUR_US)
+    live.round()
+    readings = {"tenant": "acme", "id": "m4@x", "device": "m4", "component": "pump", "raised_at": from_us(failure),
+                "cleared_at": None, "reason": "", "score": 2.0, "history": False, "carriers": "[]"}  # fmt: skip
+    with fleet.bench.database.write() as connection:
+        connection.execute(t.alarms.insert().values(**readings))
+    fleet.go_to(failure - 18 * HOUR_US)
+    live.round()
+    with fleet.bench.database.write() as connection:
+        connection.execute(t.alarms.delete().where(t.alarms.c.id == "m4@x"))
+    fleet.go_to(failure - 16 * HOUR_US)
+    live.round()
+    rollback(fleet.bench.database, "acme", MODEL.name, fleet.bench.clocks.clock.at, "eva")
+    live.round()
+    mine = [r for r in fleet.bench.said() if r.device == "m4" and isinstance(r, Alarm)]
+    assert [(a.change, a.reason) for a in mine if a.change == "cleared"] == [
+        ("cleared", IN_READINGS),
+        ("cleared", NOT_LIVE),
+    ]
+    assert len({a.id for a in mine}) == 2
+    assert Serving(fleet.shared).events("acme", MODEL, "m4", "pump", failure) is None
+
+
+def test_a_fleet_without_failures_gets_no_hazard(tmp_path: Path) -> None:
+    fleet = Fleet(tmp_path, 3, failing=False)
+    fleet.go_to(BEGIN_US + 100 * DAY_US)
+    with pytest.raises(CannotTrain, match="0 failures on record, at least 5"):
+        train_hazard(fleet.shared, "acme", MODEL, "eva", quiet)
+    with pytest.raises(CannotTrain, match=r"0 failures on record.*; 0 failures on record"):
+        train_all(fleet.shared, "acme", MODEL, "eva", quiet)
+    assert learned(fleet.bench.database, "acme") == []
+    none = replace(MODEL, signals={"pressure": MODEL.signals["pressure"]})
+    assert codes_of(none) == ()
+    with pytest.raises(CannotTrain, match="declares no signal of role event"):
+        train_hazard(fleet.shared, "acme", none, "eva", quiet)
+
+
+@pytest.mark.parametrize(
+    ("before", "chance", "stood"),
+    [(False, 0.31, True), (False, 0.29, False), (True, 0.2, True), (True, 0.14, False)],
+)
+def test_an_alarm_rises_where_a_visit_pays_and_ends_well_below(before: bool, chance: float, stood: bool) -> None:
+    life = Life(1.0, 2.0, 3.0, {}, (120.0,), (chance,))
+    assert stands(before, life, 120.0, 0.3) is stood
+
+
+def test_a_component_that_often_fails_needs_more_than_its_usual_chance(tried: tuple[Fleet, Learned]) -> None:
+    fleet, made = tried
+    hazard = hazard_of(fleet.shared.home, "acme", made)
+    pays = 3000 / 9000
+    assert floor_of(hazard, MODEL, "pump") == pytest.approx(pays, rel=0.3)
+    assert floor_of(hazard, MODEL, "pump") >= pays
+    soon = replace(
+        hazard, tables=replace(hazard.tables, lives=tuple(replace(x, scale=200.0) for x in hazard.tables.lives))
+    )
+    assert floor_of(soon, MODEL, "pump") > 1.5 * pays
+    assert likeliest_mode(MODEL, "seal", {"leaking": 3})[0].name == "leaking"
+    assert likeliest_mode(MODEL, "seal", {})[1] == pytest.approx(0.5)
+    assert FALLEN
