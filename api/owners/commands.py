@@ -11,7 +11,7 @@ from work_orders import queries, service
 from work_orders.domain import machine
 from work_orders.domain.machine import Actor, IllegalTransition, NotPermitted
 from work_orders.service import errors
-from work_orders.service.orders import task_action
+from work_orders.service.order_steps import task_action
 
 SIGN_REASON = "stopped during the cooling-off time"
 

@@ -21,7 +21,8 @@ from work_orders.service.installed_base import (
     set_policy,
 )
 from work_orders.service.intake import take_alarm, take_prediction
-from work_orders.service.orders import approve_proposal, order_action, reject_proposal, task_action
+from work_orders.service.order_steps import task_action
+from work_orders.service.orders import approve_proposal, order_action, reject_proposal
 from work_orders.service.planning import assign_technician, book_visit, offer_again
 from work_orders.service.shelving import end_being_worked_on, start_being_worked_on
 

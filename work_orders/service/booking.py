@@ -47,7 +47,9 @@ def find_offer(work: Unit, order: Row, not_before: dt.datetime) -> Offer:
     case = work.one(t.cases, order.case_id, "case")
     earliest = case.earliest or work.now
     window = Window(earliest, case.latest or earliest, case.at_most or earliest)
-    people = crew(work.connection, work.tenant, not_before.astimezone(zone).date() - timedelta(days=1))
+    refused = rejected_by(work, order.id)
+    first = not_before.astimezone(zone).date() - timedelta(days=1)
+    people = [p for p in crew(work.connection, work.tenant, first) if p.id not in refused]
     return offer(people, order.skill, zone, window, not_before)
 
 
@@ -74,14 +76,24 @@ def book(
     start, end = slot.bounds(zone)
     if start <= work.now:
         raise SlotTaken(slot.words(), "has passed", 0)
+    refused = rejected_by(work, order.id)
+    if technician_id in refused:
+        raise CannotAssign(str(technician_id), ["has rejected this job"])
     call_off(work, order.id, role=role)
-    people = crew(work.connection, work.tenant, slot.day)
+    people = [p for p in crew(work.connection, work.tenant, slot.day) if p.id not in refused]
     for name in _candidates(people, slot, order.skill, technician_id):
         if work.insert_new(
             t.half_days, technician_id=name, day=slot.day, half=slot.half, order_id=order.id, reason="visit"
         ):
             return _visit(work, order, slot, name, (start, end), agreed_by, role)
     raise SlotTaken(slot.words(), "is taken: nobody is free any more", 0)
+
+
+def rejected_by(work: Unit, order_id: str) -> set[str]:
+    """Technicians who have rejected a visit of an order: it is never offered to the same one again."""
+    c = t.visits.c
+    rows = work.all(t.visits, c.order_id == order_id, c.state == VisitState.REJECTED)
+    return {str(r.technician_id) for r in rows}
 
 
 def _candidates(people: Sequence[Crew], slot: HalfDay, skill: str, technician_id: str | None) -> Sequence[str]:
@@ -124,7 +136,7 @@ def call_off(work: Unit, order_id: str, *, role: Role | None = None, then: Visit
     if visit is None:
         return
     move_visit(work, visit, then, role=role)
-    if then is VisitAction.CANCEL:
+    if then in (VisitAction.CANCEL, VisitAction.REJECT):
         work.connection.execute(
             t.half_days.delete().where(t.half_days.c.tenant == work.tenant, t.half_days.c.order_id == order_id)
         )

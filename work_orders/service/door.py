@@ -19,6 +19,7 @@ from work_orders.domain.money import Costs
 from work_orders.domain.requests import COMPLAINT, FROM_PEOPLE, OpenCase, RequestKind, joins, may_bring
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
+from work_orders.service import work_tables as w
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.gathering import share_cause
 from work_orders.service.moves import move_case
@@ -220,6 +221,7 @@ def place_request(
         case, new = _case_for(work, asked, asset, model, _component(asked, model))
         work.at_end(follow, case.id)
         work.update(d.requests, {"id": request_id}, case_id=case.id, asset_id=asset_id, component=case.component)
+        work.update(w.attachments, {"request_id": request_id}, case_id=case.id)  # what came with it goes along
         text = f"{actor.name} says that the request of {row.who} is about {asset.name}."
         work.record("request_placed", asset_id, request_id, text, case=case.id, new=new)
         return str(case.id)

@@ -12,7 +12,7 @@ from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.domain.order_states import OrderAction, OrderState, step_order
 from work_orders.domain.requests import RequestKind
 from work_orders.service import tables as t
-from work_orders.service.door import Request, open_case
+from work_orders.service.door import Request, costs_of, open_case
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.installed_base import devices_of
 from work_orders.service.moves import move_case, move_order, open_order_of
@@ -57,9 +57,12 @@ def record_finding(
             raise BadInput("result", f"{result!r} must be one of {', '.join(RESULTS)}")
         asset = work.one(t.assets, order.asset_id, "asset")
         mode = failure_mode or order.failure_mode
-        if work.mode(asset, mode) is None:
+        if work.mode(asset, mode) is None and (mode or result not in ("false", "unknown")):
             raise BadInput("failure_mode", f"{mode!r} is no failure mode of {asset.model}")
         case = work.one(t.cases, order.case_id, "case")
+        if mode and not case.failure_mode:  # somebody reported it, nobody knew what it was: now its costs are known
+            costs = costs_of(work.model(asset.model), mode)
+            work.update(t.cases, {"id": case.id}, failure_mode=mode, costs=costs)
         if result == "prevented" and case.broke_down_at is not None:
             raise BadInput("result", "the machine broke down before the visit, so nothing was prevented")
         move_order(work, order.id, OrderAction.RECORD_FINDING)
@@ -90,7 +93,8 @@ def put_finding(
     )  # fmt: skip
     work.update(t.intake, {"case_id": case.id}, label=result)
     since = _called_since(work, case.id)
-    for device in devices_of(work, case.asset_id):
+    learnable = component in work.model(asset.model).components  # of a whole machine nothing is learned
+    for device in devices_of(work, case.asset_id) if learnable else ():
         found = Finding(
             1, id, work.tenant, device, component, case.id, order_id or "", result, mode, as_found, replaced, at,
             case.asset_id, serial, since,

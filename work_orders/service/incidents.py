@@ -14,7 +14,7 @@ from work_orders.service.errors import BadInput
 from work_orders.service.gathering import join, open_incident
 from work_orders.service.moves import move_case
 from work_orders.service.offers import queue_offer
-from work_orders.service.orders import open_order
+from work_orders.service.opening import open_order
 from work_orders.service.unit import Row, Unit, unit
 
 _MAY = (Role.DISPATCHER, Role.ADMIN)

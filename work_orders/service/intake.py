@@ -26,7 +26,7 @@ from work_orders.service.gathering import gathered
 from work_orders.service.installed_base import asset_of, autonomy_of
 from work_orders.service.moves import move_case, move_order, open_order_of
 from work_orders.service.offers import queue_offer, take_back
-from work_orders.service.orders import open_order
+from work_orders.service.opening import open_order
 from work_orders.service.shelving import work_on
 from work_orders.service.unit import Row, Unit, unit
 

@@ -1,54 +1,26 @@
 """Work orders: opened by a decision, moved by people, never around their table."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import TASK, CaseAction, CaseState, TaskAction, TaskState, VisitAction, VisitState
+from work_orders.domain.case_states import CaseAction, CaseState, VisitAction, VisitState
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.order_states import HOLD_REASONS, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
 from work_orders.service.booking import call_off
+from work_orders.service.checklists import check_steps, failed_steps
 from work_orders.service.errors import BadInput, FindingMissing, NotFound
-from work_orders.service.moves import live_visit_of, move_case, move_order, move_visit, offer_of, open_order_of
+from work_orders.service.moves import live_visit_of, move_case, move_order, move_visit, offer_of
 from work_orders.service.offers import queue_offer, take_back
+from work_orders.service.opening import open_order
+from work_orders.service.permits import check_permits, missing
 from work_orders.service.shelving import shelve, unshelve
-from work_orders.service.unit import Row, Unit, derived_id, unit
+from work_orders.service.unit import Row, Unit, unit
 
 _A, _S = OrderAction, OrderState
 PUBLIC = tuple(a for a in OrderAction if a is not _A.RECORD_FINDING)
-
-
-def open_order(work: Unit, case: Row, *, approved: bool, why: str, follows: str | None = None) -> Row:
-    """Open the work order of a case: draft, then approved or awaiting approval. The case's open one if there is one."""
-    existing = open_order_of(work, case.id)
-    if existing is not None:
-        return existing
-    asset = work.one(t.assets, case.asset_id, "asset")
-    model = work.model(asset.model)
-    mode = model.mode(case.failure_mode)
-    if mode is None:
-        raise NotFound("failure mode", case.failure_mode)
-    n = len(work.all(t.orders, t.orders.c.case_id == case.id)) + 1
-    id = derived_id("WO", work.tenant, case.id, n)
-    measured = work.all(t.intake, t.intake.c.prediction_id == case.prediction_id)
-    title = f"{asset.name}: {mode.title}"
-    work.insert(
-        t.orders, id=id, case_id=case.id, asset_id=asset.id, customer_id=case.customer_id, component=case.component,
-        failure_mode=case.failure_mode, type="corrective" if case.broke_down_at else "predictive",
-        priority="urgent" if case.broke_down_at else "high" if asset.criticality == "A" else "normal",
-        state=_S.DRAFT, reason="", title=title, remedy=mode.remedy, part=mode.part, skill=mode.skill,
-        minutes=mode.minutes, model_version=model.version, earliest=case.earliest, latest=case.latest,
-        prediction_id=case.prediction_id, measured_at=measured[0].measured_at if measured else None,
-        follows=follows, agreed=follows is not None, opened_at=work.now, changed_at=work.now, version=1,
-    )  # fmt: skip
-    for k, check in enumerate((*mode.checks, mode.remedy), 1):
-        work.insert(t.tasks, order_id=id, n=k, text=check, state=TaskState.OPEN, result="")
-    order = move_order(work, id, _A.APPROVE if approved else _A.SUBMIT, role=Role.SYSTEM)
-    state = "approved" if approved else "waits for approval"
-    text = f"Work order {id} ({title}) was opened and {state}: {why}"
-    work.record("order_opened", asset.id, id, text, case=case.id, state=order.state)
-    return order
 
 
 def order_action(
@@ -86,6 +58,7 @@ def act(work: Unit, order: Row, action: OrderAction, reason: str) -> Row:
     """Take an order through one action with all that belongs to it."""
     held = OrderState(order.held_from) if order.held_from else None
     step_order(OrderState(order.state), action, work.actor.role, held)  # refuse before anything else is looked at
+    check_permits(work, order, action)
     match action:
         case _A.APPROVE:
             return _approve(work, order)
@@ -149,7 +122,7 @@ def _begin(work: Unit, order: Row, action: OrderAction, reason: str) -> Row:
         for row in work.all(t.findings, c.order_id == order.id, c.superseded_at.is_(None)):
             work.update(t.findings, {"id": row.id}, superseded_at=work.now)
     visit = live_visit_of(work, order.id)
-    if action is _A.START and visit is not None:
+    if action is _A.START and visit is not None and visit.state != VisitState.ON_SITE:
         move_visit(work, visit, VisitAction.ARRIVE)
     if done.state == _S.IN_PROGRESS and action is not _A.REJECT:
         until = work.now + timedelta(hours=work.policy().shelve_hours)
@@ -169,6 +142,7 @@ def _pause(work: Unit, order: Row, action: OrderAction, reason: str) -> Row:
 
 
 def _finish(work: Unit, order: Row) -> Row:
+    check_steps(work, order.id)
     done = move_order(work, order.id, _A.FINISH, finished_at=work.now)
     visit = live_visit_of(work, order.id)
     if visit is not None and visit.state == VisitState.ON_SITE:
@@ -185,7 +159,8 @@ def _fail(work: Unit, order: Row, reason: str) -> Row:
     if visit is not None and visit.state == VisitState.CONFIRMED:
         call_off(work, order.id, role=Role.SYSTEM)
     else:
-        call_off(work, order.id, then=VisitAction.FIND_NO_ACCESS if reason == "access" else VisitAction.BREAK_OFF)
+        locked_out = reason.split(":")[0] == "access"
+        call_off(work, order.id, then=VisitAction.FIND_NO_ACCESS if locked_out else VisitAction.BREAK_OFF)
     unshelve(work, order.asset_id, order_id=order.id)
     _said(work, done, f"Work order {order.id} cannot be completed: {reason}.", reason=reason)
     case = work.one(t.cases, order.case_id, "case")
@@ -200,11 +175,25 @@ def _close(work: Unit, order: Row) -> Row:
     done = move_order(work, order.id, _A.CLOSE)
     _said(work, done, f"Work order {order.id} is closed.")
     case = work.one(t.cases, order.case_id, "case")
+    failed = failed_steps(work, order.id)
+    if case.state == CaseState.RESOLVED and failed:
+        return _follow_up(work, done, case, failed)
     if case.state == CaseState.RESOLVED:
         case = move_case(work, case.id, CaseAction.CLOSE)
         text = f"The case of {case.asset_id} ({case.component}) is closed: {case.outcome.replace('_', ' ')}."
         work.record("case_closed", case.asset_id, case.id, text, outcome=case.outcome)
     return done
+
+
+def _follow_up(work: Unit, order: Row, case: Row, failed: Sequence[str]) -> Row:
+    """A reading was outside its limits when the machine was left: somebody comes again, and the history goes on."""
+    steps = (CaseAction.VERIFY, CaseAction.REOPEN, CaseAction.PROPOSE)
+    case = move_case(work, case.id, *steps, role=Role.SYSTEM)
+    why = f"it follows {order.id}: {'; '.join(failed)}."
+    open_order(work, case, approved=True, why=why, follows=order.id)
+    move_case(work, case.id, CaseAction.ORDER_WORK, role=Role.SYSTEM)
+    work.record("case_reopened", case.asset_id, case.id, f"The case of {case.asset_id} goes on: {'; '.join(failed)}.")
+    return order
 
 
 def cancel(work: Unit, order: Row, reason: str, *, role: Role | None = None) -> Row:
@@ -228,6 +217,11 @@ def schedule(work: Unit, order: Row, *, dispatch: bool) -> Row:
         _S.READY: (_A.SCHEDULE,),
     }
     steps = ahead.get(OrderState(order.state), ())
+    if _A.MARK_READY in steps and missing(work, order, for_start=False):
+        steps = steps[: steps.index(_A.MARK_READY)]  # the visit is agreed; the order waits for its permits
+        if steps:
+            move_order(work, order.id, *steps, role=Role.SYSTEM)
+        return work.one(t.orders, order.id, "work order")
     if steps:
         order = move_order(work, order.id, *steps, role=Role.SYSTEM)
         text = f"{order.technician_id} is booked for work order {order.id} at {order.asset_id}."
@@ -253,30 +247,3 @@ def reject_proposal(
     if not reason.strip():
         raise BadInput("reason", "say why not")
     return order_action(shared, tenant, order_id, _A.CANCEL, actor, reason=reason, version=version)
-
-
-def task_action(
-    shared: Shared, tenant: str, order_id: str, n: int, action: str, actor: Actor, *, result: str = ""
-) -> str:
-    """One step of the checklist: `begin`, `do`, `skip` (with a reason) or `fail`, while the work is going on.
-
-    Returns the step's new state. Raises IllegalTransition, NotPermitted, NotFound, BadInput.
-    """
-    try:
-        wanted = TaskAction(action)
-    except ValueError as problem:
-        raise BadInput("action", f"{action!r} must be one of {', '.join(TaskAction)}") from problem
-    if wanted is TaskAction.SKIP and not result.strip():
-        raise BadInput("result", "say why the step was skipped")
-    with unit(shared, tenant, actor) as work:
-        order = seen_order(work, order_id)
-        if order.state != _S.IN_PROGRESS:
-            raise BadInput("order", f"is {order.state}; steps are taken while it is in_progress")
-        found = work.all(t.tasks, t.tasks.c.order_id == order_id, t.tasks.c.n == n)
-        if not found:
-            raise NotFound("step", f"{order_id}/{n}")
-        state = TASK.step(TaskState(found[0].state), wanted, actor.role)
-        work.update(t.tasks, {"order_id": order_id, "n": n}, state=state, result=result.strip())
-        text = f"{actor.name}: {found[0].text} - {state}" + (f" ({result.strip()})." if result.strip() else ".")
-        work.record("task_" + state, order.asset_id, order_id, text, n=n)
-        return str(state)

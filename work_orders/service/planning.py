@@ -11,7 +11,7 @@ from work_orders.domain.order_states import BOOKABLE, OrderAction, OrderState, m
 from work_orders.domain.risk import Window
 from work_orders.domain.slots import HALVES, HalfDay, free_slots
 from work_orders.service import tables as t
-from work_orders.service.booking import book, crew, why_not
+from work_orders.service.booking import book, crew, rejected_by, why_not
 from work_orders.service.errors import BadInput, CannotAssign
 from work_orders.service.installed_base import zone_of
 from work_orders.service.moves import live_visit_of, move_case, move_notice, offer_of
@@ -66,10 +66,11 @@ def first_free(work: Unit, order: Row, technician_id: str | None) -> HalfDay:
     zone = zone_of(work, order.asset_id)
     start = work.now + timedelta(hours=work.policy().again_lead_hours)
     people = crew(work.connection, work.tenant, start.astimezone(zone).date() - timedelta(days=1))
-    chosen = [p for p in people if technician_id in (None, p.id)]
+    refused = rejected_by(work, order.id)
+    chosen = [p for p in people if technician_id in (None, p.id) and p.id not in refused]
     who = technician_id or "anybody"
     if not chosen:
-        raise CannotAssign(who, ["is not on record"])
+        raise CannotAssign(who, ["has rejected this job" if technician_id in refused else "is not on record"])
     window = Window(start, order.latest or start, order.latest or start)
     for latest in (window.latest, start + timedelta(days=30)):  # in the window, else as soon as possible
         for free in free_slots(chosen, order.skill, zone, start, latest):
