@@ -25,14 +25,15 @@ from contracts.asset_model import Detection
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 FEWEST_TRAINING_ROWS = 30
-THRESHOLD = 2.75
-"""Multiple of the calibrated limit."""
+THRESHOLD, CLEAR = 3.0, 0.6
+"""Multiple of the calibrated limit that raises an alarm, and the share of it below which the alarm ends."""
 WINDOW, HOLD = 20, 5
 """Rows of the trailing mean, and rows in a row above the threshold that raise an alarm."""
 SEASONAL_HOURS = 12.0
 """A single signal is watched against its usual course where the training rows cover this time."""
-SURPRISE, REFRACTORY = 6.0, 200.0
-"""Threshold of a single signal (-log10 of chances, summed), and rows after an alarm in which none is raised."""
+SURPRISE, SURPRISE_CLEAR, REFRACTORY = 6.0, 0.4, 200.0
+"""Threshold of a single signal (-log10 of chances, summed), the share of it below which an alarm ends, and rows after
+it in which none is raised."""
 GAP_STEPS = 20.0
 """A silence of so many usual steps starts the windows anew."""
 TOLD = 3
@@ -103,7 +104,7 @@ def settings_for(table: Table, train_rows: int, seasonal: bool | None = None) ->
         return Detection(
             window_hours=0.0,
             threshold=SURPRISE,
-            clear=0.4,
+            clear=SURPRISE_CLEAR,
             hold_hours=0.0,
             hold_samples=1,
             refractory_hours=REFRACTORY * usual_us / HOUR_US,
@@ -114,7 +115,7 @@ def settings_for(table: Table, train_rows: int, seasonal: bool | None = None) ->
         window_samples=window,
         window_hours=0.0,
         threshold=THRESHOLD,
-        clear=0.4,
+        clear=CLEAR,
         hold_hours=0.0,
         hold_samples=HOLD,
         refractory_hours=0.0,

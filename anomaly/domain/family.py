@@ -12,7 +12,7 @@ from anomaly.domain.limits import LimitDetector, rules_of
 from anomaly.domain.seasonal import SeasonalDetector
 from contracts.asset_model import AssetModel
 
-QUICK_WINDOWS, SLOW_WINDOWS = 5.0, 50.0
+QUICK_WINDOWS, SLOW_WINDOWS = 5.0, 15.0
 """Windows over which a following detector's quick and slow healthy mean follow."""
 
 
