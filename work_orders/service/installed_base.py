@@ -44,7 +44,7 @@ def add_customer(
     _checked("customer", id)
     with unit(shared, tenant, actor) as work:
         if work.insert_new(t.customers, id=id, name=name, contact=contact or name, phone=phone, locale=locale):
-            work.record("customer_added", "", id, f"{name} is a customer now.")
+            work.record("customer_added", "", id, f"{name} is a customer now.", customer=id)
 
 
 def add_site(
@@ -60,7 +60,7 @@ def add_site(
             t.sites, id=id, customer_id=customer_id, name=name, address=address, time_zone=time_zone,
             access_notes=access_notes,
         ):  # fmt: skip
-            work.record("site_added", "", id, f"{name} is a site of {customer_id} now.")
+            work.record("site_added", "", id, f"{name} is a site of {customer_id} now.", customer=customer_id)
 
 
 def add_asset(

@@ -137,6 +137,10 @@ cases = table(
         "work_orders_one_open_case", "tenant", "asset_id", "component", unique=True,
         sqlite_where=sa.text("closed_at IS NULL"), postgresql_where=sa.text("closed_at IS NULL"),
     ),
+    sa.Index(
+        "work_orders_open_cases_by_customer", "tenant", "customer_id",
+        sqlite_where=sa.text("closed_at IS NULL"), postgresql_where=sa.text("closed_at IS NULL"),
+    ),
     sa.Index("work_orders_cases_by_time", "tenant", "opened_at", "id"),
     sa.Index("work_orders_cases_by_asset", "tenant", "asset_id", "opened_at"),
 )  # fmt: skip
@@ -193,6 +197,10 @@ orders = table(
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
     sa.Index(
         "work_orders_one_open_order", "tenant", "case_id", unique=True,
+        sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
+    ),
+    sa.Index(
+        "work_orders_open_orders_by_customer", "tenant", "customer_id",
         sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
     ),
     sa.Index("work_orders_orders_by_time", "tenant", "opened_at", "id"),

@@ -23,6 +23,7 @@ from work_orders.domain.machine import Actor
 from work_orders.domain.policy import Policy
 from work_orders.service import tables
 from work_orders.service.errors import NotFound, Stale, UnknownModel
+from work_orders.service.moment_tables import moments
 
 Row = sa.Row[Any]
 
@@ -44,12 +45,25 @@ class Unit:
     actor: Actor
     models: Callable[[str], AssetModel | None]
     outgoing: list[tuple[str, str, bytes]] = field(default_factory=list)
+    owners: dict[str, str] = field(default_factory=dict)
     endings: "dict[tuple[Ending, str], bool]" = field(default_factory=dict)
 
     def record(self, action: str, asset: str, id: str, text: str, *, actor: Actor | None = None, **more: Any) -> None:
-        """Append to the audit chain; `text` is one sentence for people."""
+        """Append to the audit chain; `text` is one sentence for people. What is about a customer, not about one of his
+        machines, names him as `customer`."""
         diff = {"asset": asset, "id": id, "text": text, **more}
-        audit.append(self.connection, self.tenant, self.now, (actor or self.actor).name, action, diff)
+        seq = audit.append(self.connection, self.tenant, self.now, (actor or self.actor).name, action, diff)
+        customer = more.get("customer") or self._owner(asset)
+        if customer:
+            self.insert(moments, seq=seq, asset_id=asset, customer_id=customer)
+
+    def _owner(self, asset: str) -> str:
+        """The customer that a machine belongs to; empty = nobody's."""
+        if asset and asset not in self.owners:
+            a = tables.assets.c
+            found = sa.select(a.customer_id).where(a.tenant == self.tenant, a.id == asset)
+            self.owners[asset] = self.connection.execute(found).scalar() or ""
+        return self.owners.get(asset, "")
 
     def emit(self, topic: str, key: str, payload: bytes) -> None:
         """What others must hear; appended at the end of the unit, topics in order, so that no two units wait in a
