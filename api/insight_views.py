@@ -106,3 +106,5 @@ class Insight:
     """The one in force first."""
     quiet: Sequence[Quiet]
     """The newest days that were odd and raised nothing."""
+    says: str = ""
+    """Why the score is what it is, in words, where it is not by the baseline."""

@@ -140,6 +140,12 @@ class Component:
 class Detection:
     """Settings of state detection. Windows and holds count in time and in samples: both must be met."""
 
+    methods: tuple[str, ...] = ()
+    """What may raise an alarm (`contracts.detection_methods`); empty = by what the model has."""
+    cusum_threshold: float = 1.0
+    """Sums of so many limits (12 sigmas each) are an alarm."""
+    seasonal_threshold: float = 6.0
+    """A surprise of this size is an alarm: -log10 of chances, summed over four questions."""
     window_samples: int = 36
     window_hours: float = 6.0
     threshold: float = 1.8

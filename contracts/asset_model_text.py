@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from contracts import asset_model_checks, asset_model_steps
+from contracts import asset_model_checks, asset_model_steps, detection_methods
 from contracts.asset_model import (
     AssetModel,
     Component,
@@ -173,7 +173,7 @@ class _Reader:
         unit = top.get("lifetime_unit", "h")
         if unit not in ("h", "cycles"):
             self.fault("lifetime_unit", f"{unit!r} must be h or cycles")
-        return AssetModel(
+        made = AssetModel(
             name=name,
             version=version,
             title=self.text(top, "title", ""),
@@ -189,6 +189,12 @@ class _Reader:
             commands=commands,
             diagnosis=diagnosis,
         )
+        detection_methods.check(self, made)
+        if detection_methods.methods_of(made)[0] != detection_methods.SEASONAL:
+            return made
+        given = top.get("detection") or {}
+        alone = {key: value for key, value in detection_methods.ALONE.items() if key not in given}
+        return replace(made, detection=replace(made.detection, **alone))
 
     def settings(self, kind: type[_Settings], value: Any, path: str) -> _Settings:
         """One settings group: numbers and switches, each with the type of its default."""
@@ -203,11 +209,22 @@ class _Reader:
                 if not isinstance(given, bool):
                     self.fault(inner, f"{given!r} must be true or false")
                 taken[field.name] = given
+            elif isinstance(default, tuple):
+                taken[field.name] = self.methods(given, inner)
             elif isinstance(default, int):
                 taken[field.name] = int(self.number(given, inner, 1, 1e6))
             else:
                 taken[field.name] = self.number(given, inner, 0)
         return replace(defaults, **taken)
+
+    def methods(self, value: Any, path: str) -> tuple[str, ...]:
+        known = detection_methods.METHODS
+        if not isinstance(value, list) or not value or any(v not in known for v in value):
+            self.fault(path, f"must be a list of {', '.join(known)}")
+            return ()
+        if len(set(value)) < len(value):
+            self.fault(path, "names a method twice")
+        return tuple(m for m in known if m in value)
 
     def signal(self, name: str, value: Any, path: str) -> Signal:
         of = self.mapping(value, path, {"unit", "range", "role", "title"})

@@ -79,6 +79,8 @@ class Prediction(msgspec.Struct, frozen=True, tag="prediction"):
     """Number of the baseline that it rests on; -1 = of none."""
     baseline_confirmed: bool = True
     """Whether a person confirmed that baseline as healthy, or an inspection found nothing while it was in force."""
+    method: str = "baseline"
+    """What the score is by (`contracts.detection_methods`)."""
 
 
 class Alarm(msgspec.Struct, frozen=True, tag="alarm"):

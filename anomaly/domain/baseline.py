@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from anomaly.domain.layout import Array, Layout
 from anomaly.domain.quick_mean import QuickMean, learn_quick_mean
 from anomaly.domain.regimes import UNKNOWN, Regimes, learn_regimes
-from anomaly.domain.wandering import wandering
+from anomaly.domain.wandering import integrated_time, wandering
+from contracts.detection_methods import CUSUM
 
 BLOCKS = 5
 """Calibration leaves out one of so many consecutive blocks at a time."""
@@ -92,6 +93,8 @@ class Baseline:
     """Machines whose healthy rows it rests on."""
     quick: QuickMean | None = None
     """A second mean that follows quickly; None = there is none."""
+    correlated: Array | None = None
+    """(k,): rows for which healthy residuals stay correlated; None = nobody asks for it."""
 
     def expected(self, features: Array, regime: NDArray[np.int64]) -> Array:
         """What the symptoms should be (n, k); NaN in unknown regimes."""
@@ -163,7 +166,15 @@ def fit_with_noise(training: Training, layout: Layout) -> Baseline:
         means = window_means(z, training.segment, settings.window_samples)
         quick = learn_quick_mean(means, base.usable, settings.window_samples, settings.quick_samples)
         base = replace(base, quick=quick)
+    if CUSUM in settings.methods:
+        base = with_correlation(base, training)
     return with_noise(base, noise, index_noise)
+
+
+def with_correlation(base: Baseline, training: Training) -> Baseline:
+    """The baseline with the correlation times of its healthy residuals."""
+    z = healthy_residuals(base, training)
+    return replace(base, correlated=np.array([integrated_time(column) for column in z.T]))
 
 
 def with_noise(base: Baseline, noise: Array, index_noise: float) -> Baseline:

@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.adapting import Judge
-from anomaly.domain.baseline import Baseline, Fitter, Training, distance, fit_with_noise, healthy_residuals
+from anomaly.domain.baseline import Baseline, Fitter, Training, distance, fit_with_noise, with_correlation
 from anomaly.domain.detector import State, WindowDetector
 from anomaly.domain.following import Follower, Why
 from anomaly.domain.layout import Array, Layout
-from anomaly.domain.wandering import integrated_time
 
 ALLOWANCE = 0.5
 """What a residual may stray without adding up, in sigmas: half of the shift that is found soonest (Page, 1954)."""
@@ -23,6 +22,21 @@ LIMIT = 12.0
 """A sum of so many sigmas scores 1."""
 MOST = 3.0
 """A sum grows no further than to so many limits, so that it comes down again when the machine is mended."""
+
+
+def summed(up: Array, down: Array, z: Array, shrink: Array) -> tuple[Array, Array]:
+    """The sums (..., k) with one more residual each; a signal without a reading, or with the factor 0, stays."""
+    seen = np.isfinite(z) & (shrink > 0)
+    x = np.where(seen, z, 0.0) * shrink
+    step = np.where(seen, ALLOWANCE, 0.0)
+    return np.clip(up + x - step, 0.0, MOST * LIMIT), np.clip(down - x - step, 0.0, MOST * LIMIT)
+
+
+def shrink_of(base: Baseline) -> Array:
+    """What residuals against a baseline are multiplied by (k,): by the root of each signal's correlation time."""
+    if base.correlated is None:
+        return np.zeros(len(base.usable))
+    return np.where(base.usable, 1.0 / np.sqrt(np.maximum(base.correlated, 1.0)), 0.0)
 
 
 @dataclass
@@ -81,12 +95,10 @@ class CusumDetector:
         return [(p.t_us, p.residual, p.why) for p in self._inner.pieces(t_us, values)]
 
     def _fit(self, training: Training, layout: Layout) -> Baseline:
-        base = self._fitter(training, layout)
-        z = healthy_residuals(base, training)
-        times = np.array([integrated_time(column) for column in z.T])
-        self.state.shrink = np.where(base.usable, 1.0 / np.sqrt(np.maximum(times, 1.0)), 0.0)
+        base = with_correlation(self._fitter(training, layout), training)
+        self.state.shrink = shrink_of(base)
         if not len(self.state.up):
-            self.state.up, self.state.down = np.zeros(len(times)), np.zeros(len(times))
+            self.state.up, self.state.down = np.zeros(len(base.usable)), np.zeros(len(base.usable))
         return base
 
     def _add(self, t_us: NDArray[np.int64], z: Array, why: NDArray[np.int8], judge: Judge | None) -> Sums:
@@ -98,10 +110,7 @@ class CusumDetector:
             seen = np.isfinite(z[i]) & (s.shrink > 0)
             if not seen.any():
                 continue
-            x = np.where(seen, z[i], 0.0) * s.shrink
-            step = np.where(seen, ALLOWANCE, 0.0)
-            s.up = np.clip(s.up + x - step, 0.0, MOST * LIMIT)
-            s.down = np.clip(s.down - x - step, 0.0, MOST * LIMIT)
+            s.up, s.down = summed(s.up, s.down, z[i], s.shrink)
             sums = np.where(seen, np.maximum(s.up, s.down), 0.0) / LIMIT
             score[i] = sums.max()
             parts[i] = sums / max(sums.sum(), 1e-12) * score[i]

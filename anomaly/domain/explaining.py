@@ -5,8 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from anomaly.domain.baseline import Baseline
+from anomaly.domain.beside import Told
+from anomaly.domain.carried import says
 from anomaly.domain.layout import Array
 from anomaly.domain.watch import Watch
+from contracts.detection_methods import BASELINE
 
 TRIES = 61
 BACK = 1.5
@@ -37,11 +40,17 @@ class Explanation:
     """Largest part first."""
     nearer: float | None
     """By this share all signals together would have to come back towards what is expected; None = no need."""
+    by: str = BASELINE
+    """The method that the score is by."""
+    says: str = ""
+    """Why, in words, where it is not the baseline's."""
 
 
 def explain(watch: Watch) -> Explanation | None:
     """The explanation of a watch's newest score; None = it has none."""
-    m, base = watch.memory, watch.detector.baseline
+    m, base, other = watch.memory, watch.detector.baseline, watch.told()
+    if other is not None and m.score is not None:
+        return _by_another(watch, other, m.score)
     if base is None or m.score is None or len(m.means) == 0 or not len(m.recent):
         return None
     means, threshold = m.means, watch.layout.settings.threshold
@@ -65,6 +74,23 @@ def explain(watch: Watch) -> Explanation | None:
     return Explanation(
         float(score), threshold, tuple(out), _nearer(watch, base, means, threshold) if above else None
     )  # fmt: skip
+
+
+def _by_another(watch: Watch, told: Told, score: float) -> Explanation:
+    """The score of a method beside the baseline."""
+    m, symptoms, threshold = watch.memory, watch.layout.symptoms, watch.layout.settings.threshold
+    nothing = np.full(len(symptoms), np.nan)
+    value, expected = (_mean(m.recent.rows[:, i]) if len(m.recent) else nothing for i in range(2))
+    if told.rule is not None:
+        value = _mean(m.beside.newest)
+    out = []
+    for j in np.flatnonzero(told.parts > 0).tolist():
+        enough = told.rule.limit if told.rule is not None and score > threshold else None
+        part = float(told.parts[j]) * threshold
+        out.append(Contribution(symptoms[j], part, _number(value[j]), _number(expected[j]), enough))
+    out.sort(key=lambda c: (-c.part, c.signal))
+    why = says(told, watch.model, watch.layout, m.beside.newest)
+    return Explanation(score, threshold, tuple(out), None, told.by, why)
 
 
 def _enough(watch: Watch, base: Baseline, means: Array, j: int, threshold: float) -> float | None:

@@ -10,8 +10,10 @@ from anomaly.domain.health import Course, course_of, health_of, level_now, passa
 from anomaly.domain.layout import Array, Layout
 from anomaly.domain.passage import Passage
 from contracts.asset_model import AssetModel
+from contracts.detection_methods import BASELINE
 
 if TYPE_CHECKING:
+    from anomaly.domain.beside import Told
     from anomaly.domain.watch import Watch
 
 P_FAIL_HOURS = {"24h": 24.0, "7d": 168.0, "30d": 720.0}
@@ -65,10 +67,20 @@ class Forecast:
     quality: str
     number: int
     """1 = the first of its alarm."""
+    by: str = BASELINE
+    """Which method carries the score."""
 
 
-def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, means: Array) -> Forecast | None:
-    """The forecast for a machine in alarm; None = the mode's signals cannot be read."""
+def forecast_of(
+    watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, means: Array, told: "Told | None" = None
+) -> Forecast | None:
+    """The forecast for a machine in alarm; None = the mode's signals cannot be read.
+
+    Parameters
+    ----------
+    told
+        What carries the score; None = the baseline's window means.
+    """
     m, base, layout = watch.memory, watch.detector.baseline, watch.layout
     assert base is not None
     z = m.path.z(len(layout.symptoms))
@@ -81,14 +93,15 @@ def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, m
     share = course.share(level_now(course, steps)) if course is not None else 0.0
     life = life_of(passage, m.duty, watch.model) if passage is not None and diagnosis.fits else None
     chance = life.by(watch.model.decision.horizon_hours) if life is not None else 0.0
-    _, parts = watch.detector.measure(means.reshape(1, -1), base)
+    parts = watch.detector.measure(means.reshape(1, -1), base)[1][0] if told is None else told.parts
+    ways = means if told is None else told.strength
     carriers = tuple(
         Carried(
-            name, part, "up" if means[layout.symptoms.index(name)] > 0 else "down",
+            name, part, "up" if ways[layout.symptoms.index(name)] > 0 else "down",
             _number(value[layout.symptoms.index(name)]), _number(expected[layout.symptoms.index(name)]),
             _range(usual[:, layout.symptoms.index(name)]),
         )
-        for name, part in shares(parts[0], layout)[:CARRIERS]
+        for name, part in shares(parts, layout)[:CARRIERS]
     )  # fmt: skip
     return Forecast(
         measured_us=t_us,
@@ -103,7 +116,28 @@ def forecast_of(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, m
         carriers=carriers,
         quality=_quality(watch, means, course) if diagnosis.fits else "what moved fits no known failure mode",
         number=m.forecasts + 1,
+        by=BASELINE if told is None else told.by,
     )
+
+
+def without_baseline(watch: "Watch", diagnosis: Diagnosis, t_us: int, score: float, told: "Told") -> Forecast:
+    """The forecast for a machine in alarm of which nothing usual is learned yet: what it shows in, and no trend."""
+    m, layout = watch.memory, watch.layout
+    newest = m.beside.newest
+    values = _mean(newest) if len(newest) else np.full(len(layout.symptoms), np.nan)
+    carriers = tuple(
+        Carried(
+            name, part, "up" if told.strength[layout.symptoms.index(name)] > 0 else "down",
+            _number(values[layout.symptoms.index(name)]), None, None,
+        )
+        for name, part in shares(told.parts, layout)[:CARRIERS]
+    )  # fmt: skip
+    return Forecast(
+        t_us, m.alarm.raised_us if m.alarm.raised_us is not None else t_us, diagnosis.mode.component,
+        diagnosis.mode.name, diagnosis.probability, score,
+        health_of(min(1.0, float(told.parts.max(initial=0.0)))) if told.rule is not None else 100.0, None, t_us,
+        carriers, "what is usual for it is not learned yet", m.forecasts + 1, told.by,
+    )  # fmt: skip
 
 
 def life_of(passage: Passage, duty: float, model: AssetModel) -> Life:

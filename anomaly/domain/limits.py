@@ -4,6 +4,7 @@ The limit scores 1. For what rises to its limit the low end of the declared rang
 value doubles its score. It needs no learning, and says little before a fault is far; what it then finds is certain.
 """
 
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -13,6 +14,7 @@ from anomaly.domain.adapting import Judge
 from anomaly.domain.following import Follower, Why
 from anomaly.domain.layout import Array, Layout, layout_of, median_of
 from contracts.asset_model import AssetModel
+from contracts.detection_methods import limited_modes
 
 NEWEST = 3
 """Samples whose median is judged: one spike is no failure."""
@@ -29,6 +31,7 @@ class Rule:
     symptom: int
     rest: float
     limit: float
+    mode: str = ""
 
     def near(self, value: float) -> float:
         """1 at the limit, more beyond it, at most `MOST`; NaN without a value."""
@@ -62,17 +65,32 @@ def rules_of(model: AssetModel, layout: Layout | None = None) -> tuple[Rule, ...
     """Rules of the failure modes that end at a value of a symptom and move it in a known direction."""
     names = (layout or layout_of(model)).symptoms
     found: list[Rule] = []
-    for component in model.components.values():
-        for mode in component.modes:
-            limit = mode.limit
-            ways = {s.direction for s in mode.symptoms if limit is not None and s.signal == limit.signal}
-            if limit is None or limit.signal not in names or ways not in ({"up"}, {"down"}):
-                continue
-            signal = model.signals[limit.signal]
-            rest = signal.low if ways == {"up"} else signal.high
-            if rest != limit.value:
-                found.append(Rule(names.index(limit.signal), rest, limit.value))
+    for mode, name, way in limited_modes(model):
+        signal, limit = model.signals[name], mode.limit
+        if limit is not None and name in names:
+            found.append(Rule(names.index(name), signal.low if way == "up" else signal.high, limit.value, mode.name))
     return tuple(found)
+
+
+def newest_with(newest: Array, row: Array) -> Array:
+    """The newest rows (at most NEWEST) with one more."""
+    return np.concatenate([newest.reshape(-1, len(row)), row.reshape(1, -1)])[-NEWEST:]
+
+
+def nearest(rules: Sequence[Rule], newest: Array, apart: Collection[int] = ()) -> tuple[float, Rule | None]:
+    """How near the medians of the newest rows (n, k) are to a limit, and to which; NaN where nothing is judged.
+
+    Symptoms `apart` are left out.
+    """
+    score, found = np.nan, None
+    if len(newest) < NEWEST:
+        return score, found
+    middle = median_of(newest.T)
+    for rule in rules:
+        near = rule.near(float(middle[rule.symptom]))
+        if rule.symptom not in apart and near == near and not score >= near:
+            score, found = near, rule
+    return score, found
 
 
 class LimitDetector:
@@ -91,15 +109,10 @@ class LimitDetector:
             if rows.why[i] != Why.SCORED:
                 s.newest = np.zeros((0, k))
                 continue
-            s.newest = np.concatenate([s.newest.reshape(-1, k), rows.symptoms[i : i + 1]])[-NEWEST:]
-            if len(s.newest) < NEWEST:
-                continue
-            middle = median_of(s.newest.T)
-            for rule in self.rules:
-                near = rule.near(float(middle[rule.symptom]))
-                if near == near and not score[i] >= near:
-                    score[i], parts[i] = near, 0.0
-                    parts[i, rule.symptom] = near
+            s.newest = newest_with(s.newest, rows.symptoms[i])
+            score[i], rule = nearest(self.rules, s.newest)
+            if rule is not None:
+                parts[i, rule.symptom] = score[i]
             if judge is not None and score[i] == score[i]:
                 judge(int(rows.t_us[i]), float(score[i]))
         return Nearness(rows.t_us, score, parts)

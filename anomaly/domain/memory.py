@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from anomaly.domain.alarm import AlarmMachine
+from anomaly.domain.beside import BesideState
 from anomaly.domain.detector import State
 from anomaly.domain.following import EARLY, Why
 from anomaly.domain.layout import Array
@@ -96,3 +97,5 @@ class Memory:
     epoch: int = 0
     """Number of the baseline; refits from more healthy rows keep it."""
     epoch_why: str = "learned"
+    beside: BesideState = field(default_factory=BesideState)
+    """Of the methods beside the baseline."""

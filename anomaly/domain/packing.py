@@ -8,6 +8,7 @@ import numpy as np
 
 from anomaly.domain.alarm import AlarmMachine, Phase
 from anomaly.domain.baseline import Baseline
+from anomaly.domain.beside import BesideState
 from anomaly.domain.cusum import CusumState
 from anomaly.domain.detector import State
 from anomaly.domain.following import Follower
@@ -26,7 +27,7 @@ CLASSES: dict[str, type[Any]] = {
     c.__name__: c
     for c in (
         AlarmMachine, Baseline, State, Follower, Regimes, Memory, Path, Ordering, Trail, Record, QuickMean, Day,
-        CusumState, LimitState, SeasonalState, Single, Course, Tail,
+        CusumState, LimitState, SeasonalState, Single, Course, Tail, BesideState,
     )
 }  # fmt: skip
 ARRAY, STACK, CLASS, TUPLE = "a", "s", "c", "t"

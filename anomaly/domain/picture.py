@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from anomaly.domain.diagnosis import diagnose
+from anomaly.domain.carried import ranked
 from anomaly.domain.efficiency import Wasted, wasted
 from anomaly.domain.explaining import Explanation, explain
 from anomaly.domain.following import Why
@@ -112,10 +112,10 @@ def picture_of(watch: Watch) -> Picture:
 
 
 def _suspects(watch: Watch) -> tuple[Suspect, ...]:
-    m, base = watch.memory, watch.detector.baseline
-    if base is None or not m.alarm.raised or len(m.means) == 0:
+    m = watch.memory
+    if not m.alarm.raised or (len(m.means) == 0 and watch.told() is None):
         return ()
-    found = diagnose(m.means, np.sqrt(np.diag(base.covariance)), watch.model, watch.layout)
+    found = ranked(watch, m.means)
     return tuple(
         Suspect(d.mode.component, d.mode.name, d.probability, d.fit) for d in found if d.probability >= LIKELY
     )  # fmt: skip

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from anomaly.domain.following import Why
 from contracts.asset_model import Detection
+from contracts.detection_methods import BASELINE, CUSUM, LIMITS, SEASONAL
 
 DAY_US = 86_400_000_000
 ODD = 0.5
@@ -15,6 +16,10 @@ SILENT = len(Why)
 """Index of the time without any row, beside those of `Why`."""
 LONG_HOURS = 1.0
 SILENT_HOURS = 6.0
+BY = {
+    BASELINE: "", LIMITS: " (a signal near a limit of its asset model)", CUSUM: " (small deviations that add up)",
+    SEASONAL: " (a signal off its usual course)",
+}  # fmt: skip
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -49,17 +54,19 @@ class Day:
     """Signals unusual as measured and usual for their load and ambient: furthest deviation, in healthy sigmas."""
     sensors: dict[str, str] = field(default_factory=dict)
     """Faulty sensors (empty = the device) and what was wrong."""
+    by: str = BASELINE
+    """The method that the highest score was by."""
 
     def note(
         self, t_us: int, before_us: int, lasted: float, score: float, threshold: float, shelved: str | None,
-        after: bool, raised: bool,
+        after: bool, raised: bool, by: str = BASELINE,
     ) -> None:  # fmt: skip
         """One score worth a word, at its time; `lasted` hours since the row before it; `shelved` = why alarms wait."""
         if self.noted_us != before_us:
             self.run_hours = 0.0
         self.noted_us = t_us
         if score > self.peak:
-            self.peak, self.peak_us = score, t_us
+            self.peak, self.peak_us, self.by = score, t_us, by
         self.odd_hours += lasted
         self.raised = self.raised or raised
         if score <= threshold:
@@ -106,7 +113,7 @@ def reason(day: Day, settings: Detection, titles: Mapping[str, str], says: Mappi
     """
     name = f"{EPOCH + timedelta(days=day.day):%A}"
     share = day.peak / settings.threshold
-    rose = f"On {name} the score rose to {share:.2g} of the limit"
+    rose = f"On {name} the score{BY[day.by]} rose to {share:.2g} of the limit"
     need = f"an alarm needs {settings.hold_hours:g} h and {settings.hold_samples} readings without a break"
     if day.shelved_hours > 0:
         return f"{rose}, but alarms waited while somebody worked on the machine ({day.shelved_why})."

@@ -9,11 +9,15 @@ from numpy.typing import NDArray
 
 from anomaly.domain.alarm import Phase
 from anomaly.domain.baseline import Baseline
+from anomaly.domain.beside import Beside
+from anomaly.domain.cusum import shrink_of
 from anomaly.domain.health import bands_of
-from anomaly.domain.layout import Layout
+from anomaly.domain.layout import Array, Layout
+from anomaly.domain.limits import NEWEST
 from anomaly.domain.quiet import STATES
 from anomaly.domain.sensor_marks import MARKS
 from anomaly.domain.watch import Watch
+from contracts.detection_methods import METHODS
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -28,8 +32,8 @@ class Slots:
     """Arrays of N slots. k symptoms, c conditions, m = k + c signals, p = 3c features, r regime conditions, R regimes,
     L levels, W rows of a window."""
 
-    def __init__(self, layout: Layout) -> None:
-        self.layout = layout
+    def __init__(self, layout: Layout, beside: Beside) -> None:
+        self.layout, self.beside = layout, beside
         self.k, self.c, self.r = len(layout.symptoms), len(layout.conditions), len(layout.regimes)
         self.window = layout.settings.window_samples
         self.watches: list[Watch | None] = []
@@ -72,6 +76,13 @@ class Slots:
         self.ring_seen, self.in_recent = np.zeros((w, n, 3, k)), np.zeros(n, ints)
         # the sensors, and whether a signal that moved alone is not judged
         self.sensors, self.apart = np.zeros((MARKS, n, m + 1)), np.zeros(n, bool)
+        # the methods beside the baseline: newest values of symptoms with a limit, rows since one of them was near it,
+        # cumulative sums, and whose the newest score is
+        self.newest = np.full((n, NEWEST, len(self.beside.columns)), np.nan)
+        self.newest_count, self.hot = np.zeros(n, ints), np.zeros(n, ints)
+        summed = k if self.beside.sums else 0
+        self.up, self.down, self.shrink = np.zeros((n, summed)), np.zeros((n, summed)), np.zeros((n, summed))
+        self.by = np.zeros(n, np.int8)
         # the quiet log: which day it is, and the hours spent in each state
         self.day, self.spent = np.full(n, -1, ints), np.zeros((n, STATES))
         # the rest of a watch's memory
@@ -148,6 +159,8 @@ class Slots:
         self.turn_to(np.array([i]), np.array([0]))
         self.from_level[i], self.to_level[i] = np.inf, -np.inf
         self.expect(i, base, base.usable)
+        if self.beside.sums:
+            self.shrink[i] = shrink_of(base)
 
     def turn_to(self, slots: Ints, regime: Ints) -> None:
         """Lay out the tables of the regimes that machines are in now; they are kept from row to row."""
@@ -215,7 +228,25 @@ class Slots:
         self.open_sum[i], self.open_count[i] = (0.0, 0.0) if none else (m.path.open_sum, m.path.open_count)
         self.sensors[:, i] = m.sensors
         self.day[i], self.spent[i] = m.quiet.day, m.quiet.hours
+        self._load_beside(i, watch)
         self.heed(i, watch)
+
+    def _load_beside(self, i: int, watch: Watch) -> None:
+        side, columns = watch.memory.beside, self.beside.columns
+        self.by[i] = METHODS.index(side.by)
+        count = len(side.newest)
+        self.newest[i], self.newest_count[i], self.hot[i] = np.nan, count, NEWEST
+        if count:
+            self.newest[i, NEWEST - count :] = side.newest[:, columns]
+        if self.beside.sums:
+            self.up[i], self.down[i] = (side.up, side.down) if len(side.up) else (0.0, 0.0)
+
+    def newest_of(self, i: int) -> Array:
+        """The newest values (rows, k) of a slot's symptoms with a limit."""
+        count = int(self.newest_count[i])
+        out = np.full((count, self.k), np.nan)
+        out[:, self.beside.columns] = self.newest[i, NEWEST - count :]
+        return out
 
     def heed(self, i: int, watch: Watch) -> None:
         """Whether the alarm machine must hear every score of the slot, and when its newest point was."""
@@ -255,7 +286,17 @@ class Slots:
         if self.judged[i]:
             m.means = self.means[i].copy()
         m.last_point_us = int(self.point_us[i])
+        if self.beside.any:
+            self._store_beside(i, watch)
         return watch
+
+    def _store_beside(self, i: int, watch: Watch) -> None:
+        side = watch.memory.beside
+        side.by = METHODS[self.by[i]]
+        if self.beside.rules:
+            side.newest = self.newest_of(i)
+        if self.beside.sums and self.learned[i]:
+            side.up, side.down = self.up[i].copy(), self.down[i].copy()
 
     def _newest(self, i: int, rows: int) -> Ints:
         """Where the newest rows of a slot are in its rings, oldest first."""

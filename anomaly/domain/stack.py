@@ -10,6 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain import ticking
+from anomaly.domain.beside import Beside
+from anomaly.domain.beside_many import joint
 from anomaly.domain.chart_points import Due, chart_points
 from anomaly.domain.fits import Pending, Submit
 from anomaly.domain.following import EARLY, HOUR_US, Why
@@ -22,6 +24,7 @@ from anomaly.domain.slots import Ints, Slots, all_of
 from anomaly.domain.ticking import Emitted, Scored
 from anomaly.domain.watch import Event, Watch
 from contracts.asset_model import AssetModel
+from contracts.detection_methods import METHODS
 
 
 @dataclass(frozen=True)
@@ -36,7 +39,7 @@ class Stack:
     """Machines of one model side by side. A machine that is in the stack must be asked for by `watch` or `take_out`."""
 
     def __init__(self, model: AssetModel, layout: Layout, submit: Submit) -> None:
-        self.model, self.slots, self._submit = model, Slots(layout), submit
+        self.model, self.slots, self._submit = model, Slots(layout, Beside(model, layout)), submit
         self.fits: dict[int, Pending] = {}
         """Slots of machines that the newest tick left waiting for a fit; they are to be taken out."""
         self._rules = rules_of(model, layout)
@@ -46,7 +49,7 @@ class Stack:
         """Whether a machine can be followed here: not one whose mean adapts, whose part was replaced, or that waits
         for its fleet's pool."""
         detector = watch.detector
-        if detector.adapts or detector.state.relearn:
+        if detector.adapts or detector.state.relearn or not watch.beside.stacks:
             return False
         return detector.baseline is not None or not self.slots.layout.settings.fleet
 
@@ -85,7 +88,7 @@ class Stack:
         values, events = self._believe(slots, t_us, values)
         done = self.advance(slots, t_us, values)
         if done.scored is not None:
-            judged = self._without_lone(done.scored)
+            judged = self._with_others(self._without_lone(done.scored))
             for slot, happened in self._note_day(judged.slots, judged.t_us, judged.why, judged.score).items():
                 events.setdefault(slot, []).extend(happened)
             self._keep(judged)
@@ -93,8 +96,15 @@ class Stack:
                 events.setdefault(slot, []).extend(happened)
             self._grow(done.scored)
         if done.learning is not None:
-            self._learn(done.learning)
+            for slot, happened in self._learn(done.learning, point_hours).items():
+                events.setdefault(slot, []).extend(happened)
         return events
+
+    def _with_others(self, rows: Scored) -> Scored:
+        """What counts where other methods than the baseline are judged."""
+        if not self.slots.beside.any:
+            return rows
+        return replace(rows, score=joint(self.slots, rows.slots, rows.symptoms, rows.residual, rows.why, rows.score))
 
     def _believe(self, slots: Ints, t_us: Ints, values: Array) -> tuple[Array, dict[int, list[Event]]]:
         """The readings of sensors that are well, and what became of the others, by slot."""
@@ -144,9 +154,10 @@ class Stack:
         lasted = np.where(s.first_us[at] >= 0, (t_us - before) / HOUR_US, 0.0)
         state = np.where(lasted > self._rules.gap_us / HOUR_US, SILENT, why)
         s.spent[slots, state] += np.maximum(lasted, 0.0)
-        for place in np.flatnonzero((why == Why.SCORED) & (score > ODD * settings.threshold)).tolist():
+        for place in np.flatnonzero(score > ODD * settings.threshold).tolist():
             one = s.watches[int(slots[place])]
             assert one is not None
+            one.memory.beside.by = METHODS[s.by[slots[place]]]
             one.note_odd(int(t_us[place]), int(before[place]), float(lasted[place]), float(score[place]))
         return events
 
@@ -154,7 +165,7 @@ class Stack:
         """Write down time, score and path."""
         s, at = self.slots, all_of(rows.slots)
         ticking.note_times(s, rows.slots, rows.t_us, rows.why)
-        s.score[at] = np.where(rows.why == Why.SCORED, rows.score, np.nan)
+        s.score[at] = rows.score
         good = (rows.why == Why.SCORED) | (rows.why == Why.FILLING) | (rows.why == Why.NO_SIGNAL)
         judged = rows.why == Why.SCORED
         mine = slice(None) if judged.all() else judged
@@ -183,8 +194,8 @@ class Stack:
     def _judge(self, rows: Scored, point_hours: float) -> dict[int, list[Event]]:
         s, at, settings = self.slots, all_of(rows.slots), self.slots.layout.settings
         events: dict[int, list[Event]] = {}
-        attention, scored = s.attention[at], rows.why == Why.SCORED
-        for i in rows.slots[attention & (rows.why == Why.FILLING)].tolist():
+        attention, scored = s.attention[at], rows.score == rows.score
+        for i in rows.slots[attention & ~scored & (rows.why == Why.FILLING)].tolist():
             watch = s.watches[i]
             assert watch is not None
             watch.memory.alarm.interrupted()
@@ -221,13 +232,24 @@ class Stack:
         for i in rows.slots[s.recording[at] & (s.learn_hours[at] >= s.goal_hours[at])].tolist():
             self._fit(i)
 
-    def _learn(self, rows: Emitted) -> None:
-        """Rows of machines without a baseline; the first one where there are enough."""
+    def _learn(self, rows: Emitted, point_hours: float) -> dict[int, list[Event]]:
+        """Rows of machines without a baseline, which only other methods judge; the first one where there are enough."""
         s, settings = self.slots, self.slots.layout.settings
         why = np.where(rows.why == Why.SCORED, np.int8(Why.LEARNING), rows.why)
-        self._note_day(rows.slots, rows.t_us, why, np.full(len(why), np.nan))
+        score = np.full(len(why), np.nan)
+        if s.beside.any:
+            score = joint(s, rows.slots, rows.symptoms, None, why, score)
+        self._note_day(rows.slots, rows.t_us, why, score)
         ticking.note_times(s, rows.slots, rows.t_us, why)
-        s.score[all_of(rows.slots)] = np.nan
+        s.score[all_of(rows.slots)] = score
+        events: dict[int, list[Event]] = {}
+        if (score == score).any():
+            nothing = np.full(rows.symptoms.shape, np.nan)
+            judged = Scored(
+                rows.slots, rows.t_us, score, nothing, why, rows.why, nothing, rows.symptoms, nothing, rows.features,
+                rows.step_hours,
+            )  # fmt: skip
+            events = self._judge(judged.those(score == score), point_hours)
         healthy = np.flatnonzero(rows.why == Why.SCORED)
         self._record(rows, healthy)
         slots = rows.slots[healthy]
@@ -235,6 +257,7 @@ class Stack:
             watch = s.watches[i]
             if watch is not None and len(watch.memory.detector.record) >= settings.learning_samples:
                 self._fit(i)
+        return events
 
     def _record(self, rows: Emitted | Scored, which: Ints) -> None:
         s, slots = self.slots, rows.slots[which]

@@ -7,10 +7,11 @@ from numpy.typing import NDArray
 
 from anomaly.domain.alarm import Change
 from anomaly.domain.baseline import Baseline, Fitter, fit_with_noise
+from anomaly.domain.beside import Beside, Told
+from anomaly.domain.carried import carriers, next_forecast, ranked, says
 from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, joined
-from anomaly.domain.diagnosis import Diagnosis, diagnose
 from anomaly.domain.following import EARLY, HOUR_US, Follower, Why
-from anomaly.domain.forecast import Forecast, forecast_of, shares
+from anomaly.domain.forecast import Forecast
 from anomaly.domain.health import bands_of, health_of, hot_signals, seen_of, spared, worst_shares
 from anomaly.domain.layout import Array, Layout, layout_of
 from anomaly.domain.lone import lone_signal
@@ -23,8 +24,6 @@ from anomaly.domain.trail import Trail
 from contracts.asset_model import AssetModel
 
 WEEK_HOURS = 168.0
-SWITCH_AFTER = 6
-"""Another component takes over an alarm after it was the more probable one in so many forecasts in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +71,7 @@ class Watch:
         fresh = blank(self.rules.signals)
         if self.memory.sensors.shape != fresh.shape:
             self.memory.sensors = fresh
+        self.beside = Beside(model, self.layout)
         self.detector: WindowDetector = detector_of(self.layout, self.memory.detector, fitter)
 
     @property
@@ -148,6 +148,7 @@ class Watch:
             fault, since_us = m.apart.pop(signal)
             out.append(SensorChanged(at_us, signal, Fault(fault), since_us, False))
             self.detector.replaced([self.layout.symptoms.index(signal)])
+            self.beside.replaced(m.beside, [self.layout.symptoms.index(signal)])
             m.epoch, m.epoch_why = m.epoch + 1, f"learned anew after the sensor of {signal} was checked"
             m.path, m.recent = self._blank()
         return out
@@ -179,11 +180,13 @@ class Watch:
         m = self.memory
         found = self.model.components.get(component)
         signals = sorted({s.signal for mode in found.modes for s in mode.symptoms} if found else set())
-        self.detector.replaced([self.layout.symptoms.index(s) for s in signals if s in self.layout.symptoms])
+        columns = [self.layout.symptoms.index(s) for s in signals if s in self.layout.symptoms]
+        self.detector.replaced(columns)
+        self.beside.replaced(m.beside, columns)
         if self.detector.baseline is not None:
             m.epoch, m.epoch_why = m.epoch + 1, f"learned anew after the {component.replace('_', ' ')} was replaced"
         raised_us = m.alarm.raised_us
-        score, parts = m.score or 0.0, self._shares(m.means)
+        score, parts = m.score or 0.0, carriers(self, m.means)
         old = m.component
         m.path, m.recent = self._blank()
         m.last_forecast_us, m.forecasts, m.chance = -1, 0, 0.0
@@ -207,12 +210,14 @@ class Watch:
             m.why = why
             if why in (Why.SCORED, Why.FILLING, Why.NO_SIGNAL) and base is not None:
                 self._note_row(scores, i)
-            if why == Why.FILLING:
-                m.alarm.interrupted()
             score, means = float(scores.score[i]) if why == Why.SCORED else None, scores.means[i]
             if m.apart and score is not None:
                 score, means = self.without_lone(means)
                 m.why = why if score is not None else Why.NO_SIGNAL
+            if self.beside.any:
+                score = self.beside.follow(m.beside, scores, i, base, self.apart, m.first_us, score)
+            if why == Why.FILLING and score is None:
+                m.alarm.interrupted()
             m.score = score
             if lasted > 0:
                 m.quiet.hours[SILENT if lasted > self.gap_hours else m.why] += lasted
@@ -242,15 +247,24 @@ class Watch:
         alarm = m.alarm
         m.quiet.note(
             t, before_us, lasted if lasted <= self.gap_hours else 0.0, score, settings.threshold,
-            alarm.shelved_why if alarm.shelved(t) else None, alarm.pausing(t, settings), alarm.raised,
+            alarm.shelved_why if alarm.shelved(t) else None, alarm.pausing(t, settings), alarm.raised, m.beside.by,
         )  # fmt: skip
+
+    @property
+    def apart(self) -> list[int]:
+        """Symptoms that moved alone: they are not judged."""
+        return [self.layout.symptoms.index(name) for name in self.memory.apart]
+
+    def told(self) -> Told | None:
+        """What carries the newest score, where it is not the baseline."""
+        return self.beside.told(self.memory.beside, self.apart) if self.beside.any else None
 
     def without_lone(self, means: Array) -> tuple[float | None, Array]:
         """Score and window means (k,) without the signals that moved alone; None = nothing else can be judged."""
         base = self.detector.baseline
         assert base is not None
         left = means.copy()
-        left[[self.layout.symptoms.index(name) for name in self.memory.apart]] = np.nan
+        left[self.apart] = np.nan
         score = float(self.detector.measure(left.reshape(1, -1), base)[0][0])
         return (score if score == score else None), left
 
@@ -261,7 +275,8 @@ class Watch:
         `raised_us`."""
         m = self.memory
         events: list[Event] = []
-        m.means = means
+        if np.isfinite(means).any():
+            m.means = means
         if change is not None:
             m.chance = 0.0
         if change is Change.RAISED or (change is None and self.forecast_due(t)):
@@ -271,7 +286,7 @@ class Watch:
                 if told and raised_us is not None:
                     reason = "one signal moved alone: its sensor is to be checked"
                     events.append(
-                        AlarmChanged(Change.CLEARED, t, raised_us, score, m.component, self._shares(means), reason)
+                        AlarmChanged(Change.CLEARED, t, raised_us, score, m.component, carriers(self, means), reason)
                     )
                 m.alarm.restart(t)
                 m.component, m.chance = "", 0.0
@@ -279,14 +294,15 @@ class Watch:
         if change is Change.RAISED:
             raised_us, m.last_forecast_us, m.forecasts = t, -1, 0
             m.quiet.raised = True
-            ranked = self._diagnose(means)
-            m.component = ranked[0].mode.component if ranked else ""
+            found = ranked(self, means)
+            m.component = found[0].mode.component if found else ""
             m.rival, m.rival_count = "", 0
         if change is not None and raised_us is not None:
-            events.append(AlarmChanged(change, t, raised_us, score, m.component, self._shares(means)))
+            why = says(self.told(), self.model, self.layout, m.beside.newest) if change is Change.RAISED else ""
+            events.append(AlarmChanged(change, t, raised_us, score, m.component, carriers(self, means), why))
         if self.forecast_due(t):
             m.last_forecast_us = t
-            made = self._forecast(t, score, means)
+            made = next_forecast(self, t, score, means)
             if made is not None:
                 m.forecasts += 1
                 m.chance = made.life.by(self.model.decision.horizon_hours) if made.life is not None else 0.0
@@ -351,41 +367,6 @@ class Watch:
         m = self.memory
         m.recent.append(np.stack([scores.value[i], scores.expected[i], scores.plain[i]]))
         m.path.add(float(scores.running_hours[i]), scores.residual[i], self.model.prognosis.every_hours)
-
-    def _diagnose(self, means: Array) -> list[Diagnosis]:
-        base = self.detector.baseline
-        assert base is not None
-        return diagnose(means, np.sqrt(np.diag(base.covariance)), self.model, self.layout)
-
-    def _forecast(self, t: int, score: float, means: Array) -> Forecast | None:
-        ranked = self._diagnose(means)
-        if not ranked:
-            return None
-        return forecast_of(self, self._component_of(ranked), t, score, means)
-
-    def _component_of(self, ranked: list[Diagnosis]) -> Diagnosis:
-        """The alarm keeps its component until another one has been the more probable for a while."""
-        m, best = self.memory, ranked[0]
-        if not m.component:
-            m.component = best.mode.component
-        if best.mode.component == m.component:
-            m.rival, m.rival_count = "", 0
-            return best
-        if best.mode.component == m.rival:
-            m.rival_count += 1
-        else:
-            m.rival, m.rival_count = best.mode.component, 1
-        if m.rival_count >= SWITCH_AFTER:
-            m.component, m.rival, m.rival_count = best.mode.component, "", 0
-            return best
-        return next(d for d in ranked if d.mode.component == m.component)
-
-    def _shares(self, means: Array) -> tuple[tuple[str, float], ...]:
-        base = self.detector.baseline
-        if base is None or len(means) == 0:
-            return ()
-        _, parts = self.detector.measure(means.reshape(1, -1), base)
-        return shares(parts[0], self.layout)
 
     def health(self) -> float | None:
         """Health now, 0 to 100: the worst failure mode's, bounded by a standing forecast; None = not known yet."""

@@ -54,6 +54,7 @@ def prediction_record(
         carriers=[Carrier(c.signal, c.share, c.direction, c.value, c.expected, c.usual) for c in made.carriers],
         quality=made.quality,
         pageable=pageable,
+        method=made.by,
     )
 
 
@@ -71,6 +72,8 @@ def alarm_text(model: AssetModel, alarm: Alarm) -> str:
     """One sentence about an alarm's change."""
     what = model.components[alarm.component].title if alarm.component in model.components else alarm.device
     if alarm.change == "raised":
+        if alarm.reason:
+            return f"{alarm.device}: {what} is not as usual: {alarm.reason}."
         names = ", ".join(model.signals[c.signal].title for c in telling(alarm, model)[:2])
         return f"{alarm.device}: {what} is not as usual; it shows in {names or 'several signals'}."
     if alarm.change == "cleared":

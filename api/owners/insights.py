@@ -51,7 +51,7 @@ class Insights:
                 Learned(b.number, b.why, b.state, b.learned_at, b.confirmed_at, b.confirmed_by, b.how)
                 for b in baselines(database, who.tenant, device)
             ],
-            [Quiet(d.day, d.text, d.figures) for d in days],
+            [Quiet(d.day, d.text, d.figures) for d in days], str(told.get("says", "")) if told else "",
         )  # fmt: skip
 
     def quiet(self, who: Principal, asset: str, wanted: Wanted) -> Page | None:

@@ -165,4 +165,4 @@ def test_a_limit_scores_one(rule: Rule, value: float, score: float) -> None:
 
 
 def test_rules_come_from_the_failure_modes_of_the_asset_model() -> None:
-    assert rules_of(MODEL) == (Rule(2, 0.0, 9.0), Rule(0, 40.0, 1.0))
+    assert rules_of(MODEL) == (Rule(2, 0.0, 9.0, "wear"), Rule(0, 40.0, 1.0, "clogged"))

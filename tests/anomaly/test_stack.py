@@ -80,7 +80,7 @@ def together(
 
 
 @pytest.mark.parametrize(
-    ("name", "restart_every"), [("plain", 10**9), ("growing", 97), ("averaging", 10**9), ("uncompensated", 10**9)]
+    ("name", "restart_every"), [("plain", 10**9), ("growing", 97), ("averaging", 10**9), ("summed", 10**9)]
 )
 def test_together_is_as_alone(name: str, restart_every: int) -> None:
     rows, model = company(), VARIANTS[name]

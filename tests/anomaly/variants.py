@@ -12,5 +12,9 @@ VARIANTS = {
     ),
     "growing": MODEL,
     "averaging": replace(MODEL, detection=replace(MODEL.detection, window_hours=6.0, window_samples=12)),
+    "summed": replace(MODEL, detection=replace(MODEL.detection, methods=("cusum", "limits"))),
+    "seasonal": replace(
+        MODEL, detection=replace(MODEL.detection, methods=("seasonal", "limits"), hold_hours=0.0, hold_samples=1)
+    ),
     "uncompensated": replace(MODEL, detection=replace(MODEL.detection, compensate=False)),
 }

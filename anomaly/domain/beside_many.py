@@ -1,0 +1,79 @@
+"""One row each of many machines through the methods beside the baseline: the same steps as `Beside.follow`."""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from anomaly.domain.beside import NEAR
+from anomaly.domain.cusum import LIMIT, summed
+from anomaly.domain.following import Why
+from anomaly.domain.layout import Array
+from anomaly.domain.limits import NEWEST, nearest
+from anomaly.domain.slots import Ints, Slots, all_of
+from contracts.detection_methods import BASELINE, CUSUM, LIMITS, METHODS
+
+
+def joint(s: Slots, slots: Ints, symptoms: Array, residual: Array | None, why: NDArray[np.int8], score: Array) -> Array:
+    """The one score of each machine (n,), of the baseline's and the others'; moves what they remember on.
+
+    Parameters
+    ----------
+    residual
+        (n, k); None = of machines that have no baseline yet.
+    score
+        The baseline's (n,); NaN where it has none.
+    """
+    b, at, threshold = s.beside, all_of(slots), s.layout.settings.threshold
+    runs = (why != Why.NOT_RUNNING) & (why != Why.SETTLING)
+    judges = BASELINE in b.methods
+    level = score / threshold if judges else np.full(len(slots), np.nan)
+    by = np.full(len(slots), METHODS.index(BASELINE), np.int8)
+    if b.rules:
+        _larger(level, by, _near(s, slots, at, symptoms, runs), LIMITS)
+    if b.sums and residual is not None:
+        _larger(level, by, _sums(s, slots, at, residual, runs), CUSUM)
+    known = level == level
+    s.by[at] = np.where(known, by, s.by[at])
+    mine = by == METHODS.index(BASELINE)
+    return np.where(mine, score if judges else np.nan, level * threshold)
+
+
+def _larger(level: Array, by: NDArray[np.int8], other: Array, name: str) -> None:
+    """Take another method's levels where they are larger, or where there are none yet."""
+    more = (other == other) & ~(level >= other)
+    level[more], by[more] = other[more], METHODS.index(name)
+
+
+def _near(s: Slots, slots: Ints, at: Ints | slice, symptoms: Array, runs: NDArray[np.bool_]) -> Array:
+    """How near each machine is to a limit (n,); NaN where it is not near."""
+    b, out = s.beside, np.full(len(slots), np.nan)
+    newest = s.newest[at]
+    newest[:, :-1] = newest[:, 1:].copy()
+    newest[:, -1] = symptoms[:, b.columns]
+    if not isinstance(at, slice):
+        s.newest[at] = newest
+    count = np.where(runs, np.minimum(s.newest_count[at] + 1, NEWEST), 0)
+    past = (symptoms[:, b.tested] * b.signs >= b.bounds).any(1) & runs
+    hot = np.where(past, NEWEST, np.maximum(s.hot[at] - 1, 0))
+    s.newest_count[at], s.hot[at] = count, hot
+    for place in np.flatnonzero((hot > 0) & (count == NEWEST)).tolist():
+        i = int(slots[place])
+        watch = s.watches[i]
+        assert watch is not None
+        near, _ = nearest(b.rules, s.newest_of(i), watch.apart)
+        if near >= NEAR:
+            out[place] = near
+    return out
+
+
+def _sums(s: Slots, slots: Ints, at: Ints | slice, residual: Array, runs: NDArray[np.bool_]) -> Array:
+    """The largest cumulative sum of each machine (n,), in multiples of its threshold; NaN without a reading."""
+    z = np.where(runs[:, None], residual, np.nan)
+    up, down = summed(s.up[at], s.down[at], z, s.shrink[at])
+    s.up[at], s.down[at] = up, down
+    sums = np.maximum(up, down)
+    for place in np.flatnonzero(s.apart[at]).tolist():
+        watch = s.watches[int(slots[place])]
+        assert watch is not None
+        sums[place, watch.apart] = 0.0
+    largest = sums.max(1, initial=0.0) / LIMIT / s.layout.settings.cusum_threshold
+    return np.where(np.isfinite(z).any(1), largest, np.nan)
