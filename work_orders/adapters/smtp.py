@@ -122,7 +122,6 @@ class SmtpChannel:
             local, _, at = self._reply_to.rpartition("@")
             made["Reply-To"] = f"{local}+{message.reply_token}@{at}" if self._tagged else self._reply_to
         made["Auto-Submitted"] = "auto-generated"
-        made["Content-Language"] = message.language
         made.set_content(linked(message.text, self._pages))
         if message.html:
             html = linked(message.html, self._pages)
@@ -131,6 +130,7 @@ class SmtpChannel:
                 (*_, page) = made.iter_parts()
                 if isinstance(page, EmailMessage):
                     page.add_related(message.chart, "image", "png", cid="<chart>", filename="chart.png")
+        made["Content-Language"] = message.language
         return made
 
 

@@ -16,7 +16,7 @@ from work_orders.service.door import Request, costs_of, open_case
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.installed_base import devices_of
 from work_orders.service.moves import move_case, move_order, open_order_of
-from work_orders.service.offers import take_back
+from work_orders.service.offers import take_back, tell_false_visit
 from work_orders.service.orders import seen_order
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
@@ -70,6 +70,8 @@ def record_finding(
         id = derived_id("F", tenant, order.id, n)
         new = result in ("true", "prevented", "missed") if replaced is None else replaced
         put_finding(work, id, case, order.id, result, mode, as_found.strip(), new, work.now, serial.strip())
+        if result == "false":
+            tell_false_visit(work, case.id, as_found.strip())
         actions = (CaseAction.RESOLVE,) if case.state != CaseState.RESOLVED else ()
         move_case(work, case.id, *actions, outcome=OUTCOMES[result])
         return id

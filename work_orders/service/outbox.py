@@ -93,7 +93,14 @@ def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
     with unit(shared, tenant, SYSTEM) as work:
         row = work.one(m.messages, claimed.message_id, "message")
         c = m.messages.c
-        before = work.all(m.messages, c.conversation_id == row.conversation_id, c.at < row.at, c.incoming.is_(False))
+        before = work.all(
+            m.messages,
+            c.conversation_id == row.conversation_id,
+            c.at <= row.at,
+            c.id != row.id,
+            c.incoming.is_(False),
+            c.sent_at.is_not(None),
+        )
         earlier = tuple(r.id for r in sorted(before, key=lambda r: (r.at, r.id)) if r.channel == claimed.channel)
         signed = token(key_of(work), row.conversation_id)
         text, history = _of_notice(work, row.notice_id)
