@@ -4,12 +4,13 @@ from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import HTMLResponse, Response
 
-from anomaly.domain.learned_states import IllegalMove
+from anomaly.domain.learned_states import IllegalMove, Kind
 from anomaly.training import registry
 from anomaly.training.asking import ask, training, trainings
 from anomaly.training.files import BadModel
 from anomaly.training.promoting import promote
 from anomaly.training.registry import Learned, NoSuchModel, NotBetter, NothingBefore
+from anomaly.training.watched import watch
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
@@ -22,6 +23,12 @@ class ModelBody(Body):
     """Which asset model."""
 
     asset_model: str = Field(max_length=64)
+
+
+class LiveBody(ModelBody):
+    """Which live model of an asset model; without a kind the one that was made live last."""
+
+    kind: Kind | None = None
 
 
 def routes(web: Web, router: APIRouter) -> None:
@@ -42,7 +49,9 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get(f"{root}/learned/{{learned}}", tags=["learning"], summary="A learned model with all its moves")
     def show(who: Who, learned: str) -> Response:
         found = one(who, learned)
-        return answer({"model": found, "moves": registry.moves(shared.database, who.tenant, found.id)})
+        since = watch(shared.database, who.tenant, found, web.clock(who.tenant).now())
+        became = registry.moves(shared.database, who.tenant, found.id)
+        return answer({"model": found, "since": since, "moves": became})
 
     @router.get(f"{root}/learned/{{learned}}/card", tags=["learning"], summary="Its card, a page")
     def card(who: Who, learned: str) -> Response:
@@ -71,10 +80,10 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.post(
         f"{root}/learned/rollback", tags=["learning"], summary="The live model goes, the one before comes back"
     )
-    def back(who: Who, body: ModelBody) -> Response:
+    def back(who: Who, body: LiveBody) -> Response:
         now = web.clock(who.tenant).now()
         try:
-            gone, live = registry.rollback(shared.database, who.tenant, body.asset_model, now, who.actor)
+            gone, live = registry.rollback(shared.database, who.tenant, body.asset_model, now, who.actor, body.kind)
         except NothingBefore as no:
             raise Problem(409, str(no)) from no
         return answer({"retired": gone, "live": live})

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import Response
 
-from anomaly.domain.learned_states import IllegalMove
+from anomaly.domain.learned_states import IllegalMove, Kind
 from anomaly.training import registry
 from anomaly.training.asking import ask, trainings
 from anomaly.training.files import BadModel
@@ -45,9 +45,11 @@ def routes(web: Web, router: APIRouter) -> None:
         return back_to(HERE)
 
     @router.post("/learned/rollback", include_in_schema=False)
-    def rollback(who: Who, asset_model: Annotated[str, Form(max_length=64)]) -> Response:
+    def rollback(
+        who: Who, asset_model: Annotated[str, Form(max_length=64)], kind: Annotated[Kind | None, Form()] = None
+    ) -> Response:
         try:
-            registry.rollback(shared.database, who.tenant, asset_model, web.clock(who.tenant).now(), who.actor)
+            registry.rollback(shared.database, who.tenant, asset_model, web.clock(who.tenant).now(), who.actor, kind)
         except NothingBefore as no:
             raise Problem(409, str(no)) from no
         return back_to(HERE)

@@ -16,6 +16,7 @@ from anomaly.training.files import BadModel
 from anomaly.training.promoting import promote as promote_it
 from anomaly.training.registry import Learned, NoSuchModel, NotBetter, NothingBefore
 from anomaly.training.train import CannotTrain, train_all
+from anomaly.training.watched import watch
 from contracts.asset_model import AssetModel
 from contracts.points import StoreUnreachable
 from forewarn import home as homes
@@ -117,14 +118,23 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     except BadModel as bad:
         fault = str(bad)
     became = registry.moves(database, given.tenant, found.id)
+    since = watch(database, given.tenant, found, _now(database, given.tenant))
     if given.json:
-        print(json.dumps({**_plain(found), "fault": fault, "moves": [asdict(m) for m in became]}, default=_text))
+        beside = {"fault": fault, "since": asdict(since), "moves": [asdict(m) for m in became]}
+        print(json.dumps({**_plain(found), **beside}, default=_text))
         return 1 if fault else 0
     of = f"of {found.lives} lives with {found.failures} failures, code {found.code}"
     print(f"{found.id}: {KINDS[found.kind]}, {found.state}, {of}")
     print(f"  model  {found.sha256}\n  data   {found.data_sha256}")
     for name, value in found.metrics.items():
         print(f"  {name:26} {'–' if value is None else f'{value:.3g}'}")
+    print(f"  since it speaks: {since.said} forecasts, {since.failures} failures")
+    if since.precision is not None:
+        print(f"  {since.precision:.0%} of {since.warnings} warnings came true (within 7 days likelier than not)")
+    if since.recall is not None and since.lead_hours_p50 is not None:
+        print(f"  {since.recall:.0%} of failures were warned of, {since.lead_hours_p50:.0f} h before in the middle")
+    if since.bias_hours is not None and since.coverage_90 is not None:
+        print(f"  {since.coverage_90:.0%} inside its 90 % interval, said less what came {since.bias_hours:.0f} h")
     for m in became:
         print(f"  {m.at:%Y-%m-%d %H:%M}  {m.action:8} -> {m.state:9} {m.actor}: {m.why}")
     if fault:

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from contracts.asset_model import AssetModel, FailureMode
-from contracts.evidence import evidence, in_words
+from contracts.evidence import CAME, OLD, evidence, in_words
 from contracts.records import Carrier
 from plumbing.model_files import ModelFiles
 
@@ -57,3 +57,12 @@ def test_where_the_failure_is_not_known_the_strongest_that_stand_out_are_shown()
 )  # fmt: skip
 def test_evidence_says_how_far_it_is_outside(carrier: Carrier, words: str) -> None:
     assert in_words(carrier, MODEL) == words
+
+
+def test_an_error_and_age_are_reasons_though_no_symptoms_of_the_failure() -> None:
+    errors = [Carrier("vibration", 0.5, CAME, 3.0), Carrier("age", 0.5, OLD, 12345.0)]
+    assert evidence(errors, mode("bearing_wear")) == errors
+    assert [in_words(c, MODEL) for c in errors] == [
+        "vibration velocity (RMS) came 3 h ago",
+        "it has run for 12,345 h since it was new or first seen",
+    ]
