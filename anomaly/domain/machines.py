@@ -151,6 +151,9 @@ class Machines:
             for waits in everybody:
                 if waits.device in self._aside:
                     self._aside[waits.device].hold(Held(waits, hours, history))
+        if not self.layout.symptoms:
+            self._note(arrivals)
+            return [outcomes[a.device] for a in everybody]
         stacked = self._for_the_stack(arrivals)
         alone = [a for a in arrivals if a.device not in stacked]
         for device, events in self._tick([a for a in arrivals if a.device in stacked], hours, history):
@@ -164,6 +167,13 @@ class Machines:
                 watch = self._watches[a.device]
                 outcomes[a.device].events.extend(watch.feed(a.t_us, self.layout.arrange(a.signals, a.values))[1])
         return [outcomes[a.device] for a in everybody]
+
+    def _note(self, arrivals: Sequence[Arrival]) -> None:
+        """Machines that tell of errors alone: there is nothing to watch, but it is known that they were heard."""
+        for a in arrivals:
+            memory = self._watch(a.device).memory
+            memory.first_us = int(a.t_us[0]) if memory.first_us < 0 else memory.first_us
+            memory.newest_us = max(memory.newest_us, int(a.t_us[-1]))
 
     def _watch(self, device: str) -> Watch:
         if device not in self._watches:

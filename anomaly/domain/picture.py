@@ -20,6 +20,7 @@ WORDS = {
     Why.FILLING: "collecting readings",
     Why.NO_SIGNAL: "no readings",
 }
+ERRORS_ALONE = "tells of errors alone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,13 @@ class Picture:
 def picture_of(watch: Watch) -> Picture:
     """The picture of a watched machine."""
     m, base, alarm = watch.memory, watch.detector.baseline, watch.memory.alarm
-    left = watch.detector.hours_left()
+    left = watch.detector.hours_left() if watch.layout.symptoms else 0.0
     shelved = alarm.shelved(m.newest_us)
     state = WORDS[Why(m.why)]
     if base is None and m.why == Why.SCORED:
         state = WORDS[Why.LEARNING]
+    if not watch.layout.symptoms:
+        state = ERRORS_ALONE
     if alarm.raised:
         state = "alarm"
     if shelved:

@@ -125,7 +125,7 @@ def rules_of(model: AssetModel, layout: Layout) -> Rules:
     return Rules(
         len(layout.symptoms), on, layout.running, gap_hours * 3.6e9 or np.inf,
         tuple(ALIKE.get(model.signals[name].unit, ()) for name in layout.signals),
-        np.array([name not in set_points for name in layout.signals]),
+        np.array([name not in set_points for name in layout.signals], dtype=bool),
     )  # fmt: skip
 
 

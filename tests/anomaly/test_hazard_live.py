@@ -15,6 +15,8 @@ from anomaly.domain.event_alarm import floor_of, likeliest_mode, stands
 from anomaly.domain.forecast import Life
 from anomaly.domain.history import HOUR_US
 from anomaly.domain.learned_states import Kind, LearnedAction, LearnedState
+from anomaly.domain.machines import Arrival, Machines
+from anomaly.domain.picture import picture_of
 from anomaly.service import tables as t
 from anomaly.training.files import BadModel
 from anomaly.training.foretelling import FALLEN, IN_READINGS, NOT_LIVE, REPLACED, Foretelling
@@ -24,6 +26,7 @@ from anomaly.training.registry import Learned, card_of, check, folder_of, hazard
 from anomaly.training.serving import Serving
 from anomaly.training.train import CannotTrain, train_all, train_hazard
 from anomaly.training.watched import watch
+from contracts.asset_model import Role
 from contracts.records import Alarm, Prediction
 from plumbing.sql import from_us
 from plumbing.system_clock import SystemClock
@@ -221,6 +224,17 @@ def test_a_fleet_without_failures_gets_no_hazard(tmp_path: Path) -> None:
     assert codes_of(none) == ()
     with pytest.raises(CannotTrain, match="declares no signal of role event"):
         train_hazard(fleet.shared, "acme", none, "eva", quiet)
+
+
+def test_a_machine_that_tells_of_errors_alone_is_heard_and_not_learned() -> None:
+    signals = {name: signal for name, signal in MODEL.signals.items() if signal.role is Role.EVENT}
+    machines = Machines(replace(MODEL, signals=signals))
+    for at in (0, 5):
+        t_us = np.arange(at, at + 5, dtype=np.int64) * HOUR_US
+        (outcome,) = machines.feed([Arrival("m", tuple(signals), t_us, np.ones((5, len(signals))))])
+        assert outcome.events == []
+    assert machines.newest_us("m") == 9 * HOUR_US
+    assert picture_of(machines.look_at("m")).note == "tells of errors alone"
 
 
 @pytest.mark.parametrize(
