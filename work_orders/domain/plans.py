@@ -14,7 +14,10 @@ from itertools import pairwise
 from work_orders.domain.words import day_words
 
 HOURS = "running_hours"
-"""The meter of running hours."""
+"""The meter of running hours, as people read it."""
+COUNTED_HOURS = "running_hours_counted"
+"""Running hours counted from telemetry; they stand in where nobody reads a meter."""
+LONGEST_GAP = timedelta(hours=1)
 RATE_DAYS = 60
 """Readings of so many days tell how fast the hours run."""
 FURTHEST_DAYS = 3660
@@ -207,6 +210,15 @@ def by_hours(spec: Spec, begins: datetime, done: datetime | None, readings: Sequ
     return Due(counted[-1].at + timedelta(days=days), why)
 
 
+def ran(starts: Sequence[datetime], running: Sequence[bool], until: datetime) -> timedelta:
+    """How long it ran: what a reading shows holds until the next one, an hour at the most."""
+    total_ = timedelta()
+    for start, after, on in zip(starts, [*starts[1:], until], running, strict=True):
+        if on:
+            total_ += min(after - start, LONGEST_GAP)
+    return total_
+
+
 def by_condition(spec: Spec, begins: datetime, done: datetime | None, readings: Sequence[Reading]) -> Due | None:
     """At the first reading since it was last done that calls for it."""
     if spec.when is None:
@@ -222,7 +234,7 @@ def next_due(spec: Spec, begins: datetime, done: datetime | None, readings: dict
     """When the job is due next: the first of its reasons. None while nothing tells it."""
     found = (
         by_calendar(spec, begins, done),
-        by_hours(spec, begins, done, readings.get(HOURS, ())),
+        by_hours(spec, begins, done, readings.get(HOURS) or readings.get(COUNTED_HOURS, ())),
         by_condition(spec, begins, done, readings.get(spec.when.meter, ()) if spec.when else ()),
     )
     return min((d for d in found if d is not None), key=lambda d: d.at, default=None)

@@ -42,6 +42,8 @@ WHOLE = ""
 """The component of a case whose request names none: the whole machine, nobody knows yet."""
 COMPLAINT = "complaint"
 """Stands for the component of complaints: each asset has at most one open, beside its technical cases."""
+UPKEEP = "preventive"
+"""Stands for the component of preventive jobs: each asset has at most one such case, beside its technical ones."""
 
 
 def may_bring(kind: RequestKind, role: Role) -> None:
@@ -68,7 +70,7 @@ def joins(kind: RequestKind, component: str, open_cases: Sequence[OpenCase]) -> 
     for case in open_cases:
         if case.component == component:
             return case.id
-    technical = [c for c in open_cases if c.component != COMPLAINT]
+    technical = [c for c in open_cases if c.component not in (COMPLAINT, UPKEEP)]
     if component == WHOLE and kind in FROM_PEOPLE and len(technical) == 1:
         (only,) = technical
         if only.state not in (CaseState.RESOLVED, CaseState.VERIFYING):

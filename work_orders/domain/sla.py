@@ -223,6 +223,8 @@ def _rules() -> tuple[Rule, ...]:
         return Rule(Target(metric, minutes, calendar, PAUSING, steps or (office, manager)), kind, "", priority)
 
     return (
+        rule("preventive", Metric.RESPONSE, 0),  # nobody waits for an answer
+        rule("recall", Metric.RESPONSE, 0),
         rule("breakdown", Metric.RESPONSE, 60, office, manager, later),
         rule("breakdown", Metric.ARRIVAL, 8 * 60, office, manager, later),
         rule("breakdown", Metric.RESTORE, 16 * 60, office, manager, later),

@@ -16,7 +16,7 @@ from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState
 from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.domain.money import Costs
-from work_orders.domain.requests import COMPLAINT, FROM_PEOPLE, OpenCase, RequestKind, joins, may_bring
+from work_orders.domain.requests import COMPLAINT, FROM_PEOPLE, UPKEEP, OpenCase, RequestKind, joins, may_bring
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
@@ -116,6 +116,8 @@ def open_case(work: Unit, request: Request) -> Opened:
 def _component(request: Request, model: AssetModel) -> str:
     if request.kind is RequestKind.COMPLAINT:
         return COMPLAINT
+    if request.kind is RequestKind.PREVENTIVE and request.component == UPKEEP:
+        return UPKEEP
     if request.failure_mode:
         mode = model.mode(request.failure_mode)
         if mode is None:

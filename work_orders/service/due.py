@@ -18,6 +18,8 @@ from work_orders.service.answers import renew
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
 from work_orders.service.outbox import post
+from work_orders.service.plan_tables import plans
+from work_orders.service.plans import open_due
 from work_orders.service.sending import WEB, Channel
 from work_orders.service.sla import tell_due
 from work_orders.service.sla_tables import clocks
@@ -42,12 +44,13 @@ class Due:
 
 
 def tenants_with_work(connection: sa.Connection) -> list[str]:
-    """Tenants that have notices or messages on their way, or a promise whose time runs."""
-    c, k, w = t.notices.c, clocks.c, m.messages.c
+    """Tenants that have notices or messages on their way, a promise whose time runs, or a plan that falls due."""
+    c, k, w, p = t.notices.c, clocks.c, m.messages.c, plans.c
     waiting = sa.union(
         sa.select(c.tenant).where(c.state.in_(_OPEN)),
         sa.select(w.tenant).where(w.due_at.is_not(None)),
         sa.select(k.tenant).where(k.next_at.is_not(None)),
+        sa.select(p.tenant).where(p.next_at.is_not(None)),
     )
     return list(connection.execute(waiting).scalars())
 
@@ -81,7 +84,7 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
 
 def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True) -> int:
     """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
-    done = tell_due(shared, tenant) + _decide(shared, tenant, channels)
+    done = tell_due(shared, tenant) + open_due(shared, tenant) + _decide(shared, tenant, channels)
     if handing_over and any(c.leaves for c in channels):
         done += post(shared, tenant, channels)
     return done

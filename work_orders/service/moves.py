@@ -18,6 +18,7 @@ from work_orders.domain.machine import Role
 from work_orders.domain.order_states import ENDED, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
 from work_orders.service.gathering import settle
+from work_orders.service.plan_jobs import ride_along, settle_jobs
 from work_orders.service.sla import follow
 from work_orders.service.unit import Row, Unit
 
@@ -55,6 +56,7 @@ def move_order(work: Unit, order_id: str, *actions: OrderAction, role: Role | No
         values.setdefault("ended_at", work.now)
     work.update(t.orders, {"id": order_id}, state=state, held_from=held, changed_at=work.now, **values)
     work.at_end(follow, order.case_id)
+    work.at_end(settle_jobs, order_id)
     return work.one(t.orders, order_id, "work order")
 
 
@@ -65,6 +67,7 @@ def move_visit(work: Unit, visit: Row, *actions: VisitAction, role: Role | None 
         state = VISIT.step(state, action, role or work.actor.role)
     work.update(t.visits, {"id": visit.id}, state=state, ended_at=work.now if state in _VISIT_ENDED else None)
     work.at_end(follow, str(work.one(t.orders, visit.order_id, "work order").case_id))
+    work.at_end(ride_along, visit.order_id)
 
 
 def move_notice(work: Unit, notice: Row, *actions: NoticeAction, role: Role | None = None, **values: Any) -> Row:
