@@ -15,7 +15,8 @@ from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import BinaryIO
 
-from anomaly.domain.baseline import Baseline, Training, fit_with_noise
+from anomaly.domain.baseline import Baseline, Training
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.layout import Layout
 
 TRIES = 3

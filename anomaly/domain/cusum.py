@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.adapting import Judge
-from anomaly.domain.baseline import Baseline, Fitter, Training, distance, fit_with_noise, with_correlation
+from anomaly.domain.baseline import Baseline, Fitter, Training, distance
+from anomaly.domain.baseline_fit import fit_with_noise, with_correlation
 from anomaly.domain.detector import State, WindowDetector
 from anomaly.domain.following import Follower, Why
 from anomaly.domain.layout import Array, Layout

@@ -12,15 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.adapting import Judge, Measure, Pace, adapt
-from anomaly.domain.baseline import (
-    Baseline,
-    Fitter,
-    Training,
-    distance,
-    fit_with_noise,
-    healthy_residuals,
-    window_means,
-)
+from anomaly.domain.baseline import Baseline, Fitter, Training, distance, healthy_residuals, window_means
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.following import Followed, Follower, Why
 from anomaly.domain.layout import Array, Layout, median_of
 from anomaly.domain.regimes import UNKNOWN

@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.domain.baseline import Baseline, Training, fit_core, healthy_residuals, path_noise, with_noise
+from anomaly.domain.baseline import Baseline, Training, healthy_residuals
+from anomaly.domain.baseline_fit import fit_core, path_noise, with_noise
 from anomaly.domain.detector import WindowDetector
 from anomaly.domain.layout import Array, median_of
 

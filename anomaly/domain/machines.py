@@ -10,7 +10,8 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from anomaly.domain.baseline import Fitter, fit_with_noise
+from anomaly.domain.baseline import Fitter
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.fits import Pending, Submit, at_once
 from anomaly.domain.fleet import pooled, settled
 from anomaly.domain.layout import Array, layout_of

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from anomaly.domain.alarm import Change
-from anomaly.domain.baseline import Baseline, Fitter, fit_with_noise
+from anomaly.domain.baseline import Baseline, Fitter
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.beside import Beside, Told
 from anomaly.domain.carried import carriers, next_forecast, ranked, says
 from anomaly.domain.detector import Scores, State, WindowDetector, detector_of, joined

@@ -8,7 +8,8 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from anomaly.domain.baseline import Fitter, fit_with_noise
+from anomaly.domain.baseline import Fitter
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.detector import State, detector_of
 from anomaly.domain.fits import Submit
 from anomaly.domain.following import HOUR_US, Follower

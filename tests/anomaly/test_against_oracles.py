@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from anomaly.domain.baseline import distance, fit, window_means
+from anomaly.domain.baseline import distance, window_means
+from anomaly.domain.baseline_fit import fit
 from anomaly.domain.detector import WindowDetector, detector_of
 from anomaly.domain.layout import layout_of, median_of
 from anomaly.domain.passage import TAUS, first_passage

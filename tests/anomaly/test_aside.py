@@ -10,7 +10,8 @@ import pytest
 
 from anomaly.adapters.sql import SqlTables
 from anomaly.domain import machines as domain
-from anomaly.domain.baseline import Baseline, Training, fit_with_noise
+from anomaly.domain.baseline import Baseline, Training
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.layout import Layout
 from anomaly.domain.machines import Arrival, Machines
 from anomaly.domain.packing import pack

@@ -14,7 +14,8 @@ import pytest
 import sqlalchemy as sa
 
 from anomaly.adapters.fitting import FitWorker
-from anomaly.domain.baseline import Training, fit_with_noise
+from anomaly.domain.baseline import Training
+from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.layout import layout_of
 from anomaly.domain.packing import pack
 from anomaly.domain.watch import Watch
