@@ -18,6 +18,9 @@ def own_past(command: Any, positive: Callable[[str], float], new_file: Callable[
     )  # fmt: skip
     prove.add_argument("--work", type=Path, metavar="work.csv", help="visits and replacements: the same columns")
     prove.add_argument(
+        "--events", type=Path, metavar="errors.csv", help="a log of errors and warnings: a time, the machine, a code"
+    )
+    prove.add_argument(
         "--mapping", type=Path, metavar="FILE",
         help="what the columns mean; written where it is not there (default: mapping.yaml in --keep)",
     )  # fmt: skip

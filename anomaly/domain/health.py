@@ -213,6 +213,8 @@ def hot_signals(plain: Array, means: Array, usable: NDArray[np.bool_], bands: Ar
 
 def _filled(y: Array) -> Array:
     """Steps (w, n) without a value take the one before (the first ones 0)."""
+    if not np.isnan(y).any():
+        return y
     out = y.copy()
     before = np.zeros(y.shape[1:])
     for i in range(len(y)):

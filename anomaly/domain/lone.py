@@ -58,6 +58,8 @@ def _should_show_elsewhere(top: int, far: Array, means: Array, model: AssetModel
             mine = {s.signal: {"up": 1.0, "down": -1.0}.get(s.direction, 0.0) for s in mode.symptoms}
             if name not in mine or mine[name] * way < 0:
                 continue
+            if len(mine) == len(layout.symptoms) and not any(mine.values()):
+                return False  # it names all signals and no way: nobody knows what moves together
             explained = True
             seen = [(layout.symptoms.index(s), sign) for s, sign in mine.items() if s != name and s in layout.symptoms]
             seen = [(j, sign) for j, sign in seen if np.isfinite(means[j])]

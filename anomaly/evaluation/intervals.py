@@ -68,7 +68,12 @@ def best_interval(lives: Lives, failure: float, planned: float) -> float:
 
 def paid(lives: Lives, interval_hours: float, failure: float, planned: float) -> float:
     """What an interval would have cost over the watched hours of these lives."""
-    if math.isinf(interval_hours) or not len(lives.leave):
-        return failure * float(lives.failed.sum())
+    return paid_of(lives, lives, interval_hours, failure, planned)
+
+
+def paid_of(some: Lives, lives: Lives, interval_hours: float, failure: float, planned: float) -> float:
+    """The part of it that falls to some of these lives, by the hours that they were watched."""
+    if math.isinf(interval_hours) or not len(some.leave):
+        return failure * float(some.failed.sum())
     alive = survival(lives, max(interval_hours, STEP_HOURS))
-    return cost_per_hour(alive, interval_hours, failure, planned) * lives.exposure
+    return cost_per_hour(alive, interval_hours, failure, planned) * some.exposure

@@ -1,7 +1,7 @@
 """Somebody's own past: readings, failures and work from their files; every fault names file, line, column and rule."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -26,6 +26,8 @@ from contracts.names import NAME_RULE, is_name
 WHOLE, SYMPTOM = "machine", "symptom"
 """The component where no column names one."""
 PREVIEW_ROWS, COUNTING_ROWS = 200, 1000
+COUNTS = 0.98
+"""Share of rising steps of a column that only counts; it begins anew with each machine of a file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +67,22 @@ class Happened:
     hours: float | None
 
 
+@dataclass(frozen=True, slots=True)
+class Given:
+    """The files of somebody's own past."""
+
+    telemetry: list[Sheet]
+    failures: Sheet
+    work: Sheet | None = None
+    errors: Sheet | None = None
+
+    @property
+    def paths(self) -> list[Path]:
+        """All files."""
+        events = (self.failures, self.work, self.errors)
+        return [*(s.path for s in self.telemetry), *(s.path for s in events if s is not None)]
+
+
 @dataclass(frozen=True)
 class OwnData:
     """All that was given."""
@@ -75,6 +93,8 @@ class OwnData:
     work: list[Happened]
     files: list[Path]
     notices: list[str]
+    errors: list[Happened] = field(default_factory=list)
+    """A log of events; `component` is the code."""
 
 
 def sheet(path: Path, tell: Callable[[str], None] = lambda line: None) -> Sheet:
@@ -102,23 +122,31 @@ def telemetry_files(given: Path) -> list[Path]:
     return [given]
 
 
-def guess_mapping(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None) -> Mapping:
+def guess_mapping(given: Given) -> Mapping:
     """What the columns seem to mean. Raises BadData."""
-    first = sheets[0]
+    first = given.telemetry[0]
     time = named(first.header, TIME)
     if not time:
         there = ", ".join(first.header)
-        raise BadData(f"{first.path}:1: no column is named like a time; name it in a mapping file; there: {there}")
+        raise BadData(f"{first.path}:1: no column is named like a time; rename it in the file; there: {there}")
     asset = named([h for h in first.header if h != time], ASSET)
-    many = bool(asset) or len(sheets) > 1
+    many = bool(asset) or len(given.telemetry) > 1
     columns = [h for h in first.header if h and h not in (time, asset) and _is_numeric(first, h)]
     signals = [_weighed(first, guess_signal(h)) for h in columns]
     if not any(s.role != SKIP for s in signals):
         raise BadData(f"{first.path}:1: no column beside {time!r} holds numbers; one column a signal is needed")
-    return Mapping(
-        time, asset, _distinct(signals), guess_columns(failures.path, failures.header, many),
-        None if work is None else guess_columns(work.path, work.header, many),
-    )  # fmt: skip
+    failures = guess_columns(given.failures.path, given.failures.header, many)
+    return with_events(given, Mapping(time, asset, _distinct(signals), failures))
+
+
+def with_events(given: Given, mapping: Mapping) -> Mapping:
+    """The mapping, with what the columns of work and events seem to mean where it does not say. Raises BadData."""
+    many, work, errors = bool(mapping.asset) or len(given.telemetry) > 1, given.work, given.errors
+    if work is not None and mapping.work is None:
+        mapping = replace(mapping, work=guess_columns(work.path, work.header, many))
+    if errors is not None and mapping.errors is None:
+        mapping = replace(mapping, errors=guess_columns(errors.path, errors.header, many, codes=True))
+    return mapping
 
 
 def _is_numeric(of: Sheet, name: str) -> bool:
@@ -131,7 +159,7 @@ def _weighed(of: Sheet, guessed: SignalColumn) -> SignalColumn:
     """A column that only counts, never changes or holds the answer is left out."""
     values = [float(c) for c in of.column(guessed.column) if _number(c)]
     steps = np.diff(np.array(values[:COUNTING_ROWS]))
-    counts = len(steps) > 2 and bool((steps > 0).all())
+    counts = len(steps) > 2 and float((steps > 0).mean()) > COUNTS
     same = len(values) > 1 and min(values) == max(values)
     if counts or same or guessed.column.lower() in LABELS:
         return replace(guessed, role=SKIP)
@@ -156,8 +184,9 @@ def _distinct(signals: Sequence[SignalColumn]) -> tuple[SignalColumn, ...]:
     return tuple(out)
 
 
-def read_own(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None, mapping: Mapping) -> OwnData:
+def read_own(given: Given, mapping: Mapping) -> OwnData:
     """Everything by what its columns mean. Raises BadData."""
+    sheets, failures, work = given.telemetry, given.failures, given.work
     if not any(s.role == SYMPTOM for s in mapping.used):
         raise BadData(f"{sheets[0].path}: at least one column must be a {SYMPTOM}; say which one in the mapping file")
     machines = _machines(sheets, mapping)
@@ -165,17 +194,16 @@ def read_own(sheets: Sequence[Sheet], failures: Sheet, work: Sheet | None, mappi
     only = machines[0].asset if len(machines) == 1 else ""
     failed = _happened(failures, mapping.failures, only)
     worked = _happened(work, mapping.work, only) if work is not None and mapping.work is not None else []
+    logged = _happened(given.errors, mapping.errors, only) if given.errors and mapping.errors is not None else []
     notices = []
-    for what, rows in (("failures", failed), ("pieces of work", worked)):
+    for what, rows in (("failures", failed), ("pieces of work", worked), ("events", logged)):
         lost = sorted({r.asset for r in rows} - known)
         if lost:
             count = sum(r.asset in lost for r in rows)
             notices.append(f"{count} {what} are of machines without telemetry and left out: {', '.join(lost[:5])}")
-    files = [*(s.path for s in sheets), failures.path, *([work.path] if work is not None else [])]
-    return OwnData(
-        mapping, machines, [f for f in failed if f.asset in known], [w for w in worked if w.asset in known], files,
-        notices,
-    )  # fmt: skip
+    mine = ([h for h in rows if h.asset in known] for rows in (failed, worked, logged))
+    failed, worked, logged = mine
+    return OwnData(mapping, machines, failed, worked, given.paths, notices, logged)
 
 
 def _machines(sheets: Sequence[Sheet], mapping: Mapping) -> list[Machine]:

@@ -17,6 +17,7 @@ ASSET = ("asset", "machine", "machineid", "machine_id", "unit", "device", "equip
          "pump", "engine", "serial")  # fmt: skip
 COMPONENT = ("component", "comp", "failure", "failure_mode", "part", "mode", "subsystem")
 DOWNTIME = ("downtime", "downtime_hours", "downtime_h", "hours_down", "hours", "duration_hours", "duration")
+CODE = ("code", "errorid", "error_id", "error_code", "error", "event", "event_id", "alarm", "fault", "message", "what")
 ROLES = ("symptom", "condition", "device_health", "leave out")
 SKIP = "leave out"
 
@@ -63,6 +64,7 @@ class Columns:
     time: str
     asset: str
     component: str = ""
+    """In a log of events: the column with the code."""
     hours: str = ""
 
 
@@ -75,7 +77,8 @@ class Mapping:
     """Column of the telemetry with the machine; empty = the file's name is the machine."""
     signals: tuple[SignalColumn, ...]
     failures: Columns
-    work: Columns | None
+    work: Columns | None = None
+    errors: Columns | None = None
 
     @property
     def used(self) -> tuple[SignalColumn, ...]:
@@ -100,17 +103,29 @@ def named(header: Sequence[str], words: Sequence[str]) -> str:
     return next((lower[word] for word in words if word in lower), "")
 
 
-def guess_columns(path: Path, header: Sequence[str], assets_in_rows: bool) -> Columns:
-    """Columns of a file of failures or work. Raises BadData."""
+def guess_columns(path: Path, header: Sequence[str], assets_in_rows: bool, codes: bool = False) -> Columns:
+    """Columns of a file of failures or work, or of a log of events (`codes`). Raises BadData."""
+    there = ", ".join(h for h in header if h)
     time = named(header, TIME)
     if not time:
-        raise BadData(f"{path}:1: no column is named like a time ({', '.join(TIME[:4])}); name it in a mapping file")
+        raise BadData(
+            f"{path}:1: no column is named like a time ({', '.join(TIME[:4])}); rename it in the file; there: {there}"
+        )
     asset = named([h for h in header if h != time], ASSET)
     if not asset and assets_in_rows:
         raise BadData(
-            f"{path}:1: no column is named like a machine ({', '.join(ASSET[:4])}); name it in a mapping file"
+            f"{path}:1: no column is named like a machine ({', '.join(ASSET[:4])}); rename it in the file;"
+            f" there: {there}"
         )
     rest = [h for h in header if h not in (time, asset)]
+    if codes:
+        code = named(rest, CODE) or (rest[0] if len(rest) == 1 else "")
+        if not code:
+            raise BadData(
+                f"{path}:1: no column is named like a code ({', '.join(CODE[:4])}); rename it in the file;"
+                f" there: {there}"
+            )
+        return Columns(time, asset, code)
     return Columns(time, asset, named(rest, COMPONENT), named(rest, DOWNTIME))
 
 
@@ -120,7 +135,7 @@ def as_yaml(mapping: Mapping) -> str:
     def events(of: Columns) -> dict[str, str]:
         return {"time": of.time, "asset": of.asset, "component": of.component, "hours": of.hours}
 
-    shown = {
+    shown: dict[str, object] = {
         "telemetry": {
             "time": mapping.time,
             "asset": mapping.asset,
@@ -130,6 +145,8 @@ def as_yaml(mapping: Mapping) -> str:
     }
     if mapping.work is not None:
         shown["work"] = events(mapping.work)
+    if mapping.errors is not None:
+        shown["events"] = {"time": mapping.errors.time, "asset": mapping.errors.asset, "code": mapping.errors.component}
     head = (
         "# What the columns mean. Correct it and run the same command again with --mapping.\n"
         f"# unit: UCUM code, 1 = without; role: {', '.join(ROLES)}; empty asset: the file's name is the machine.\n"
@@ -164,14 +181,19 @@ def read_mapping(path: Path) -> Mapping:
         raise BadData(f"{path}: telemetry.signals: the name {twice!r} is given twice")
     top = _texts(path, telemetry, ("time", "asset"), "telemetry")
     work = _events(path, given, "work") if given.get("work") is not None else None
-    return Mapping(top.get("time", ""), top.get("asset", ""), tuple(columns), _events(path, given, "failures"), work)
+    errors = _events(path, given, "events") if given.get("events") is not None else None
+    return Mapping(
+        top.get("time", ""), top.get("asset", ""), tuple(columns), _events(path, given, "failures"), work, errors
+    )
 
 
 def _events(path: Path, given: AnyMapping[str, Any], name: str) -> Columns:
-    said = _texts(path, _part(path, given, name), ("time", "asset", "component", "hours"), name)
-    if not said.get("time"):
-        raise BadData(f"{path}: {name}.time: must name a column")
-    return Columns(said["time"], said.get("asset", ""), said.get("component", ""), said.get("hours", ""))
+    said = _texts(path, _part(path, given, name), ("time", "asset", "component", "hours", "code"), name)
+    for field in ("time", "code") if name == "events" else ("time",):
+        if not said.get(field):
+            raise BadData(f"{path}: {name}.{field}: must name a column")
+    component = said.get("code") or said.get("component", "")
+    return Columns(said["time"], said.get("asset", ""), component, said.get("hours", ""))
 
 
 def _part(path: Path, given: Any, name: str, before: str = "") -> dict[str, Any]:

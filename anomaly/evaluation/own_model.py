@@ -8,7 +8,6 @@ import yaml
 
 from anomaly.evaluation.files import BadData
 from anomaly.evaluation.own_data import WHOLE, OwnData
-from anomaly.evaluation.own_mapping import Mapping
 from contracts.asset_model import AssetModel
 from contracts.asset_model_text import BadAssetModel, parse
 
@@ -18,7 +17,8 @@ USUAL_ROWS = 24
 HOLD_ROWS = 4
 LEAST_WINDOW_HOURS = 3.0
 ADAPT_DAYS = 10.0
-RATIO = 10.0
+PATH_STEPS = 240
+"""Steps of the path that forecasts are told from."""
 
 
 def usual_step_hours(data: OwnData) -> float:
@@ -80,9 +80,10 @@ def model_text(name: str, data: OwnData, learning_hours: float, threshold: float
             "window_samples": USUAL_ROWS, "window_hours": _round(window), "threshold": threshold, "clear": 0.6,
             "hold_hours": _round(HOLD_ROWS * step), "hold_samples": HOLD_ROWS, "refractory_hours": _round(window),
             "learning_hours": _round(learning_hours), "learning_samples": 100,
-            "adapt_hours": 24.0 * ADAPT_DAYS, "adapt_below": 0.5,
+            "adapt_hours": 24.0 * ADAPT_DAYS, "adapt_below": 0.5, "methods": ["baseline"],
             "compensate": any(s.role == "condition" for s in data.mapping.used),
         },
+        "prognosis": {"every_hours": _round(max(1.0, step)), "history_hours": _round(PATH_STEPS * max(1.0, step))},
     }  # fmt: skip
     files = ", ".join(sorted({p.name for p in data.files})[:4])
     head = f"# Made by `forewarn prove` from {files}. Correct what is wrong.\n"
@@ -97,20 +98,27 @@ def model_of(text: str) -> AssetModel:
         raise BadData(f"the columns make no asset model: {bad.faults[0]}") from bad
 
 
-def driver_text(mapping: Mapping, telemetry: Path) -> str:
-    """The agent's file: the csv driver on the first machine's file."""
-    units = ", ".join(f'"{s.name}" = "{s.unit}"' for s in mapping.used)
-    renamed = [f"{s.column!r} as {s.name!r}" for s in mapping.used if s.column != s.name]
-    notes = [
-        "# One agent and one file a machine: give each its own path.",
-        *([f"# The file holds several machines: write one file a machine, without column {mapping.asset!r}."]
-          if mapping.asset else []),
-        *([f"# Name in the file's header: {', '.join(renamed)}."] if renamed else []),
+def driver_text(data: OwnData, telemetry: Path) -> str:
+    """The agent's file for the first machine: the csv driver with the signals' names and units, and the machine's rows.
+
+    Parameters
+    ----------
+    telemetry
+        The machine's file, or the file that holds all of them.
+    """
+    mapping, machines = data.mapping, data.machines
+    units = ", ".join(f'"{s.name}" = {_quoted(s.unit)}' for s in mapping.used)
+    columns = "; ".join(s.column if s.column == s.name else f"{s.column} = {s.name}" for s in mapping.used)
+    lines = [
+        '# For `forewarn run agent --config agent.toml`. mqtt: the address that the page "Connect a device" shows.',
+        '# mqtt = "mqtt://COMPANY%2FDEVICE:SECRET@HOST:1883"',
+        *([f"# One such file a machine; this is the one of {machines[0].asset}."] if len(machines) > 1 else []),
+        "[drivers.telemetry]", 'kind = "csv"', f"path = {_quoted(str(telemetry))}", f"time = {_quoted(mapping.time)}",
+        f"columns = {_quoted(columns)}",
     ]  # fmt: skip
-    return "\n".join(
-        [*notes, "[drivers.telemetry]", 'kind = "csv"', f"path = {_quoted(str(telemetry))}",
-         f"time = {_quoted(mapping.time)}", "rate = 0", f"units = {{{units}}}", ""]
-    )  # fmt: skip
+    if mapping.asset:
+        lines += [f"machine_column = {_quoted(mapping.asset)}", f"machine = {_quoted(machines[0].asset)}"]
+    return "\n".join([*lines, "rate = 0", f"units = {{{units}}}", ""])
 
 
 def plain(text: str) -> str:

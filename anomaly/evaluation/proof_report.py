@@ -7,11 +7,16 @@ import numpy as np
 
 from anomaly.evaluation.bootstrap import bootstrap
 from anomaly.evaluation.files import sha256_of
-from anomaly.evaluation.orders import Judged, cost, precision, recall
-from anomaly.evaluation.prove import DETECTOR, Proof, Verdict, day, moment
+from anomaly.evaluation.orders import Judged, precision, recall
+from anomaly.evaluation.proof_losses import losses, losses_of
+from anomaly.evaluation.prove import DETECTOR, FORECAST, Proof, Verdict, day, moment
 from anomaly.evaluation.report import Plot, Report
 
 FEW = 5
+ACTS = {
+    DETECTOR: "an alarm is raised",
+    FORECAST: "while an alarm stands, forecasts in a row give P(failure within the model's horizon) from the limit on",
+}
 SURE = 1.96
 """Normal quantile of a 95 % interval."""
 
@@ -28,13 +33,9 @@ def wilson(hits: int, of: int) -> tuple[float, float] | None:
 
 def figures(proof: Proof) -> dict[str, float | None]:
     """All figures together."""
-    judged, prices = proof.judged, proof.wanted.prices
+    judged, lost = proof.judged, losses(proof)
     leads = [lead for j in judged for lead in j.leads]
     announced, missed = len(leads), sum(len(j.missed) for j in judged)
-    kept = prices.planned * len(_work_events(proof))
-    with_us = cost(judged, prices.failure, prices.planned, prices.false_visit)
-    done = prices.failure * (announced + missed)
-    down_done, down_with = downtime(proof)
 
     def notice(percent: float) -> float | None:
         return float(np.percentile(leads, percent)) if leads else None
@@ -49,40 +50,17 @@ def figures(proof: Proof) -> dict[str, float | None]:
         "lead_hours_p10": notice(10),
         "lead_hours_p50": notice(50),
         "lead_hours_p90": notice(90),
-        "cost_as_it_was": done + kept,
-        "cost_with_forewarn": with_us + kept,
-        "cost_best_fixed_interval": proof.interval_cost,
-        "cost_with_forewarn_without_planned_work": with_us,
-        "saved_against_as_it_was": 1 - (with_us + kept) / (done + kept) if done + kept else None,
-        "saved_against_fixed_interval": 1 - with_us / proof.interval_cost if proof.interval_cost else None,
-        "downtime_hours_as_it_was": down_done,
-        "downtime_hours_with_forewarn": down_with,
+        "cost_as_it_was": lost.cost_was,
+        "cost_with_forewarn": lost.cost_with,
+        "cost_best_fixed_interval": lost.cost_interval,
+        "cost_with_forewarn_without_planned_work": lost.cost_alone,
+        "saved_against_as_it_was": 1 - lost.cost_with / lost.cost_was if lost.cost_was else None,
+        "saved_against_fixed_interval": 1 - lost.cost_alone / lost.cost_interval if lost.cost_interval else None,
+        "downtime_hours_as_it_was": lost.down_was,
+        "downtime_hours_with_forewarn": lost.down_with,
+        "downtime_hours_best_fixed_interval": lost.down_interval,
+        "sensor_faults": sum(len(v.course.faults) for v in proof.verdicts),
     }
-
-
-def _work_events(proof: Proof) -> list[tuple[str, int]]:
-    """Visits that were made, without repairs of failures."""
-    failed = {(f.asset, f.at_us) for f in proof.data.failures}
-    return sorted({(w.asset, w.at_us) for w in proof.work_judged} - failed)
-
-
-def downtime(proof: Proof) -> tuple[float | None, float | None]:
-    """Hours down by failures in the judged part, as it was and with what was announced; None = hours not on record.
-
-    An announced failure costs the hours of a usual piece of planned work, where these are on record, else none is said.
-    """
-    hours = {(f.asset, f.at_us): f.hours for f in proof.data.failures if f.hours is not None}
-    if not hours:
-        return None, None
-    usual = float(np.mean(list(hours.values())))
-    judged = [(v.judged.asset, t) for v in proof.verdicts for t in v.failed_us]
-    done = sum(hours.get(one) or usual for one in judged)
-    planned = [w.hours for w in proof.data.work if w.hours is not None]
-    if not planned:
-        return done, None
-    missed = {(v.judged.asset, t) for v in proof.verdicts for t in v.judged.missed}
-    lost = sum(hours.get(one) or usual for one in judged if one in missed)
-    return done, lost + float(np.mean(planned)) * sum(one not in missed for one in judged)
 
 
 def sentence(proof: Proof) -> str:
@@ -94,7 +72,7 @@ def sentence(proof: Proof) -> str:
     if n == 0:
         return (
             f"No failure lies in the judged part, so nothing is proved about failures. It shows {visits}. Give a longer"
-            " record, or an earlier --split."
+            " record, or judge from an earlier day (--split)."
         )
     leads = [lead for j in proof.judged for lead in j.leads]
     notice = f", with a notice of {float(np.median(leads)):.0f} hours in the median" if leads else ""
@@ -134,14 +112,13 @@ def report(proof: Proof, plots: Sequence[Plot] = ()) -> Report:
         "way": proof.way,
         "limit": proof.limit,
         "announced_within_days": proof.wanted.within_days,
-        "acts": "an alarm is raised" if proof.way == DETECTOR
-        else "P(failure within 24 h) x (C_failure - C_planned) > C_false",
+        "acts": ACTS.get(proof.way, "P(failure within 24 h) from the limit on"),
         "cost_on_the_first_part": {name: round(value, 3) for name, value in proof.tried.items()},
         "cost_failure": prices.failure,
         "cost_planned": prices.planned,
         "cost_false_visit": prices.false_visit,
         "cost_unit": prices.unit,
-        "fixed_interval_days": proof.interval_days,
+        "fixed_interval_days": proof.interval.days,
         "model": proof.model.name,
         "notices": proof.notices,
     }  # fmt: skip
@@ -150,14 +127,14 @@ def report(proof: Proof, plots: Sequence[Plot] = ()) -> Report:
         hashes |= sha256_of([path], path.parent)
     return Report(
         "own", proof.model.name, (0,), hashes, config, found,
-        {name: bounds for name, bounds in ci95.items() if bounds is not None}, [item(v) for v in proof.verdicts],
+        {name: bounds for name, bounds in ci95.items() if bounds is not None}, [item(proof, v) for v in proof.verdicts],
         list(plots),
     )  # fmt: skip
 
 
-def item(verdict: Verdict) -> dict[str, object]:
+def item(proof: Proof, verdict: Verdict) -> dict[str, object]:
     """One machine."""
-    j = verdict.judged
+    j, lost = verdict.judged, losses_of(proof, verdict)
     return {
         "machine": j.asset,
         "failures": j.failures,
@@ -165,7 +142,21 @@ def item(verdict: Verdict) -> dict[str, object]:
         "notice_hours": [round(lead, 1) for lead in j.leads],
         "missed": [{"at": moment(t), "report": verdict.misses.get(t, "")} for t in j.missed],
         "false_visits": j.false,
+        "false_visits_per_month": round(j.false / verdict.months, 3) if verdict.months else None,
         "not_over": j.unknown,
+        "cost_as_it_was": lost.cost_was,
+        "cost_with_forewarn": lost.cost_with,
+        "cost_best_fixed_interval": None if lost.cost_interval is None else round(lost.cost_interval, 2),
+        "downtime_hours_as_it_was": lost.down_was,
+        "downtime_hours_with_forewarn": lost.down_with,
+        "forecasts": verdict.course.forecasts,
+        "sensor_faults": [
+            {
+                "signal": f.signal, "is": f.says, "since": moment(f.since_us),
+                "until": moment(f.until_us) if f.until_us is not None else None,
+            }
+            for f in verdict.course.faults
+        ],
         "without_readings": [moment(t) for t in verdict.unseen_us],
         "visits": [
             {"at": moment(t), "verdict": word, "signals": list(_signals(verdict, t))} for t, word in j.orders

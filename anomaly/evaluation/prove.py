@@ -1,28 +1,30 @@
 """Proof on somebody's own past: the first part is learned from, the second is judged, nothing leaves the computer.
 
-Two ways compete on the first part, and the cheaper one is then judged on the second: the live detector and alarm
-machine (each machine against its own healthy past), and, where enough failures are on record, the hazard fitted to
-them. A visit covers as many days as a notice may be early; a second visit before the same failure counts as false.
+Three ways compete on the first part, and the cheapest one is then judged on the second: the alarms of the live watch
+(each machine against its own healthy past), the forecasts that it makes while an alarm stands, and, where enough
+failures are on record, the hazard fitted to them and to the log of events. A visit covers as many days as a notice may
+be early; a second visit before the same failure counts as false.
 """
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
 import numpy as np
 
-from anomaly.domain.hazard import Fleet, curve
-from anomaly.domain.history import HOUR_US, Events, History, Readings, Times
+from anomaly.domain.hazard import curve
+from anomaly.domain.history import HOUR_US, History, Times
 from anomaly.domain.layout import Array, layout_of
 from anomaly.evaluation.files import BadData
-from anomaly.evaluation.intervals import Lives, best_interval, paid
 from anomaly.evaluation.orders import Judged, Watched, cost, judge
 from anomaly.evaluation.own_data import Happened, Machine, OwnData
+from anomaly.evaluation.own_lives import Interval, histories, interval_of, record, usual_hours
 from anomaly.evaluation.own_model import model_of, model_text
-from anomaly.evaluation.own_watch import Course, miss_words, watch_machine
+from anomaly.evaluation.own_watch import TOLD, Course, believed, miss_words, quick_course, watch_machine
 from anomaly.evaluation.report import Progress
-from anomaly.training.hazard import Fitted, TooLittle, fit, lives_of
+from anomaly.training.hazard import Fitted, TooLittle, fit
 from contracts.asset_model import AssetModel
 from contracts.worth import least_chance
 
@@ -32,13 +34,14 @@ DAY_US = 24 * HOUR_US
 ENOUGH_FAILURES = 5
 """Failures in the first part, from which on a hazard is fitted to them."""
 THRESHOLDS = (1.5, 2.0, 3.0, 4.5, 7.0, 10.0)
-USUAL_THRESHOLD = 2.0
+USUAL_THRESHOLD = 3.0
 """Where no failure in the first part says how sensitive the alarm must be."""
 CHANCES = (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9)
-DETECTOR, HAZARD = "detector", "failures on record"
+DETECTOR, FORECAST, HAZARD = "detector", "forecasts", "failures on record"
+WEEK_DAYS = 7
 MONTH_HOURS = 730.0
 MINUTE_US = HOUR_US // 60
-MOST_ROWS = 300_000
+MOST_ROWS = 120_000
 """Readings beyond are averaged first."""
 
 
@@ -77,6 +80,8 @@ class Verdict:
     """Failures in the judged part without readings before them."""
     misses: dict[int, str]
     """Report of each missed failure."""
+    months: float
+    """How long it was judged."""
 
 
 @dataclass(frozen=True)
@@ -97,13 +102,16 @@ class Proof:
     """Cost on the first part by way and limit."""
     verdicts: list[Verdict]
     trained_failures: int
-    interval_cost: float | None
-    """The best fixed interval by the first part, paid on the second; None = its ages are not known."""
-    interval_days: dict[str, float | None]
+    interval: Interval
     work_judged: list[Happened]
     months: float
     """Machine-months that were judged."""
     notices: list[str]
+
+    @property
+    def hours(self) -> tuple[float | None, float | None]:
+        """Usual hours down of a failure and of a piece of work."""
+        return usual_hours(self.data)
 
     @property
     def judged(self) -> list[Judged]:
@@ -114,7 +122,7 @@ class Proof:
 def prove(data: OwnData, wanted: Wanted, progress: Progress) -> Proof:
     """Learn from the first part, judge the second. Raises BadData."""
     data = coarser(data)
-    begin, end = _record(data)
+    begin, end = record(data)
     split = wanted.split_us if wanted.split_us is not None else round(begin + TRAIN_SHARE * (end - begin))
     if not begin < split < end:
         raise BadData(f"the split {day(split)} must lie within the telemetry, {day(begin)} to {day(end)}")
@@ -122,38 +130,87 @@ def prove(data: OwnData, wanted: Wanted, progress: Progress) -> Proof:
     prices = (wanted.prices.failure, wanted.prices.planned, wanted.prices.false_visit)
     text = model_text(wanted.name, data, learning, THRESHOLDS[1], prices) if wanted.model is None else None
     model = wanted.model or model_of(text or "")
-    lacking = [s for s in model.signals if s not in {u.name for u in data.mapping.used}]
-    notices = [*data.notices]
-    if lacking:
-        notices.append(f"the model's signals {', '.join(lacking)} are not in the data")
-    if len(lacking) == len(model.signals):
-        raise BadData(f"none of the signals of model {model.name!r} is in the data; name them in a mapping file")
+    notices = [*data.notices, *_lacking(data, model)]
     begin_judging = begin + round(learning * HOUR_US)
     tried: dict[str, float] = {}
     fitted = _fitted(data, split, progress)
     if fitted is not None and fitted.stages:
         begin_judging = max(begin_judging, fitted.stages[0].from_us)
-    threshold = _threshold(data, model, wanted, (begin_judging, split), tried, progress)
-    chance = _chance(data, fitted, wanted, split, tried) if fitted is not None else None
-    way, limit = DETECTOR, threshold
-    if chance is not None and tried[f"{HAZARD} {chance:g}"] <= tried[f"{DETECTOR} {threshold:g}"]:
-        way, limit = HAZARD, chance
+    elif data.errors:
+        notices.append(
+            f"the log of {len(data.errors)} events was not used: something is learned from it only where"
+            f" {ENOUGH_FAILURES} failures lie in the first part"
+        )
+    span = (begin_judging, split)
+    threshold = _threshold(data, model, wanted, span, tried, progress)
     model = replace(model, detection=replace(model.detection, threshold=threshold))
     if text is not None:
         text = model_text(wanted.name, data, learning, threshold, prices)
+    courses = []
+    for i, machine in enumerate(data.machines):
+        look = _judged_failures(data, machine, wanted, split)[0]
+        courses.append(_run(data, machine, model, look))
+        progress(i + 1, len(data.machines), "machines watched")
+    way, limit = _way(data, wanted, courses, fitted, (threshold, span), tried)
+    told = histories(data, begin, end)[0] if way == HAZARD else []
     verdicts = []
-    told = histories(data, begin, end)[0] if way == HAZARD else [None] * len(data.machines)
-    for i, (machine, history) in enumerate(zip(data.machines, told, strict=True)):
-        use = (fitted, history, limit) if history is not None and fitted is not None else None
-        verdicts.append(_verdict(data, machine, model, wanted, split, use))
-        progress(i + 1, len(data.machines), "machines judged")
-    cost_fixed, days = _interval(data, wanted, split)
-    months = sum(max(0, int(m.at_us[-1]) - max(split, int(m.at_us[0]))) for m in data.machines) / HOUR_US / MONTH_HOURS
+    for i, (machine, course) in enumerate(zip(data.machines, courses, strict=True)):
+        at, p = course.at_us, course.alarm if way == DETECTOR else course.chance
+        if way == HAZARD and fitted is not None:
+            at, p = _chances(fitted, told[i], split, int(machine.at_us[-1]) + 1)
+        verdicts.append(_verdict(data, machine, wanted, split, course, (at, p, limit if way != DETECTOR else 0.5)))
+    interval = interval_of(data, (wanted.prices.failure, wanted.prices.planned), split)
+    months = sum(v.months for v in verdicts)
     return Proof(
         data, wanted, model, text, split, end, way, limit, tried, verdicts,
-        len(_unique([f for f in data.failures if f.at_us <= split])), cost_fixed, days,
+        len(_unique([f for f in data.failures if f.at_us <= split])), interval,
         [w for w in data.work if split < w.at_us <= end], months, notices,
     )  # fmt: skip
+
+
+def _lacking(data: OwnData, model: AssetModel) -> list[str]:
+    """Signals of the model that the data do not have. Raises BadData where there are no others."""
+    lacking = [s for s in model.signals if s not in {u.name for u in data.mapping.used}]
+    if len(lacking) == len(model.signals):
+        raise BadData(f"none of the signals of model {model.name!r} is in the data; name them in a mapping file")
+    return [f"the model's signals {', '.join(lacking)} are not in the data"] if lacking else []
+
+
+def _way(
+    data: OwnData, wanted: Wanted, courses: Sequence[Course], fitted: Fitted | None,
+    alarm: tuple[float, tuple[int, int]], tried: dict[str, float],
+) -> tuple[str, float]:  # fmt: skip
+    """The way that was cheapest on the first part, and its limit: alarms, the forecasts of alarms, the hazard."""
+    threshold, span = alarm
+    assets = [m.asset for m in data.machines]
+    rows = list(zip(assets, courses, strict=True))
+    alarms = [_judge(data, a, c.at_us, c.alarm, 0.5, span, wanted) for a, c in rows]
+    tried[f"{DETECTOR} {threshold:g}"] = spent = _price(alarms, wanted.prices)
+    found = [(spent, 1, DETECTOR, threshold)]
+    if any(f.at_us <= span[1] for f in data.failures) and any(c.forecasts for c in courses):
+        costs = [
+            _price([_judge(data, a, c.at_us, c.chance, limit, span, wanted) for a, c in rows], wanted.prices)
+            for limit in _limits(wanted.prices)
+        ]
+        best = _cheapest(wanted.prices, costs, FORECAST, tried)
+        found.append((min(costs), 2, FORECAST, best))
+    chance = _chance(data, fitted, wanted, span[1], tried) if fitted is not None else None
+    if chance is not None:
+        found.append((tried[f"{HAZARD} {chance:g}"], 0, HAZARD, chance))
+    _, _, way, limit = min(found)
+    return way, limit
+
+
+def _limits(prices: Prices) -> list[float]:
+    return sorted({*CHANCES, least_chance(prices.failure, prices.planned, prices.false_visit)})
+
+
+def _cheapest(prices: Prices, costs: Sequence[float], way: str, tried: dict[str, float]) -> float:
+    """The chance to act on that cost least; of several the middle one."""
+    limits = _limits(prices)
+    tried |= {f"{way} {limit:g}": spent for limit, spent in zip(limits, costs, strict=True)}
+    best = [c for c, spent in zip(limits, costs, strict=True) if spent == min(costs)]
+    return best[len(best) // 2]
 
 
 def coarser(data: OwnData) -> OwnData:
@@ -175,11 +232,6 @@ def coarser(data: OwnData) -> OwnData:
     return replace(data, machines=machines, notices=[*data.notices, notice])
 
 
-def _record(data: OwnData) -> tuple[int, int]:
-    """The first and the last reading of any machine."""
-    return min(int(m.at_us[0]) for m in data.machines), max(int(m.at_us[-1]) for m in data.machines)
-
-
 def _unique(failures: Sequence[Happened]) -> list[tuple[str, int]]:
     """A machine that loses two components at once has failed once."""
     return sorted({(f.asset, f.at_us) for f in failures})
@@ -193,9 +245,9 @@ def _stops(data: OwnData, asset: str) -> list[int]:
     return sorted({f.at_us for f in data.failures if f.asset == asset})
 
 
-def _run(data: OwnData, machine: Machine, model: AssetModel, look: Sequence[int] = ()) -> Course:
+def _run(data: OwnData, machine: Machine, model: AssetModel, look: Sequence[int]) -> Course:
     signals = [s.name for s in data.mapping.used]
-    return watch_machine(machine, signals, model, layout_of(model), _stops(data, machine.asset), look)
+    return watch_machine(machine, signals, model, _stops(data, machine.asset), look)
 
 
 def _judge(
@@ -217,16 +269,23 @@ def _threshold(
 ) -> float:  # fmt: skip
     """The threshold that was cheapest on the first part; of several the middle one. A given model keeps its own."""
     candidates = THRESHOLDS if wanted.model is None else (model.detection.threshold,)
+    if len(candidates) == 1:
+        return candidates[0]
+    signals = [s.name for s in data.mapping.used]
+    early = []
+    for machine in data.machines:
+        known = int(np.searchsorted(machine.at_us, span[1], side="right"))
+        if known:
+            early.append(
+                believed(Machine(machine.asset, machine.at_us[:known], machine.values[:known]), signals, model)
+            )
     costs = []
     for i, threshold in enumerate(candidates):
-        trial = replace(model, detection=replace(model.detection, threshold=threshold))
+        layout = layout_of(replace(model, detection=replace(model.detection, threshold=threshold)))
         judged = []
-        for machine in data.machines:
-            known = int(np.searchsorted(machine.at_us, span[1], side="right"))
-            if known:
-                early = Machine(machine.asset, machine.at_us[:known], machine.values[:known])
-                course = _run(data, early, trial)
-                judged.append(_judge(data, machine.asset, course.at_us, course.alarm, 0.5, span, wanted))
+        for machine in early:
+            at, alarm = quick_course(machine, layout.signals, layout, _stops(data, machine.asset))
+            judged.append(_judge(data, machine.asset, at, alarm, 0.5, span, wanted))
         costs.append(_price(judged, wanted.prices))
         tried[f"{DETECTOR} {threshold:g}"] = costs[-1]
         progress(i + 1, len(candidates), "thresholds tried on the first part")
@@ -236,30 +295,11 @@ def _threshold(
     return max(best[0], min(best[-1], USUAL_THRESHOLD))
 
 
-def histories(data: OwnData, begin_us: int, end_us: int) -> tuple[list[History], Fleet]:
-    """The machines as histories: a failure ends with a replacement, and so does work on a component."""
-    components = tuple(sorted({h.component for h in (*data.failures, *data.work)}))
-    out = []
-    for m in data.machines:
-        failed = [(f.at_us, components.index(f.component)) for f in data.failures if f.asset == m.asset]
-        worked = [(w.at_us, components.index(w.component)) for w in data.work if w.asset == m.asset]
-        out.append(
-            History(m.asset, begin_us, end_us, Events(), _events([*failed, *worked]), _events(failed), math.nan,
-                    Readings(m.at_us, m.values))
-        )  # fmt: skip
-    return out, Fleet(components, (), tuple(s.name for s in data.mapping.used))
-
-
-def _events(rows: Sequence[tuple[int, int]]) -> Events:
-    both = np.array(sorted(set(rows)), dtype=np.int64).reshape(-1, 2)
-    return Events(both[:, 0], both[:, 1])
-
-
 def _fitted(data: OwnData, split: int, progress: Progress) -> Fitted | None:
     known = _unique([f for f in data.failures if f.at_us <= split])
     if len(known) < ENOUGH_FAILURES:
         return None
-    machines, fleet = histories(data, *_record(data))
+    machines, fleet = histories(data, *record(data))
     try:
         return fit(machines, fleet, split, tell=progress)
     except TooLittle:
@@ -276,7 +316,7 @@ def _chance(data: OwnData, fitted: Fitted, wanted: Wanted, split: int, tried: di
     """The least chance to act on that was cheapest on the later slices of the first part; None = there are none."""
     if not fitted.stages:
         return None
-    machines, _ = histories(data, *_record(data))
+    machines, _ = histories(data, *record(data))
     said: list[tuple[str, Times, Array]] = []
     for history in machines:
         parts = [
@@ -284,66 +324,45 @@ def _chance(data: OwnData, fitted: Fitted, wanted: Wanted, split: int, tried: di
             for stage in fitted.stages
         ]
         said.append((history.asset, np.concatenate([p[0] for p in parts]), np.concatenate([p[1] for p in parts])))
-    prices = wanted.prices
-    candidates = sorted({*CHANCES, least_chance(prices.failure, prices.planned, prices.false_visit)})
     span = (fitted.stages[0].from_us, split)
     costs = [
-        _price([_judge(data, asset, at, p, limit, span, wanted) for asset, at, p in said], prices)
-        for limit in candidates
+        _price([_judge(data, asset, at, p, limit, span, wanted) for asset, at, p in said], wanted.prices)
+        for limit in _limits(wanted.prices)
     ]
-    tried |= {f"{HAZARD} {limit:g}": spent for limit, spent in zip(candidates, costs, strict=True)}
-    best = [c for c, spent in zip(candidates, costs, strict=True) if spent == min(costs)]
-    return best[len(best) // 2]
+    return _cheapest(wanted.prices, costs, HAZARD, tried)
+
+
+def _judged_failures(data: OwnData, machine: Machine, wanted: Wanted, split: int) -> tuple[list[int], list[int]]:
+    """Failures of the judged part, with readings before them and without."""
+    within = round(24.0 * wanted.within_days * HOUR_US)
+    failed = [t for t in _failed(data, machine.asset).tolist() if split < t <= int(machine.at_us[-1]) + within]
+    seen = [t for t in failed if _read(machine, t - within, t)]
+    return seen, [t for t in failed if t not in seen]
 
 
 def _verdict(
-    data: OwnData, machine: Machine, model: AssetModel, wanted: Wanted, split: int,
-    use: tuple[Fitted, History, float] | None,
-) -> Verdict:  # fmt: skip
+    data: OwnData, machine: Machine, wanted: Wanted, split: int, course: Course, said: tuple[Times, Array, float]
+) -> Verdict:
+    seen, unseen = _judged_failures(data, machine, wanted, split)
+    at, p, limit = said
     end = int(machine.at_us[-1])
-    hours = 24.0 * wanted.within_days
-    failed = [t for t in _failed(data, machine.asset).tolist() if split < t <= end + round(hours * HOUR_US)]
-    seen = [t for t in failed if _read(machine, t - round(hours * HOUR_US), t)]
-    course = _run(data, machine, model, seen)
-    at, p, limit = course.at_us, course.alarm, 0.5
-    if use is not None:
-        fitted, history, limit = use
-        at, p = _chances(fitted, history, split, end + 1)
-    last = max([end, *seen])
-    judged = _judge(data, machine.asset, at, p, limit, (split, last), wanted)
+    judged = _judge(data, machine.asset, at, p, limit, (split, max([end, *seen])), wanted)
     missed = tuple(t for t in judged.missed if t in seen)
-    judged = replace(judged, missed=missed)
-    reports = {t: miss_words(course.misses.get(t, [])) for t in missed}
-    return Verdict(judged, course, tuple(seen), tuple(t for t in failed if t not in seen), reports)
+    reports = {t: f"{miss_words(course.misses.get(t, []))} {_logged(data, machine.asset, t)}".strip() for t in missed}
+    months = max(0, end - max(split, int(machine.at_us[0]))) / HOUR_US / MONTH_HOURS
+    return Verdict(replace(judged, missed=missed), course, tuple(seen), tuple(unseen), reports, months)
+
+
+def _logged(data: OwnData, asset: str, failed_us: int) -> str:
+    """Events in the week before a failure, the commonest first."""
+    begin = failed_us - WEEK_DAYS * DAY_US
+    codes = Counter(e.component for e in data.errors if e.asset == asset and begin <= e.at_us < failed_us)
+    said = ", ".join(code if n == 1 else f"{code} ({n} times)" for code, n in codes.most_common(TOLD))
+    return f"Logged in the {WEEK_DAYS} days before: {said}." if said else ""
 
 
 def _read(machine: Machine, from_us: int, until_us: int) -> bool:
     return bool(((machine.at_us >= from_us) & (machine.at_us < until_us)).any())
-
-
-def _interval(data: OwnData, wanted: Wanted, split: int) -> tuple[float | None, dict[str, float | None]]:
-    """What the best fixed interval of each component would have cost on the judged part, and its days."""
-    whole, fleet = histories(data, *_record(data))
-    whole = [_with_beginning(h, len(fleet.components)) for h in whole]
-    prices, total = wanted.prices, 0.0
-    days: dict[str, float | None] = {}
-    failing = {f.component for f in data.failures}
-    for c, name in enumerate(fleet.components):
-        if name not in failing:
-            continue
-        hours = best_interval(Lives(*lives_of([h.until(split) for h in whole], c)), prices.failure, prices.planned)
-        later = [replace(h, begin_us=split) for h in whole]
-        total += paid(Lives(*lives_of(later, c)), hours, prices.failure, prices.planned)
-        days[name] = None if math.isinf(hours) else round(hours / 24, 1)
-    return (total if days else None), days
-
-
-def _with_beginning(history: History, components: int) -> History:
-    """Where nothing older is on record, lives begin with the record."""
-    known = set(history.replaced.which[history.replaced.at_us <= history.begin_us].tolist())
-    born = [(history.begin_us, c) for c in range(components) if c not in known]
-    rows = [*born, *zip(history.replaced.at_us.tolist(), history.replaced.which.tolist(), strict=True)]
-    return replace(history, replaced=_events(rows))
 
 
 def day(us: int) -> str:

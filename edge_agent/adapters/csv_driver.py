@@ -49,11 +49,16 @@ class CsvDriver:
         Option("time", str, "the column with the time", "time"),
         Option("rate", float, "most rows a second; 0 = as fast as they are taken", 1.0),
         Option("sep", str, "what separates the columns; auto finds it in the first line", "auto"),
+        Option("columns", str, "signals: column; column = another name for it; ... (without it every column)", ""),
+        Option("machine_column", str, "the column with the machine, in a file of several", ""),
+        Option("machine", str, "only the rows of this machine", ""),
     )
 
     def __init__(self, options: Options) -> None:
         self._path = Path(options.folder, options.text("path"))
         self._time, self._rate, self._sep = options.text("time"), options.number("rate"), options.text("sep")
+        self._names = named_columns(options.text("columns"))
+        self._machine = (options.text("machine_column"), options.text("machine"))
         self._file: IO[bytes] | None = None
         self._place = _Place()
         self._given: str | None = None
@@ -77,9 +82,14 @@ class CsvDriver:
             return [Fault(f"{path}.path", str(driver._path), f"cannot be read: {problem}")]
         driver.close()
         time = options.text("time")
-        if time not in driver._columns:
-            return [Fault(f"{path}.time", time, f"is no column of the file; it has {', '.join(driver._columns)}")]
-        return []
+        needed = [("time", time), *(("columns", name) for name in driver._names)]
+        if driver._machine[0]:
+            needed.append(("machine_column", driver._machine[0]))
+        return [
+            Fault(f"{path}.{name}", column, f"is no column of the file; it has {', '.join(driver._columns)}")
+            for name, column in needed
+            if column not in driver._columns
+        ]
 
     @classmethod
     def plan(cls, options: Options) -> Plan:
@@ -87,7 +97,7 @@ class CsvDriver:
         driver = cls(options)
         driver._open()
         driver.close()
-        signals = ", ".join(name for name in driver._columns if name != driver._time)
+        signals = ", ".join(name for column in driver._columns if (name := driver._signal(column)))
         return Plan([f"csv {driver._path}, at most {driver._rate:g} rows a second (0 = no limit): {signals}"])
 
     def poll(self, position: str, at: datetime, now: float, room: int) -> Batch:
@@ -168,17 +178,29 @@ class CsvDriver:
             if row is None:
                 return
             self._place = _Place(self._read_to, self._place.row + 1)
-            if row:
+            if row and self._is_mine(row):
                 yield self._reading(row)
+
+    def _is_mine(self, row: list[str]) -> bool:
+        """Whether a row is of the machine that is asked for; one too short to tell is given, to be refused by name."""
+        column, machine = self._machine
+        at = self._columns.index(column) if column in self._columns else len(row)
+        return at >= len(row) or row[at].strip() == machine
+
+    def _signal(self, column: str) -> str:
+        """The signal that a column is; empty = none."""
+        if column == self._time or column == self._machine[0]:
+            return ""
+        return self._names.get(column, "") if self._names else column
 
     def _reading(self, row: list[str]) -> Reading:
         t = ""
         values: dict[str, Cell] = {}
         for i, text in enumerate(row):
-            name = self._columns[i] if i < len(self._columns) else f"column_{i + 1}"
-            if name == self._time:
+            column = self._columns[i] if i < len(self._columns) else ""
+            if column and column == self._time:
                 t = text.strip()
-            else:
+            elif name := self._signal(column) if i < len(self._columns) else f"column_{i + 1}":
                 values[name] = cell(text)
         return Reading(int(t) if t.isascii() and t.lstrip("-").isdigit() and len(t) < 19 else t, values)
 
@@ -201,6 +223,16 @@ class CsvDriver:
         if self._still[0] != end:
             self._still = (end, now)
         return now - self._still[1] >= AT_THE_END_S
+
+
+def named_columns(text: str) -> dict[str, str]:
+    """Signals by column, of `column; column = name`; the last `=` counts, for a column may have one in its name."""
+    out = {}
+    for part in text.split(";"):
+        column, _, name = part.rpartition("=") if "=" in part else (part, "", "")
+        if column.strip():
+            out[column.strip()] = name.strip() or column.strip()
+    return out
 
 
 def cell(text: str) -> Cell:

@@ -3,18 +3,17 @@
 import argparse
 import sys
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
 from anomaly.evaluation.files import BadData
-from anomaly.evaluation.own_data import OwnData, guess_mapping, read_own, sheet, telemetry_files
-from anomaly.evaluation.own_mapping import Mapping as Columns
-from anomaly.evaluation.own_mapping import as_yaml, guess_columns, read_mapping
+from anomaly.evaluation.own_data import Given, OwnData, guess_mapping, read_own, sheet, telemetry_files, with_events
+from anomaly.evaluation.own_mapping import as_yaml, read_mapping
 from anomaly.evaluation.own_model import driver_text, plain
+from anomaly.evaluation.proof_job import check_units
 from anomaly.evaluation.proof_page import WORDS, page
 from anomaly.evaluation.proof_report import figures, report, sentence
-from anomaly.evaluation.prove import Prices, Proof, Wanted
+from anomaly.evaluation.prove import Prices, Proof, Wanted, moment
 from anomaly.evaluation.prove import prove as run
 from anomaly.evaluation.words import called, number
 from contracts.asset_model import AssetModel
@@ -34,21 +33,19 @@ def prove(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         sheets = [sheet(path, _say) for path in telemetry_files(given.telemetry)]
         failures = sheet(given.failures)
-        work = sheet(given.work) if given.work is not None else None
+        work, errors = (sheet(path) if path is not None else None for path in (given.work, given.events))
+        files = Given(sheets, failures, work, errors)
         keep: Path = given.keep
         where: Path = given.mapping or keep / "mapping.yaml"
         if where.exists():
-            mapping = read_mapping(where)
+            mapping = with_events(files, read_mapping(where))
             _say(f"the columns' meaning is read from {where}")
         else:
-            mapping = guess_mapping(sheets, failures, work)
+            mapping = guess_mapping(files)
             _write(where, as_yaml(mapping))
             _say(f"the columns' meaning was guessed; correct it in {where} and run the same command again")
-        if work is not None and mapping.work is None:
-            many = bool(mapping.asset) or len(sheets) > 1
-            mapping = replace(mapping, work=guess_columns(work.path, work.header, many))
-        _check_units(where, mapping)
-        data = read_own(sheets, failures, work, mapping)
+        check_units(mapping, where)
+        data = read_own(files, mapping)
         _preview(data)
         proof = run(data, _wanted(given, environ), _progress)
     except BadData as bad:
@@ -109,13 +106,6 @@ def _model(name: str, environ: Mapping[str, str]) -> AssetModel:
     return found
 
 
-def _check_units(where: Path, mapping: Columns) -> None:
-    units = UcumUnits()
-    for signal in mapping.used:
-        if units.resolve(signal.unit) is None:
-            raise BadData(f"{where}: telemetry.signals.{signal.column}.unit: {signal.unit!r} is no UCUM code")
-
-
 def _preview(data: OwnData) -> None:
     mapping = data.mapping
     print(f"{len(data.machines)} machines, {sum(len(m.at_us) for m in data.machines):,} rows; time = {mapping.time!r},"
@@ -123,7 +113,8 @@ def _preview(data: OwnData) -> None:
     print(f"  {'column':<28} {'signal':<24} {'unit':<10} role")
     for s in mapping.signals:
         print(f"  {s.column:<28} {s.name:<24} {s.unit:<10} {s.role}")
-    print(f"{len(data.failures)} failures, {len(data.work)} pieces of work")
+    logged = f", {len(data.errors)} events" if data.errors else ""
+    print(f"{len(data.failures)} failures, {len(data.work)} pieces of work{logged}")
 
 
 def _print(proof: Proof) -> None:
@@ -138,10 +129,13 @@ def _print(proof: Proof) -> None:
         j = verdict.judged
         if j.failures or j.false:
             notice = ", ".join(f"{lead:.0f} h" for lead in j.leads)
-            print(f"  {j.asset}: {len(j.leads)} of {j.failures} announced{f' ({notice})' if notice else ''},"
+            print(f"  machine {j.asset}: {len(j.leads)} of {j.failures} announced{f' ({notice})' if notice else ''},"
                   f" {j.false} for nothing")  # fmt: skip
         for report_of in verdict.misses.values():
             print(f"    missed: {report_of}")
+        for fault in verdict.course.faults:
+            until = f"until {moment(fault.until_us)}" if fault.until_us is not None else "to the end"
+            print(f"    sensor {fault.signal}: {fault.says}, from {moment(fault.since_us)} {until}")
     for notice in proof.notices:
         print(f"notice: {notice}", file=sys.stderr)
 
@@ -150,7 +144,7 @@ def _keep(keep: Path, proof: Proof, telemetry: Path, environ: Mapping[str, str])
     """Write what the installation needs and say how to install it."""
     driver = keep / "agent.toml"
     first = telemetry_files(telemetry)[0].resolve()
-    _write(driver, driver_text(proof.data.mapping, first))
+    _write(driver, driver_text(proof.data, first))
     installed = home_of(environ) / "asset_models"
     if proof.model_yaml is not None:
         model = keep / f"{proof.model.name}.yaml"

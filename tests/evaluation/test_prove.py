@@ -2,6 +2,7 @@
 
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -9,10 +10,12 @@ import pytest
 
 from anomaly.evaluation import prove
 from anomaly.evaluation.files import BadData
-from anomaly.evaluation.own_data import guess_mapping, read_own, sheet
-from anomaly.evaluation.own_mapping import as_yaml, guess_signal, read_mapping
+from anomaly.evaluation.own_data import Given, guess_mapping, read_own, sheet
+from anomaly.evaluation.own_mapping import Columns, as_yaml, guess_signal, read_mapping
 from anomaly.evaluation.proof_report import wilson
 from contracts.asset_model_text import parse
+from edge_agent.adapters.csv_driver import CsvDriver
+from edge_agent.settings import load
 from forewarn.__main__ import main
 
 BEGIN = np.datetime64("2024-01-01T00:00:00")
@@ -115,8 +118,55 @@ def test_the_mapping_is_kept_and_a_correction_of_it_holds(tmp_path: Path, capsys
     model = parse((tmp_path / "proof" / "own-machines.yaml").read_text("utf-8"), "model")
     assert set(model.signals) == {"shaking", "bearing_temperature"}
     assert set(model.components) == {"bearing"}
-    assert 'kind = "csv"' in (tmp_path / "proof" / "agent.toml").read_text("utf-8")
     assert capsys.readouterr().err.count("mapping.yaml") == 2
+
+
+def test_the_trial_becomes_the_installation(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pumps(tmp_path, {"pump-0": 45}, pumps=2)
+    rows = []
+    for name in ("pump-0", "pump-1"):
+        lines = (tmp_path / "telemetry" / f"{name}.csv").read_text("utf-8").splitlines()
+        rows += [f"{name},{line}" for line in lines[1:]]
+    header = "machine,time,Vibration (mm/s),bearing_temperature,count"
+    (tmp_path / "all.csv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    asked = ["--telemetry", str(tmp_path / "all.csv"), "--failures", str(tmp_path / "failures.csv")]
+    assert main(["prove", *asked, "--keep", str(tmp_path / "proof")]) == 0
+    assert main(["model", "check", str(tmp_path / "proof" / "own-machines.yaml")]) == 0
+    url = {"FOREWARN_MQTT_URL": "mqtt://acme%2Fpump-0:secret@127.0.0.1:1883", "FOREWARN_HOME": str(tmp_path)}
+    agent = load(tmp_path / "proof" / "agent.toml", url)
+    [driver] = agent.drivers.values()
+    assert driver.units == {"vibration": "mm/s", "bearing_temperature": "Cel"}
+    csv = CsvDriver(driver.options)
+    first = csv.poll("", datetime(2024, 6, 1, tzinfo=UTC), 0.0, 10_000)
+    taken = [*first.readings, *csv.poll(first.position, datetime(2024, 6, 1, tzinfo=UTC), 0.0, 10_000).readings]
+    model = parse((tmp_path / "proof" / "own-machines.yaml").read_text("utf-8"), "model")
+    assert {name for r in taken for name in r.values} == set(model.signals)
+    assert len(taken) == DAYS * 24 / STEP_HOURS
+    assert "install -D" in capsys.readouterr().out
+
+
+def test_a_stuck_sensor_is_told_and_is_none_of_the_machine(tmp_path: Path) -> None:
+    write_pumps(tmp_path, {}, pumps=1)
+    file = tmp_path / "telemetry" / "pump-0.csv"
+    lines = file.read_text("utf-8").splitlines()
+    stuck = [line.split(",") for line in lines]
+    for cells in stuck[500:600]:
+        cells[1] = stuck[499][1]
+    file.write_text("\n".join(",".join(cells) for cells in stuck) + "\n", encoding="utf-8")
+    assert run(tmp_path, "--json", str(tmp_path / "p.json")) == 0
+    [item] = json.loads((tmp_path / "p.json").read_text("utf-8"))["per_item"]
+    assert [(f["signal"], f["is"]) for f in item["sensor_faults"]] == [("vibration", "stuck")]
+    assert item["false_visits"] == 0
+
+
+def test_a_log_of_events_is_mapped_like_the_rest(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write_pumps(tmp_path, {"pump-0": 45})
+    (tmp_path / "errors.csv").write_text("time,machine,errorID\n2024-02-12,pump-0,E7\n", encoding="utf-8")
+    assert run(tmp_path, "--events", str(tmp_path / "errors.csv")) == 0
+    assert read_mapping(tmp_path / "proof" / "mapping.yaml").errors == Columns("time", "machine", "errorID")
+    said = capsys.readouterr()
+    assert "1 events" in said.out
+    assert "the log of 1 events was not used" in said.err
 
 
 @pytest.mark.parametrize(
@@ -156,26 +206,25 @@ def test_bad_input_is_told_by_file_line_column_and_rule(
 )
 def test_a_bad_mapping_is_told_by_field_and_rule(tmp_path: Path, find: str, put: str, said: str | None) -> None:
     write_pumps(tmp_path, {"pump-0": 45}, pumps=1)
-    sheets, failures = [sheet(tmp_path / "telemetry" / "pump-0.csv")], sheet(tmp_path / "failures.csv")
+    given = Given([sheet(tmp_path / "telemetry" / "pump-0.csv")], sheet(tmp_path / "failures.csv"))
     file = tmp_path / "mapping.yaml"
-    file.write_text(as_yaml(guess_mapping(sheets, failures, None)).replace(find, put), encoding="utf-8")
+    file.write_text(as_yaml(guess_mapping(given)).replace(find, put), encoding="utf-8")
     with pytest.raises(BadData, match=said):
-        read_own(sheets, failures, None, read_mapping(file))
+        read_own(given, read_mapping(file))
 
 
 def test_what_is_of_unknown_machines_is_left_out_and_told(tmp_path: Path) -> None:
     write_pumps(tmp_path, {"pump-0": 45, "pump-9": 50}, pumps=2)
-    sheets = [sheet(p) for p in sorted((tmp_path / "telemetry").iterdir())]
-    failures = sheet(tmp_path / "failures.csv")
-    data = read_own(sheets, failures, None, guess_mapping(sheets, failures, None))
+    given = Given([sheet(p) for p in sorted((tmp_path / "telemetry").iterdir())], sheet(tmp_path / "failures.csv"))
+    data = read_own(given, guess_mapping(given))
     assert [f.asset for f in data.failures] == ["pump-0"]
     assert "1 failures are of machines without telemetry" in data.notices[0]
 
 
 def test_too_many_readings_are_averaged_and_gaps_stay_gaps(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     write_pumps(tmp_path, {"pump-0": 45}, pumps=1)
-    sheets, failures = [sheet(tmp_path / "telemetry" / "pump-0.csv")], sheet(tmp_path / "failures.csv")
-    data = read_own(sheets, failures, None, guess_mapping(sheets, failures, None))
+    given = Given([sheet(tmp_path / "telemetry" / "pump-0.csv")], sheet(tmp_path / "failures.csv"))
+    data = read_own(given, guess_mapping(given))
     monkeypatch.setattr(prove, "MOST_ROWS", 100)
     fewer = prove.coarser(data)
     assert 90 <= len(fewer.machines[0].at_us) <= 101
