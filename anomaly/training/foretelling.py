@@ -7,13 +7,14 @@ stands has no alarm of errors beside it: the forecast of its readings takes the 
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 import numpy as np
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 
+from anomaly.domain.corrected import chances
 from anomaly.domain.event_alarm import causes, floor_of, knows, likeliest_mode, stands
 from anomaly.domain.hazard import life_by
 from anomaly.domain.history import HOUR_US
@@ -22,6 +23,7 @@ from anomaly.service import tables as t
 from anomaly.service.event_records import MARK, Foretold, carriers_of, event_alarm, event_prediction, why
 from anomaly.service.hazard_tables import hazard_said
 from anomaly.service.port import Results, Told
+from anomaly.training.correcting import Correction
 from anomaly.training.hazard_reading import HazardReader, SaidOf, last_said
 from anomaly.training.histories import modes_found
 from anomaly.training.lives import devices_of
@@ -61,6 +63,7 @@ class Foretelling:
 
     def __init__(self, shared: Shared, write: Callable[[Results], None]) -> None:
         self._shared, self._write, self._reader = shared, write, HazardReader(shared)
+        self._correction = Correction(shared.database)
         self._through: dict[tuple[str, str, str], int] = {}
         self._told: dict[tuple[str, str, str], float] = {}
         self._live: set[tuple[str, str]] | None = None
@@ -145,6 +148,8 @@ class Foretelling:
         fresh = np.flatnonzero(said.at_us >= max(newest_us, now_us) - FRESH_US)
         if not len(fresh):
             return
+        by = self._correction.of(tenant, of, self._shared.clocks.of(tenant).now())
+        said = replace(said, p=chances(said.p, by))
         found, results = self._standing(tenant, device), Results()
         for component in said.hazard.fleet.components:
             if component in model.components and knows(said.hazard, component):

@@ -3,18 +3,20 @@
 import logging
 import threading
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import numpy as np
 import sqlalchemy as sa
 
+from anomaly.domain.corrected import life as corrected_life
 from anomaly.domain.following import HOUR_US
 from anomaly.domain.layout import Array, layout_of
 from anomaly.domain.learned_life import LearnedLife, Memory
 from anomaly.domain.learned_states import Kind, LearnedState
 from anomaly.domain.prognosis import Prognosis
 from anomaly.service import tables as t
+from anomaly.training.correcting import Correction
 from anomaly.training.files import BadModel
 from anomaly.training.hazard_reading import HazardReader
 from anomaly.training.lives import columns_of, devices_of, ends_of, steps_of
@@ -96,13 +98,14 @@ class Serving:
         self._live: dict[tuple[str, str, Kind], Learned] = {}
         self._looked_at = -LOOK_AGAIN_S
         self._turn = threading.Lock()
+        self._correction = Correction(shared.database)
 
     def prognose(self, tenant: str, model: AssetModel, device: str, at_us: int) -> tuple[str, Prognosis] | None:
         """What the live model of an asset model says, with its name; None = none is live, or it is refused."""
         with self._turn:
             of = self._of(tenant, model, Kind.LIFE)
             found = None if of is None else self._reader.prognose(tenant, of, model, device, at_us)
-            return None if of is None or found is None else (of.id, found)
+            return self._corrected(tenant, of, found)
 
     def events(
         self, tenant: str, model: AssetModel, device: str, component: str, at_us: int
@@ -111,7 +114,16 @@ class Serving:
         with self._turn:
             of = self._of(tenant, model, Kind.EVENTS)
             found = None if of is None else self._hazards.prognose(tenant, of, model, device, component, at_us)
-            return None if of is None or found is None else (of.id, found)
+            return self._corrected(tenant, of, found)
+
+    def _corrected(self, tenant: str, of: Learned | None, found: Prognosis | None) -> tuple[str, Prognosis] | None:
+        """With chances corrected by what came since the model speaks."""
+        if of is None or found is None:
+            return None
+        if found.life is None:
+            return of.id, found
+        by = self._correction.of(tenant, of, self._shared.clocks.of(tenant).now())
+        return of.id, replace(found, life=corrected_life(found.life, by))
 
     def _of(self, tenant: str, model: AssetModel, kind: Kind) -> Learned | None:
         now = self._shared.system.monotonic()

@@ -6,10 +6,12 @@ from datetime import datetime
 import numpy as np
 import sqlalchemy as sa
 
+from anomaly.domain.corrected import factor
 from anomaly.domain.learned_states import Kind
 from anomaly.service import tables as t
 from anomaly.training.comparing import HOURS
 from anomaly.training.comparing_hazards import ends_of_component, said_by
+from anomaly.training.correcting import came_and_expected
 from anomaly.training.hazard_job import outcome
 from anomaly.training.lives import ends_of
 from anomaly.training.registry import Learned
@@ -38,6 +40,11 @@ class Watched:
     lead_hours_p10: float | None = None
     lead_hours_p50: float | None = None
     """From the warning to the failure, nine of ten and every second one longer."""
+    came_in_weeks: float = 0.0
+    expected_in_weeks: float = 0.0
+    """Failures in the weeks that are over, and how many the model had expected."""
+    correction: float = 1.0
+    """By this its hazard is multiplied before it is told."""
 
 
 def with_warnings(of: Watched, found: Warned) -> Watched:
@@ -50,8 +57,13 @@ def with_warnings(of: Watched, found: Warned) -> Watched:
 
 def watch(database: Database, tenant: str, of: Learned, now: datetime) -> Watched:
     """What a learned model said, held against what came."""
-    if of.kind is Kind.EVENTS:
-        return watch_hazard(database, tenant, of, now)
+    came, expected = came_and_expected(database, tenant, of, now)
+    found = (watch_hazard if of.kind is Kind.EVENTS else watch_life)(database, tenant, of, now)
+    return replace(found, came_in_weeks=came, expected_in_weeks=expected, correction=factor(came, expected))
+
+
+def watch_life(database: Database, tenant: str, of: Learned, now: datetime) -> Watched:
+    """What a learned life said of machines, held against what came."""
     s = t.said.c
     with database.read() as connection:
         rows = connection.execute(

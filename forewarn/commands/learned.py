@@ -133,6 +133,9 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"  {since.precision:.0%} of {since.warnings} warnings came true (within 7 days likelier than not)")
     if since.recall is not None and since.lead_hours_p50 is not None:
         print(f"  {since.recall:.0%} of failures were warned of, {since.lead_hours_p50:.0f} h before in the middle")
+    if since.expected_in_weeks > 0:
+        weeks = f"{since.came_in_weeks:.0f} failures came in whole weeks, {since.expected_in_weeks:.1f} were expected"
+        print(f"  {weeks}: its hazard is told times {since.correction:.2f}")
     if since.bias_hours is not None and since.coverage_90 is not None:
         print(f"  {since.coverage_90:.0%} inside its 90 % interval, said less what came {since.bias_hours:.0f} h")
     for m in became:

@@ -1,0 +1,145 @@
+"""Outcomes correct what a learned model says: little by little, within bounds, and only once a week is over."""
+
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from anomaly.domain.corrected import LEAST, MOST, PRIOR_FAILURES, chances, factor, life
+from anomaly.domain.forecast import Life
+from anomaly.domain.learned_states import Kind
+from anomaly.service import tables as t
+from anomaly.service.hazard_tables import hazard_said
+from anomaly.training.correcting import WEEK_US, Correction, came_and_expected
+from anomaly.training.registry import Learned, enter, one
+from anomaly.training.warned import HOLDS_US, warned
+from plumbing.sql import from_us
+from tests.anomaly.bench import WALL, Bench
+
+MONDAY = from_us(2900 * WEEK_US)
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+COUNTS = st.floats(0, 1e4)
+
+
+@pytest.mark.parametrize(
+    ("came", "expected", "by"),
+    [(0, 0, 1.0), (5, 5, 1.0), (0, 5, 0.5), (15, 5, 2.0), (0, 1e6, LEAST), (1e6, 0, MOST)],
+    ids=["nothing_known", "as_said", "half_as_many", "twice_as_many", "never_below", "never_above"],
+)
+def test_the_factor_leans_to_one_until_outcomes_speak(came: float, expected: float, by: float) -> None:
+    assert factor(came, expected) == pytest.approx(by)
+
+
+@given(came=COUNTS, expected=COUNTS)
+def test_one_failure_more_never_lowers_the_factor(came: float, expected: float) -> None:
+    assert factor(came + 1, expected) >= factor(came, expected)
+    assert factor(came, expected + 1) <= factor(came, expected)
+    assert abs(factor(came, came) - 1.0) < 1e-12
+
+
+@given(p=st.lists(st.floats(0, 1), min_size=1, max_size=6).map(sorted), by=st.floats(LEAST, MOST))
+def test_corrected_chances_stay_chances_in_their_order(p: list[float], by: float) -> None:
+    out = chances(np.array(p), by)
+    assert (out >= 0).all()
+    assert (out <= 1).all()
+    assert (np.diff(out) >= 0).all()
+    assert ((out >= np.array(p) - 1e-9) if by >= 1 else (out <= np.array(p) + 1e-9)).all()
+
+
+def test_a_life_keeps_its_quantiles_and_says_the_same_chance_everywhere() -> None:
+    of = Life(1.0, 2.0, 3.0, {"24h": 0.19, "7d": 0.75}, (24.0, 168.0), (0.19, 0.75))
+    assert life(of, 1.0) is of
+    half = life(of, 0.5)
+    assert (half.p05, half.p50, half.p95) == (1.0, 2.0, 3.0)
+    assert half.by(24.0) == pytest.approx(0.1)
+    assert half.p_fail == pytest.approx(dict(zip(("24h", "7d"), half.risk, strict=True)))
+
+
+def test_a_model_that_fears_too_much_is_nearer_to_the_truth_once_corrected() -> None:
+    chance = np.random.default_rng(3)
+    true = chance.uniform(0.01, 0.3, 4000)
+    said = chances(true, 2.5)
+    came = chance.uniform(size=len(true)) < true
+    by = factor(float(came[:1000].sum()), float(said[:1000].sum()))
+    told = chances(said[1000:], by)
+    assert np.mean((told - true[1000:]) ** 2) < 0.2 * np.mean((said[1000:] - true[1000:]) ** 2)
+
+
+def hazard(bench: Bench) -> Learned:
+    facts = {"asset_model": "pump", "sha256": "s", "card_sha256": "c", "data_sha256": "d", "lives": 9, "failures": 9,
+             "kind": Kind.EVENTS, "metrics": {}}  # fmt: skip
+    enter(bench.database, "acme", "pump-1", facts, "1", WALL, "eva")
+    return one(bench.database, "acme", "pump-1")
+
+
+def said(bench: Bench, component: str, at: datetime, p: float) -> None:
+    row = {"tenant": "acme", "learned": "pump-1", "device": "p1", "component": component, "at": at, "p_24h": p / 2,
+           "p_7d": p, "p_30d": 1.0}  # fmt: skip
+    with bench.database.write() as connection:
+        connection.execute(hazard_said.insert(), [row])
+
+
+def failed(bench: Bench, component: str, at: datetime) -> None:
+    with bench.database.write() as connection:
+        connection.execute(t.labels.insert().values(
+            tenant="acme", device="p1", finding_id=f"F-{component}-{at}", case_id=f"C-{at}", asset="p1",
+            component=component, mode="wear", verdict="true", from_at=at, to_at=at, as_found="", replaced=True,
+            serial="",
+        ))  # fmt: skip
+
+
+def test_what_came_counts_once_a_week_by_component_and_when_the_week_is_over(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    of = hazard(bench)
+    for week in range(4):
+        for hours in (0, 6, 80):  # the first of a week counts
+            said(bench, "bearing", MONDAY + 7 * week * DAY + hours * HOUR, 0.5)
+            said(bench, "seal", MONDAY + 7 * week * DAY + hours * HOUR, 0.25)
+    failed(bench, "bearing", MONDAY + 9 * DAY)
+    failed(bench, "gearbox", MONDAY + 9 * DAY)
+    assert came_and_expected(bench.database, "acme", of, MONDAY + 6 * DAY) == (0.0, 0.0)
+    assert came_and_expected(bench.database, "acme", of, MONDAY + 21 * DAY) == pytest.approx((1.0, 2.25))
+    correction = Correction(bench.database)
+    first = correction.of("acme", of, MONDAY + 6 * DAY)
+    assert first == 1.0
+    assert correction.of("acme", of, MONDAY + 6 * DAY + 5 * HOUR) == first
+    later = correction.of("acme", of, MONDAY + 21 * DAY)
+    assert later == pytest.approx((1.0 + PRIOR_FAILURES) / (2.25 + PRIOR_FAILURES))
+
+
+@pytest.mark.parametrize(
+    ("said", "failed", "ends", "now", "right", "wrong", "recall"),
+    [
+        ([(0, 0.6), (1, 0.7), (2, 0.9)], [3], [3], 30, 1, 0, 1.0),
+        ([(0, 0.6), (1, 0.7)], [9], [9], 30, 0, 1, 0.0),
+        ([(0, 0.6), (8, 0.7)], [9], [9], 30, 1, 1, 1.0),
+        ([(0, 0.6)], [], [3], 30, 0, 0, None),
+        ([(0, 0.6)], [], [], 6, 0, 0, None),
+        ([(0, 0.6)], [], [], 8, 0, 1, None),
+        ([(0, 0.6), (3.5, 0.6)], [3, 5], [3, 5], 30, 2, 0, 1.0),
+        ([(0, 0.4)], [3], [3], 30, 0, 0, 0.0),
+    ],
+    ids=[
+        "once",
+        "too_early",
+        "again_after_a_week",
+        "good_part_replaced",
+        "not_over",
+        "for_nothing",
+        "each_life",
+        "none",
+    ],
+)
+def test_a_warning_was_right_if_the_failure_came_within_seven_days(
+    said: list[tuple[float, float]], failed: list[float], ends: list[float], now: float, right: int, wrong: int,
+    recall: float | None,
+) -> None:  # fmt: skip
+    day = HOLDS_US // 7
+    found = warned(
+        [(round(at * day), p) for at, p in said], [round(x * day) for x in failed], [round(x * day) for x in ends],
+        round(now * day),
+    )  # fmt: skip
+    assert (found.right, found.wrong, found.recall) == (right, wrong, recall)
