@@ -61,12 +61,15 @@ def test_who_looked_at_a_sensor_says_so_once_and_anomaly_hears_it(company: Compa
 def test_a_baseline_is_confirmed_with_one_click_by_an_engineer(company: Company) -> None:
     judged(company)
     eva = company.browser("engineer")
-    assert "Learned, not confirmed" in eva.get("/assets/p1").text
+    page = eva.get("/assets/p1").text
+    assert "Learned, not confirmed" in page
+    assert page.count("Confirm that this is how the machine runs when healthy") == 2
     assert "runs like this when healthy" not in company.browser("dispatcher").get("/assets/p1").text
     assert eva.post("/assets/p1/baseline/confirm", follow_redirects=False).status_code == 303
     page = eva.get("/assets/p1").text
     assert "Confirmed" in page
     assert "Learned, not confirmed" not in page
+    assert "Confirm that this is how" not in page
     office = company.program("engineer")
     (learned,) = office.get(f"{ROOT}/assets/p1/explanation").json()["baselines"]
     assert learned["state"] == "confirmed"
