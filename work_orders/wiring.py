@@ -24,7 +24,10 @@ class WorkOrdersService:
 
     def __init__(self, settings: Settings, shared: Shared, channels: Sequence[Channel] = (WEB,)) -> None:
         self._settings, self._shared, self._channels = settings, shared, tuple(channels)
-        self._beside: tuple[Service, ...] = (Signing(shared, settings.audit_key),)
+        self._beside: tuple[Service, ...] = (
+            Signing(shared, settings.audit_key),
+            *_post_rooms(settings, shared, channels),
+        )
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -93,7 +96,7 @@ class WorkOrdersService:
             with self._shared.database.read() as connection:
                 self._due = tenants_with_work(connection)
         while self._due:
-            tick(self._shared, self._due.pop(), self._channels)
+            tick(self._shared, self._due.pop(), self._channels, handing_over=False)
         return taken > 0
 
     def _give_way(self) -> None:
@@ -109,4 +112,37 @@ class WorkOrdersService:
 
 def build(settings: Settings, shared: Shared) -> Service:
     """The service of one process."""
-    return WorkOrdersService(settings, shared)
+    return WorkOrdersService(settings, shared, channels_of(settings))
+
+
+def channels_of(settings: Settings) -> tuple[Channel, ...]:
+    """What is set up: mail, other services, and the web inbox last."""
+    found: list[Channel] = []
+    if settings.smtp_url:
+        from work_orders.adapters.smtp import SmtpChannel, SmtpServer
+
+        server = SmtpServer.of(settings.smtp_url)
+        found.append(
+            SmtpChannel(
+                server, settings.mail_from, settings.pages, reply_to=settings.mail_reply_to, tagged=settings.mail_tags
+            )
+        )
+    if settings.channels:
+        from work_orders.adapters.apprise_channel import AppriseChannel, parse
+
+        found += [AppriseChannel(name, urls, settings.pages) for name, urls in parse(settings.channels).items()]
+    return (*found, WEB)
+
+
+def _post_rooms(settings: Settings, shared: Shared, channels: Sequence[Channel]) -> list[Service]:
+    """What hands messages over and takes mail in, where that is set up."""
+    rooms: list[Service] = []
+    if any(c.leaves for c in channels):
+        from work_orders.adapters.poster import Poster
+
+        rooms.append(Poster(shared, channels))
+    if settings.imap_url:
+        from work_orders.adapters.imap import Mailbox, MailIn
+
+        rooms.append(MailIn(shared, Mailbox.of(settings.imap_url), settings.mail_tenant, settings.imap_seconds))
+    return rooms

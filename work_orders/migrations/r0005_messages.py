@@ -108,6 +108,7 @@ def _messages() -> None:
         sa.Column("tenant", sa.String(64), primary_key=True),
         sa.Column("id", sa.String(80), primary_key=True),
         sa.Column("conversation_id", sa.String(80), nullable=False),
+        sa.Column("n", sa.Integer, nullable=False),
         sa.Column("case_id", sa.String(80), nullable=False),
         sa.Column("customer_id", sa.String(64), nullable=False),
         sa.Column("notice_id", sa.String(80), nullable=True),
@@ -131,7 +132,7 @@ def _messages() -> None:
             ["tenant", "conversation_id"], ["work_orders_conversations.tenant", "work_orders_conversations.id"]
         ),
     )
-    op.create_index("work_orders_messages_by_case", "work_orders_messages", ["tenant", "case_id", "at"])
+    op.create_index("work_orders_messages_by_case", "work_orders_messages", ["tenant", "case_id", "n"])
     op.create_index("work_orders_messages_by_notice", "work_orders_messages", ["tenant", "notice_id"])
     op.create_index(
         "work_orders_messages_waiting",

@@ -67,6 +67,7 @@ messages = table(  # what was said to a customer or by him; all of it is his to 
     "messages",
     sa.Column("id", ID, primary_key=True),
     sa.Column("conversation_id", ID, nullable=False),
+    sa.Column("n", sa.Integer, nullable=False),  # in the conversation
     sa.Column("case_id", ID, nullable=False),
     sa.Column("customer_id", NAME, nullable=False),
     sa.Column("notice_id", ID, nullable=True),
@@ -89,7 +90,7 @@ messages = table(  # what was said to a customer or by him; all of it is his to 
     sa.ForeignKeyConstraint(
         ["tenant", "conversation_id"], ["work_orders_conversations.tenant", "work_orders_conversations.id"]
     ),
-    sa.Index("work_orders_messages_by_case", "tenant", "case_id", "at"),
+    sa.Index("work_orders_messages_by_case", "tenant", "case_id", "n"),
     sa.Index("work_orders_messages_by_notice", "tenant", "notice_id"),
     sa.Index(
         "work_orders_messages_waiting", "tenant", "due_at",

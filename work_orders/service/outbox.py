@@ -96,12 +96,11 @@ def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
         before = work.all(
             m.messages,
             c.conversation_id == row.conversation_id,
-            c.at <= row.at,
-            c.id != row.id,
+            c.n < row.n,
             c.incoming.is_(False),
             c.sent_at.is_not(None),
         )
-        earlier = tuple(r.id for r in sorted(before, key=lambda r: (r.at, r.id)) if r.channel == claimed.channel)
+        earlier = tuple(r.id for r in sorted(before, key=lambda r: int(r.n)) if r.channel == claimed.channel)
         signed = token(key_of(work), row.conversation_id)
         text, history = _of_notice(work, row.notice_id)
     chart = chart_picture(shared.store, tenant, text, row.at) if text is not None and "cid:chart" in row.html else None

@@ -29,6 +29,13 @@ def conversation_of(work: Unit, case_id: str, customer_id: str) -> str:
     return id
 
 
+def _next(work: Unit, conversation_id: str) -> int:
+    """The number of the next message."""
+    c = m.messages.c
+    last = sa.select(sa.func.max(c.n)).where(c.tenant == work.tenant, c.conversation_id == conversation_id)
+    return int(work.connection.execute(last).scalar() or 0) + 1
+
+
 def message_id(work: Unit, *key: object) -> str:
     """What a message is called follows from what it is about: the same is never said twice."""
     return derived_id("M", work.tenant, *key)
@@ -58,8 +65,9 @@ def say(
     """Write a message that waits for the rules; whether it is new."""
     language = language_for(work, customer_id)
     made = compose(work.connection, work.tenant, template, language, facts)
+    thread = conversation_of(work, case_id, customer_id)
     return work.insert_new(
-        m.messages, id=id, conversation_id=conversation_of(work, case_id, customer_id), case_id=case_id,
+        m.messages, id=id, conversation_id=thread, n=_next(work, thread), case_id=case_id,
         customer_id=customer_id, notice_id=notice_id, incoming=False, purpose=purpose,
         author=author or str(facts.get("company", "")), at=work.now, channel="", subject=made.subject, text=made.text,
         html=made.html, template=made.template, template_version=made.version, language=made.language, state="queued",
@@ -72,8 +80,9 @@ def put_incoming(
     attachments: Sequence[str] = (),
 ) -> bool:  # fmt: skip
     """Write what the customer said; whether it is new."""
+    thread = conversation_of(work, case_id, customer_id)
     return work.insert_new(
-        m.messages, id=id, conversation_id=conversation_of(work, case_id, customer_id), case_id=case_id,
+        m.messages, id=id, conversation_id=thread, n=_next(work, thread), case_id=case_id,
         customer_id=customer_id, notice_id=None, incoming=True, purpose=Purpose.SERVICE, author=author[:200],
         at=work.now, channel=channel, subject=subject[:500], text=text, html="", template="", template_version=0,
         language="", state="received", why="", due_at=None, sent_at=work.now,
@@ -122,7 +131,9 @@ def dispatch(work: Unit, id: str, customer_id: str, decision: Decision) -> None:
 def due_messages(work: Unit) -> list[Row]:
     """Messages whose time has come, oldest first."""
     c = m.messages.c
-    return sorted(work.all(m.messages, c.due_at.is_not(None), c.due_at <= work.now), key=lambda r: (r.at, r.id))
+    return sorted(
+        work.all(m.messages, c.due_at.is_not(None), c.due_at <= work.now), key=lambda r: (r.at, r.case_id, r.n)
+    )
 
 
 def call_back(work: Unit, notice_id: str) -> bool:
