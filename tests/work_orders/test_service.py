@@ -23,6 +23,7 @@ from work_orders.domain.machine import IllegalTransition, NotPermitted
 from work_orders.domain.policy import Policy
 from work_orders.domain.slots import HalfDay
 from work_orders.service import tables as t
+from work_orders.service.due import tenants_with_work
 from work_orders.service.errors import (
     BadInput,
     NotFound,
@@ -370,3 +371,19 @@ def test_anomaly_hears_where_each_device_stands(world: World) -> None:
     assert [(p.device, p.asset, p.site) for p in heard if isinstance(p, AssetPlaced)] == [
         ("p1", "p1", "waterworks-site"), ("p2", "p2", "waterworks-site"), ("p3", "p3", "brewery-site"),
     ]  # fmt: skip
+
+
+def test_devices_on_record_from_before_are_told_of_once(world: World) -> None:
+    def heard(after: int) -> list[tuple[str, str]]:
+        with world.database.read() as connection:
+            found = [decode_from_work(e.payload) for e in log.read(connection, FINDINGS, after)]
+        return [(p.device, p.site) for p in found if isinstance(p, AssetPlaced)]
+
+    before = len(heard(0))
+    with world.database.write() as connection:
+        connection.execute(t.asset_devices.update().where(t.asset_devices.c.device != "p1").values(told_at=None))
+    with world.database.read() as connection:
+        assert world.tenant in tenants_with_work(connection)
+    for _ in range(2):
+        service.tick(world.shared, world.tenant)
+    assert heard(0)[before:] == [("p2", "waterworks-site"), ("p3", "brewery-site")]

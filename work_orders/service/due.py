@@ -18,6 +18,7 @@ from work_orders.service.answers import renew
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
 from work_orders.service.outbox import post
+from work_orders.service.places import tell_places, untold
 from work_orders.service.plan_tables import plans
 from work_orders.service.plans import open_due
 from work_orders.service.sending import WEB, Channel
@@ -51,6 +52,7 @@ def tenants_with_work(connection: sa.Connection) -> list[str]:
         sa.select(w.tenant).where(w.due_at.is_not(None)),
         sa.select(k.tenant).where(k.next_at.is_not(None)),
         sa.select(p.tenant).where(p.next_at.is_not(None)),
+        untold(),
     )
     return list(connection.execute(waiting).scalars())
 
@@ -84,7 +86,12 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
 
 def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True) -> int:
     """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
-    done = tell_due(shared, tenant) + open_due(shared, tenant) + _decide(shared, tenant, channels)
+    done = (
+        tell_places(shared, tenant)
+        + tell_due(shared, tenant)
+        + open_due(shared, tenant)
+        + _decide(shared, tenant, channels)
+    )
     if handing_over and any(c.leaves for c in channels):
         done += post(shared, tenant, channels)
     return done

@@ -11,7 +11,6 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.names import NAME_RULE, is_name
-from contracts.records import FINDINGS, AssetPlaced, encode
 from plumbing.runtime import Shared
 from work_orders.domain.decision import Autonomy
 from work_orders.domain.machine import SYSTEM, Actor
@@ -19,6 +18,7 @@ from work_orders.domain.policy import Policy
 from work_orders.domain.slots import HALVES, WORKDAYS, HalfDay
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput, UnknownModel
+from work_orders.service.places import place
 from work_orders.service.unit import Row, Unit, unit
 
 
@@ -89,9 +89,8 @@ def add_asset(
             criticality=criticality, added_at=work.now,
         ):  # fmt: skip
             for device in watching:
-                if not work.insert_new(t.asset_devices, device=device, asset_id=id):
+                if not place(work, device, id, site_id):
                     raise BadInput("devices", f"{device} watches another asset already")
-                work.emit(FINDINGS, device, encode(AssetPlaced(1, tenant, device, id, site_id or "")))
             work.record("asset_added", id, id, f"{name or id} is on record now.", devices=watching, model=model)
 
 

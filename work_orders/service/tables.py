@@ -53,8 +53,15 @@ asset_devices = table(
     "asset_devices",
     sa.Column("device", NAME, primary_key=True),
     sa.Column("asset_id", NAME, nullable=False),
+    sa.Column("told_at", UtcTime, nullable=True),  # others heard of its place; None = they are still to be told
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index("work_orders_asset_devices_by_asset", "tenant", "asset_id"),
+    sa.Index(
+        "work_orders_places_untold",
+        "tenant",
+        sqlite_where=sa.text("told_at IS NULL"),
+        postgresql_where=sa.text("told_at IS NULL"),
+    ),
 )
 technicians = table(
     "technicians",
