@@ -1,7 +1,8 @@
 # One image for every service; `docker-compose.yml` says which one runs. Built with the same commands as a checkout.
 FROM python:3.11-slim-bookworm
 
-RUN apt-get update && apt-get install --yes --no-install-recommends make && rm -rf /var/lib/apt/lists/*
+RUN apt-get update && apt-get install --yes --no-install-recommends make \
+    libpango-1.0-0 libpangoft2-1.0-0 libharfbuzz-subset0 fonts-dejavu-core fonts-wqy-microhei && rm -rf /var/lib/apt/lists/*
 RUN useradd --create-home --uid 10001 forewarn
 WORKDIR /opt/forewarn
 

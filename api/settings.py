@@ -30,6 +30,9 @@ class Settings:
     command_key: Callable[[], str] = str
     """The platform's public key for commands, as devices are given it; empty where it is not known (yet)."""
 
+    audit_key: str = field(default="", repr=False)
+    """The key that service reports are sealed with, where it is not in the home folder."""
+
     @property
     def secure(self) -> bool:
         """Whether pages are reached through https, so that cookies go nowhere else."""
@@ -62,5 +65,5 @@ class Settings:
         return cls(
             parts.hostname or "127.0.0.1", port, url, f"{broker.hostname}:{broker_port}",
             mqtts=read.text("FOREWARN_MQTTS_ADDRESS"), pki_dir=read.text("FOREWARN_PKI_DIR", f"{home}/pki"),
-            ca_key=read.text("FOREWARN_CA_KEY"),
+            ca_key=read.text("FOREWARN_CA_KEY"), audit_key=read.text("FOREWARN_AUDIT_KEY"),
         )  # fmt: skip

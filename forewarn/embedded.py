@@ -126,6 +126,7 @@ class Embedded:
                 pki_dir=str(pki_of(environ, home).folder),
                 ca_key=environ.get(KEY, ""),
                 command_key=lambda: self.command_key.public,
+                audit_key=environ.get("FOREWARN_AUDIT_KEY", ""),
             ),
             self.shared,
             stories=stories,

@@ -178,21 +178,31 @@ class Proof:
 
 def prove(connection: sa.Connection, tenant: str, seq: int) -> Proof | None:
     """The proof of an entry; None where there is no such entry, or no checkpoint covers it yet."""
-    row = connection.execute(
-        sa.select(audit.checkpoints).where(_C.tenant == tenant, _C.last >= seq).order_by(_C.n).limit(1)
-    ).first()
-    if row is None or row.first > seq:
-        return None
-    rows = connection.execute(_leaves(tenant, row.first, row.last)).all()
-    found = [r for r in rows if r.seq == seq]
-    if not found:
-        return None
-    path = path_of([leaf_hash(audit.content(*r[3:])) for r in rows], seq - row.first)
-    entry = found[0]
-    return Proof(
-        seq, entry.at_us, entry.actor, entry.action, entry.diff, [h.hex() for h in path], read_checkpoint(row),
-        row.key, row.signature,
-    )  # fmt: skip
+    found = prove_all(connection, tenant, [seq])
+    return found[0] if found else None
+
+
+def prove_all(connection: sa.Connection, tenant: str, wanted: Sequence[int]) -> list[Proof]:
+    """Proofs of those of the entries that a checkpoint covers, in order."""
+    out: list[Proof] = []
+    left = sorted(set(wanted))
+    while left:
+        row = connection.execute(
+            sa.select(audit.checkpoints).where(_C.tenant == tenant, _C.last >= left[0]).order_by(_C.n).limit(1)
+        ).first()
+        if row is None:
+            break
+        here = [seq for seq in left if seq <= row.last]
+        left = left[len(here) :]
+        rows = connection.execute(_leaves(tenant, row.first, row.last)).all()
+        hashes = [leaf_hash(audit.content(*r[3:])) for r in rows]
+        at, made = {r.seq: i for i, r in enumerate(rows)}, read_checkpoint(row)
+        for seq in here:
+            if seq in at:
+                r, path = rows[at[seq]], path_of(hashes, at[seq])
+                hexes = [h.hex() for h in path]
+                out.append(Proof(seq, r.at_us, r.actor, r.action, r.diff, hexes, made, row.key, row.signature))
+    return out
 
 
 def _follow_on(rows: Sequence[Any], after: int, head: str) -> bool:
