@@ -12,7 +12,7 @@ import numpy as np
 from anomaly.domain.boosted import Trees
 from anomaly.domain.forecast import P_FAIL_HOURS, Life
 from anomaly.domain.layout import Array
-from anomaly.domain.life_features import Record, Scaling
+from anomaly.domain.life_features import Record, Scaling, aged
 from anomaly.domain.prognosis import LEARNED, Prognosis, needs, risk_hours
 
 LEAST_ROWS = 10
@@ -111,7 +111,7 @@ class LearnedLife:
             if memory.first_hours is None:
                 memory.first_hours = float(hours[0])
             if self.with_age:
-                x = np.column_stack([x, hours - memory.first_hours])
+                x = aged(x, self.weights, hours - memory.first_hours, self.step_hours)
             memory.features = x[-1]
         return x
 

@@ -12,7 +12,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from anomaly.domain.layout import Array
 from anomaly.domain.regimes import UNKNOWN, Regimes
 
-FEATURES = 1
+FEATURES = 2
 """Grows with every change of what the features mean: a model knows only those that it was made for."""
 WINDOWS = (5, 15, 30)
 SPREAD_OVER = 15
@@ -21,6 +21,8 @@ FUSED_SLOPES = (20, 40, 80)
 LONGEST = 80
 OWN_ROWS = 15
 """First rows of a machine's record: its own usual."""
+YOUNG_ROWS = 10.0
+"""Added to the age that a rise is divided by, so that the first rows of a life do not count too much."""
 CHUNK = 1024
 FARTHEST = 50.0
 """A deviation counts for no more than so many of the usual spread, however broken a sensor is."""
@@ -93,19 +95,33 @@ class Record:
         z_tail, h_tail = tail[:, :k], tail[:, k:]
         short, middle, long = (_mean(z_tail, w, n) for w in WINDOWS)
         means = {w: _mean(h_tail, w, n) for w in FUSED_WINDOWS}
+        slopes = [_slope(h_tail, w, n) for w in FUSED_SLOPES]
+        own_rise = means[10] - usual[:, k:]
         return np.concatenate(
             [
                 short, middle, long, _spread(z_tail, SPREAD_OVER, n), ever[:, :k], middle - usual[:, :k], short - long,
-                *means.values(), *(_slope(h_tail, w, n) for w in FUSED_SLOPES), _spread(h_tail, 20, n), ever[:, k:],
-                means[10] - usual[:, k:], means[10] - means[40], usual[:, k:],
+                *means.values(), *slopes, _spread(h_tail, 20, n), ever[:, k:],
+                own_rise, means[10] - means[40], usual[:, k:],
+                means[10] - ever[:, k:], means[40] - ever[:, k:], means[40] - means[80],
+                *(slope * means[10] / (1.0 + means[10] ** 2) for slope in slopes),
+                *(slope / (1.0 + np.abs(own_rise)) for slope in slopes),
             ],
             axis=1,
         )  # fmt: skip
 
 
-def count(k: int, c: int) -> int:
+def count(k: int, c: int, *, with_age: bool = False) -> int:
     """Number of features of k deviations and c indices."""
-    return 7 * k + (len(FUSED_WINDOWS) + len(FUSED_SLOPES) + 5) * c
+    plain = 7 * k + (len(FUSED_WINDOWS) + 3 * len(FUSED_SLOPES) + 8) * c
+    return plain + k + c + 1 if with_age else plain
+
+
+def aged(x: Array, weights: Array, age_hours: Array, step_hours: float) -> Array:
+    """Features (n, f) with the age of the record (n,), and how fast deviations and indices rose over it."""
+    k, c = weights.shape
+    at = 7 * k + (len(FUSED_WINDOWS) + len(FUSED_SLOPES) + 2) * c
+    rise = np.concatenate([x[:, 5 * k : 6 * k], x[:, at : at + c]], axis=1)
+    return np.column_stack([x, rise / (age_hours / step_hours + YOUNG_ROWS)[:, None], age_hours])
 
 
 def _sums(tail: Array, w: int, n: int) -> Array:

@@ -18,7 +18,7 @@ from anomaly.evaluation.files import BadData, sha256_of
 from anomaly.evaluation.perturbing import changed
 from anomaly.evaluation.report import Options, Plot, Progress, Report
 from anomaly.evaluation.turbofans import Columns, Engines, columns, engines, subset_of
-from anomaly.training.remaining_life import BOOSTED, FOLDS, MOST_ROWS, RANDOM, Fitted, Lived, TooFewLives, fit
+from anomaly.training.remaining_life import BOOSTED, FOLDS, MOST_ROWS, SHAPES, Fitted, Lived, TooFewLives, fit
 
 CAP = 125.0
 WARN = 30.0
@@ -212,7 +212,7 @@ def _config(model: LearnedLife, fleet: Engines, warn_at: float) -> dict[str, obj
         "signals": ", ".join(model.signals),
         "folds_by_engine": FOLDS,
         "rows_learned_from_at_most": MOST_ROWS,
-        "trees": f"histogram boosting {BOOSTED}; random {RANDOM}; mean of both, of all seeds",
+        "trees": f"histogram boosting {BOOSTED}; mean over the shapes {SHAPES} and all seeds",
         "interval": "split conformal by engine, one random cut each, errors of held-out engines",
         "cv_rmse": "every row of held-out training engines, capped label, every engine counting the same",
     }

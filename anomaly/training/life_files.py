@@ -98,7 +98,7 @@ def _fault(model: LearnedLife) -> str:
         return f"arrays are not of {k} signals and {shape[0]} regimes"
     if not (np.isfinite(model.scaling.spread).all() and (model.scaling.spread > 0).all()):
         return "a spread that is not above 0"
-    features = count(*model.weights.shape) + model.with_age
+    features = count(*model.weights.shape, with_age=model.with_age)
     fault = model.middle.fault(features)
     if not fault and model.hazard is not None:
         fault = model.hazard.trees.fault(features + 1)

@@ -14,16 +14,16 @@ from numpy.typing import NDArray
 from anomaly.domain.boosted import Trees, mean_of
 from anomaly.domain.layout import Array
 from anomaly.domain.learned_life import Hazard, Interval, LearnedLife
-from anomaly.domain.life_features import Record, Scaling
+from anomaly.domain.life_features import Record, Scaling, aged
 from anomaly.domain.regimes import UNKNOWN, learn_regimes
-from anomaly.training.flat_trees import flattened, forest
+from anomaly.training.flat_trees import flattened
 from anomaly.training.threads import one_thread
 
 INDICES = 3
 FOLDS = 5
 FAR, FAR_SHARE = 1.15, 0.25
 """Of rows further from the end than so many times the cap, this share is learned from: they are many, and all alike."""
-MOST_ROWS = 12_000
+MOST_ROWS = 20_000
 """Neighbouring rows say nearly the same; of long records every so-manieth row is learned from."""
 STILL = 1e-6
 """A signal whose spread is below this share of its level does not move."""
@@ -38,10 +38,11 @@ MISSED = 0.10
 EDGES = (24.0, 72.0, 168.0, 336.0, 720.0)
 MOST_HAZARD_ROWS = 20_000
 BOOSTED = {
-    "max_iter": 250, "learning_rate": 0.035, "max_leaf_nodes": 31, "min_samples_leaf": 30, "l2_regularization": 5.0,
-    "max_features": 0.2, "max_bins": 64, "early_stopping": False,
+    "max_iter": 300, "learning_rate": 0.035, "min_samples_leaf": 30, "l2_regularization": 5.0, "max_bins": 64,
+    "early_stopping": False,
 }  # fmt: skip
-RANDOM = {"n_estimators": 50, "min_samples_leaf": 4, "max_features": 0.3, "n_jobs": 1}
+SHAPES = ({"max_leaf_nodes": 31, "max_features": 0.2}, {"max_leaf_nodes": 15, "max_features": 0.7})
+"""Large trees that are shown few features each, small ones that are shown most: they err in different places."""
 HAZARD_TREES = {
     "max_iter": 120, "learning_rate": 0.06, "max_leaf_nodes": 12, "min_samples_leaf": 40, "l2_regularization": 5.0,
     "max_features": 0.3, "max_bins": 64, "early_stopping": False,
@@ -103,15 +104,16 @@ class Prepared:
     weights: Array
     used: NDArray[np.int64]
     """Columns of the readings that move."""
+    step_hours: float
 
     def features(self, life: Lived, with_age: bool) -> Array:
         """Features at each row of a life."""
         z = self.scaling(life.readings[:, self.used], life.levels)
         x = Record.empty(self.weights).feed(z, self.weights)
-        return np.column_stack([x, life.age]) if with_age else x
+        return aged(x, self.weights, life.age, self.step_hours) if with_age else x
 
 
-def prepared(lives: Sequence[Lived], spans: tuple[float, ...], cap_hours: float) -> Prepared:
+def prepared(lives: Sequence[Lived], spans: tuple[float, ...], cap_hours: float, step_hours: float) -> Prepared:
     """Learn regimes, usual levels and indices. Raises TooFewLives.
 
     Parameters
@@ -137,7 +139,7 @@ def prepared(lives: Sequence[Lived], spans: tuple[float, ...], cap_hours: float)
     scaling = Scaling(regimes, np.stack(centre)[:, used], np.stack(spread)[:, used])
     z = [scaling(life.readings[:, used], life.levels) for life in lives]
     known = [target(life, cap_hours) for life in lives]
-    return Prepared(scaling, _indices(np.concatenate(z), np.concatenate(known)), used)
+    return Prepared(scaling, _indices(np.concatenate(z), np.concatenate(known)), used, step_hours)
 
 
 def target(life: Lived, cap_hours: float) -> Array:
@@ -186,7 +188,7 @@ def _fit(
     seeds: Sequence[int],
     told: Told | None,
 ) -> Fitted:
-    ready = prepared(lives, spans, cap_hours)
+    ready = prepared(lives, spans, cap_hours, step_hours)
     x = [ready.features(life, with_age) for life in lives]
     y = [target(life, cap_hours) for life in lives]
     far = [life.left > FAR * cap_hours for life in lives]
@@ -195,7 +197,7 @@ def _fit(
     held_out: list[Array] = [np.zeros(0)] * len(lives)
     for k in range(FOLDS):
         inside = [life for life, at in zip(lives, fold, strict=True) if at != k]
-        part = prepared(inside, spans, cap_hours)
+        part = prepared(inside, spans, cap_hours, step_hours)
         trees = _trees([part.features(life, with_age) for life in inside],
                        [target(life, cap_hours) for life in inside],
                        [life.left > FAR * cap_hours for life in inside], seeds[0])  # fmt: skip
@@ -283,8 +285,8 @@ def _indices(z: Array, y: Array) -> Array:
 
 
 def _trees(x: Sequence[Array], y: Sequence[Array], too_far: Sequence[NDArray[np.bool_]], seed: int) -> Trees:
-    """The mean of boosted and of extremely randomised trees: they err in different places."""
-    from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingRegressor
+    """The mean of boosted trees of several shapes."""
+    from sklearn.ensemble import HistGradientBoostingRegressor
 
     chance = np.random.default_rng([seed, 1])
     wanted = [np.isfinite(left) & ~(far & (chance.random(len(left)) >= FAR_SHARE))
@@ -296,9 +298,12 @@ def _trees(x: Sequence[Array], y: Sequence[Array], too_far: Sequence[NDArray[np.
         picked_x.append(features[at])
         picked_y.append(left[at])
     rows, told = np.concatenate(picked_x), np.concatenate(picked_y)
-    boosted = HistGradientBoostingRegressor(**BOOSTED, random_state=seed).fit(rows, told)
-    random = ExtraTreesRegressor(**RANDOM, random_state=seed).fit(rows, told)
-    return mean_of([flattened(boosted), forest(random)])
+    return mean_of(
+        [
+            flattened(HistGradientBoostingRegressor(**BOOSTED, **shape, random_state=seed).fit(rows, told))
+            for shape in SHAPES
+        ]
+    )
 
 
 def _hazard(lives: Sequence[Lived], x: Sequence[Array], fold: NDArray[np.int64], seed: int) -> Hazard:

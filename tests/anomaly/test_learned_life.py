@@ -6,15 +6,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
 from anomaly.domain.forecast import P_FAIL_HOURS
 from anomaly.domain.learned_life import LEAST_ROWS, LearnedLife
-from anomaly.domain.life_features import Record, count
+from anomaly.domain.life_features import Record, aged, count
 from anomaly.domain.prognosis import LEARNED
 from anomaly.training import remaining_life
 from anomaly.training.files import ARRAYS, MANIFEST, BadModel
-from anomaly.training.flat_trees import flattened, forest
+from anomaly.training.flat_trees import flattened
 from anomaly.training.life_files import read_life, write_life
 from anomaly.training.remaining_life import Fitted, Lived, TooFewLives, at_risk, fit, target
 
@@ -60,7 +60,6 @@ def fitted(some: list[Lived]) -> Fitted:
 def learned() -> Fitted:
     with pytest.MonkeyPatch.context() as smaller:
         smaller.setitem(remaining_life.BOOSTED, "max_iter", 50)
-        smaller.setitem(remaining_life.RANDOM, "n_estimators", 8)
         smaller.setitem(remaining_life.HAZARD_TREES, "max_iter", 40)
         return fitted(lives(24, 1, regimes=3, censored=0.3))
 
@@ -82,7 +81,7 @@ def rows_with_gaps(n: int, k: int) -> NDArray[np.float64]:
     return x
 
 
-@pytest.mark.parametrize("kind", ["boosted", "odds", "random"])
+@pytest.mark.parametrize("kind", ["boosted", "odds"])
 def test_flat_trees_say_what_the_library_says(kind: str) -> None:
     x = rows_with_gaps(600, 5)
     y = np.nan_to_num(x[:, 0]) * 3 + np.nan_to_num(x[:, 1]) ** 2
@@ -90,23 +89,10 @@ def test_flat_trees_say_what_the_library_says(kind: str) -> None:
     if kind == "boosted":
         boosted = HistGradientBoostingRegressor(max_iter=30, random_state=0).fit(x, y)
         flat, said = flattened(boosted)(fresh), boosted.predict(fresh)
-    elif kind == "odds":
+    else:
         odds = HistGradientBoostingClassifier(max_iter=30, random_state=0).fit(x, y > 1)
         flat, said = flattened(odds)(fresh), odds.decision_function(fresh)
-    else:
-        several = ExtraTreesRegressor(10, random_state=0).fit(x, y)
-        flat, said = forest(several)(fresh), several.predict(fresh)
     assert np.abs(flat - said).max() < 1e-9
-
-
-def test_a_forest_rounds_its_rows_as_the_library_does() -> None:
-    x = np.random.default_rng(0).normal(size=(400, 1))
-    several = ExtraTreesRegressor(5, random_state=0).fit(x, np.sin(x[:, 0]))
-    edges = np.unique(np.concatenate([tree.tree_.threshold for tree in several.estimators_]))
-    near = np.concatenate(
-        [edges, np.nextafter(edges, 9), np.nextafter(edges, -9), edges * (1 + 3e-8), edges * (1 - 3e-8)]
-    )
-    assert np.abs(forest(several)(near[:, None]) - several.predict(near[:, None])).max() < 1e-9
 
 
 @pytest.mark.parametrize("cut", [3, 100, 10_000])
@@ -118,6 +104,7 @@ def test_features_do_not_depend_on_how_the_rows_come(cut: int) -> None:
     pieces = np.concatenate([record.feed(z[at : at + cut], weights) for at in range(0, len(z), cut)])
     assert whole.shape == (1100, count(4, 2))
     np.testing.assert_allclose(pieces, whole, rtol=0, atol=1e-9)
+    assert aged(whole, weights, np.arange(1100.0), 1.0).shape == (1100, count(4, 2, with_age=True))
 
 
 def test_lives_that_were_not_trained_on_are_told_in_three_regimes(learned: Fitted) -> None:
@@ -194,7 +181,7 @@ def test_a_model_file_says_the_same_and_an_altered_one_is_refused(learned: Fitte
     folder = tmp_path / "model"
     name = write_life(folder, learned.model, {"metrics": {"rmse": learned.error}})
     again = read_life(folder, name)
-    x = rows_with_gaps(50, count(*learned.model.weights.shape) + 1)
+    x = rows_with_gaps(50, count(*learned.model.weights.shape, with_age=True))
     assert (again.middle(x) == learned.model.middle(x)).all()
     assert again.hazard is not None
     assert learned.model.hazard is not None

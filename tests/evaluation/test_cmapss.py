@@ -74,7 +74,6 @@ def folder(tmp_path: Path) -> Path:
 @pytest.fixture
 def small_trees(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(remaining_life.BOOSTED, "max_iter", 25)
-    monkeypatch.setitem(remaining_life.RANDOM, "n_estimators", 5)
     monkeypatch.setattr(remaining_life, "FOLDS", 2)
     monkeypatch.setattr(cmapss, "_LAST", {})
 
@@ -143,13 +142,13 @@ def test_the_nasa_score_punishes_a_life_told_too_long_more() -> None:
 def test_deviations_of_real_engines_survive_six_regimes(shared_data: Path) -> None:
     named = columns()
     lives = engines(shared_data / "cmapss", "FD001").train[:25]
-    plain = prepared(lives, named.spans, 125.0)
+    plain = prepared(lives, named.spans, 125.0, 1.0)
     mixed = []
     for life in lives:
         rows = np.column_stack([np.zeros((len(life.hours), 2)), life.levels, life.readings])
         moved = in_regimes(rows, int(life.name))
         mixed.append(remaining_life.Lived(life.name, life.hours, moved[:, 5:], moved[:, 2:5], life.end_hours, True))
-    six = prepared(mixed, named.spans, 125.0)
+    six = prepared(mixed, named.spans, 125.0, 1.0)
     assert six.scaling.regimes.count == 6
     assert set(six.used) <= set(plain.used)
     both = [list(plain.used).index(j) for j in six.used]
