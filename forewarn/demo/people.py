@@ -21,18 +21,22 @@ class Engineer:
     def __init__(self, web: Web, machines: Iterable[str], say: Callable[[str], None]) -> None:
         self._web, self._say = web, say
         self._open = list(machines)
+        self._confirmed = 0
 
     def step(self) -> None:
-        """Look at one machine, and confirm what it has learned."""
-        if not self._open:
-            return
-        machine = self._open.pop(0)
-        learned = self._web.get(f"/api/v1/assets/{machine}/explanation")["baselines"]
-        if not learned:
-            self._open.append(machine)
-        elif len(learned) == 1 and learned[0]["confirmed_at"] is None:
-            self._web.post(f"/api/v1/assets/{machine}/baseline/confirm")
-            self._say(f"The engineer who put {machine} into service confirms how it runs when healthy.")
+        """Confirm what has been learned since the last step."""
+        while self._open:
+            machine = self._open[0]
+            learned = self._web.get(f"/api/v1/assets/{machine}/explanation")["baselines"]
+            if not learned:
+                self._open.append(self._open.pop(0))
+                return
+            if len(learned) == 1 and learned[0]["confirmed_at"] is None:
+                self._web.post(f"/api/v1/assets/{machine}/baseline/confirm")
+                self._confirmed += 1
+            self._open.remove(machine)
+            if not self._open and self._confirmed:
+                self._say(f"The engineer who put {self._confirmed} pumps into service confirms how they run when well.")
 
 
 class People:
