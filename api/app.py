@@ -13,13 +13,14 @@ from starlette.types import ASGIApp
 
 from api import access
 from api.guard import guarded
-from api.json import claims, commands, device_commands, insights, learned, lists, loading, quarantine, system
+from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
 from api.pages import (
     connect,
     customer,
     demo,
     desk,
     device_identity,
+    jobs,
     machines,
     people,
     proving,
@@ -28,6 +29,7 @@ from api.pages import (
     work,
 )
 from api.pages import device_commands as command_pages
+from api.pages import door as door_pages
 from api.pages import insights as insight_pages
 from api.pages import learned as learned_pages
 from api.pages import quarantine as quarantine_pages
@@ -36,6 +38,7 @@ from api.shield import Shield
 from api.web import HERE, Web
 
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
+    door.routes, door_pages.routes, jobs.routes,  # before those that take any action
     system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
     insights.routes, insight_pages.routes,
     machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,

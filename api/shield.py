@@ -13,6 +13,8 @@ MAX_HISTORY_BYTES = 4_000_000_000
 MAX_PROOF_BYTES = 32_000_000
 """Files of a proof; what is larger than a part of a form goes to disk while it is read."""
 PROOF = "/prove"
+MAX_PHOTOS_BYTES = 10_000_000
+_PHOTOS = re.compile(r"/report/[^/]+|/assets/[^/]+/report|/orders/[^/]+/files")
 _HISTORY = re.compile(r"/api/v1/devices/[^/]+/[^/]+/history")
 HEADERS = {
     "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; base-uri 'none';"
@@ -41,6 +43,7 @@ class Shield:
             return
         limit = MAX_HISTORY_BYTES if _HISTORY.fullmatch(scope["path"]) else self._limit
         limit = MAX_PROOF_BYTES if scope["path"] == PROOF else limit
+        limit = MAX_PHOTOS_BYTES if _PHOTOS.fullmatch(scope["path"]) else limit
         problem = Problem(413, f"The body is larger than {limit} bytes.", rule=f"at most {limit} bytes")
         seen, over, replaced = 0, False, False
 

@@ -35,6 +35,8 @@ MENU = (
     ("/my-jobs", "My jobs"),
     ("/inbox", "Inbox"),
     ("/fleet", "Fleet"),
+    ("/requests", "Requests"),
+    ("/incidents", "Incidents"),
     ("/cases", "Cases"),
     ("/orders", "Orders"),
     ("/notices", "Notices"),

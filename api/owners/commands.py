@@ -12,6 +12,8 @@ from work_orders.domain import machine
 from work_orders.domain.machine import Actor, IllegalTransition, NotPermitted
 from work_orders.service import errors
 from work_orders.service.order_steps import task_action
+from work_orders.service.permits import PermitMissing
+from work_orders.service.reports import TooManyReports
 
 SIGN_REASON = "stopped during the cooling-off time"
 
@@ -42,7 +44,9 @@ def refusals() -> Iterator[None]:
         raise Problem(409, str(no), field="version", value=no.seen, rule=f"is {no.is_now} now") from no
     except errors.SlotTaken as no:
         raise Problem(409, f"{no}. {no.left} half days can still be chosen.", field="slot", value=no.slot) from no
-    except (errors.CannotAssign, errors.FindingMissing, errors.UnknownModel) as no:
+    except TooManyReports as no:
+        raise Problem(429, f"{no}.") from no
+    except (errors.CannotAssign, errors.FindingMissing, errors.UnknownModel, PermitMissing) as no:
         raise Problem(409, str(no)) from no
 
 

@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.guard import Who
 from api.identity import identity_of
 from api.json.lists import WantCases, WantDevices, WantOrders, WantRefusals
+from api.owners.jobs import BY_HAND, Jobs
 from api.ports import Wanted
 from api.problems import not_found
 from api.web import Web, back_to, local_address
@@ -18,13 +19,14 @@ KEYS = "1234567890"
 
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
-    owners = web.owners
+    owners, jobs = web.owners, Jobs(web.shared)
 
     @router.get("/inbox", include_in_schema=False)
     def inbox(request: Request, who: Who) -> Response:
         found = owners.inbox(who)
         keyed = [(KEYS[n] if n < len(KEYS) else "", chore) for n, chore in enumerate(found)]
-        return web.page(request, "inbox.html", chores=keyed)
+        return web.page(
+        )
 
     @router.get("/cases", include_in_schema=False)
     def cases(request: Request, who: Who, want: WantCases) -> Response:
@@ -38,6 +40,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return web.page(
             request, "case.html", case=found, examinations=owners.examinations(who, case=case),
             insight=owners.insight(who, found.asset) if found.closed_at is None else None,
+            more=jobs.case_more(who, case),
         )  # fmt: skip
 
     @router.post("/cases/{case}/{action}", include_in_schema=False)
@@ -46,8 +49,12 @@ def routes(web: Web, router: APIRouter) -> None:
         case: str,
         action: str,
         reason: Annotated[str, Form(max_length=500)] = "",
+        into: Annotated[str, Form(max_length=80)] = "",
         next: Annotated[str, Form(max_length=500)] = "",
     ) -> Response:
+        if action in BY_HAND:
+            jobs.move_case(who, case, action, {"reason": reason, "into": into})
+            return back_to(local_address(next, f"/cases/{case}"))
         if owners.move_case(who, case, action, {"reason": reason}) is None:
             raise not_found("case")
         return back_to(local_address(next, f"/cases/{case}"))

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.owners.jobs import Jobs
 from api.ports import Wanted
 from api.problems import not_found
 from api.web import Web, back_to, local_address
@@ -22,7 +23,7 @@ DONE = frozenset({"closed", "cancelled", "cannot_complete"})
 
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
-    owners = web.owners
+    owners, jobs = web.owners, Jobs(web.shared)
 
     @router.get("/my-jobs", include_in_schema=False)
     def my_jobs(request: Request, who: Who) -> Response:
@@ -45,6 +46,7 @@ def routes(web: Web, router: APIRouter) -> None:
             results=RESULTS,
             can_find=can_find,
             can_tick=found.state == "in_progress" and who.role != "engineer",
+            job=jobs.job(who, order),
         )
 
     @router.post("/orders/{order}/finding", include_in_schema=False)

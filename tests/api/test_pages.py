@@ -27,7 +27,7 @@ def pages(role: str, ids: dict[str, str]) -> list[str]:
             continue
         if roles is not None and role not in roles:
             continue
-        for what in ("asset", "case", "order", "notice", "device", "entry"):
+        for what in ("asset", "case", "order", "notice", "device", "entry", "incident", "attachment", "token"):
             path = path.replace(f"{{{what}}}", ids.get(what, "none"))
         out.append(path)
     return out

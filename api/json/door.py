@@ -1,0 +1,123 @@
+"""Requests, incidents, recalls and visits for programs."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Header
+from pydantic import Field
+from starlette.responses import Response
+
+from api.guard import Who
+from api.json.answers import answer
+from api.json.commands import Body
+from api.owners.jobs import Jobs
+from api.problems import not_found
+from api.web import Web
+from work_orders.domain.requests import RequestKind
+from work_orders.service.door import Request
+
+Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
+
+
+class RequestBody(Body):
+    """Something that asks for service. `external` is your number for it: the same number again is the same request;
+    an `Idempotency-Key` does the same where you have none."""
+
+    kind: Literal["report", "phone", "complaint", "breakdown", "email", "external", "preventive", "recall"] = "report"
+    asset: str = Field("", max_length=64, description="empty = not known")
+    component: str = Field("", max_length=64)
+    failure_mode: str = Field("", max_length=64)
+    text: str = Field("", max_length=4000)
+    who: str = Field("", max_length=200)
+    contact: str = Field("", max_length=200)
+    source: str = Field("", max_length=40)
+    external: str = Field("", max_length=160)
+    cause: str = Field("", max_length=200, description="requests of one cause make one incident")
+    at: datetime | None = None
+
+
+class PlaceBody(Body):
+    """Which machine a request is about."""
+
+    asset: str = Field(max_length=64)
+    component: str = Field("", max_length=64)
+
+
+class CasesBody(Body):
+    """Which cases; empty = all that wait."""
+
+    cases: list[str] = Field(default_factory=list, max_length=5000)
+
+
+class RecallBody(Body):
+    """Machines of a model; of those only whose serial number begins with one of `serials`, if any are given."""
+
+    name: str = Field(max_length=100)
+    text: str = Field("", max_length=1000)
+    model: str = Field(max_length=64)
+    serials: list[str] = Field(default_factory=list, max_length=1000)
+    component: str = Field("", max_length=64)
+
+
+class VisitBody(Body):
+    """Why, for reject, no_access and break_off."""
+
+    reason: str = Field("", max_length=300)
+
+
+def routes(web: Web, router: APIRouter) -> None:
+    """Put these routes on the router."""
+    jobs, owners = Jobs(web.shared), web.owners
+
+    @router.get("/api/v1/requests", tags=["service"])
+    def requests(who: Who, unplaced: bool = False) -> Response:
+        """What asked for service, the newest 100."""
+        return answer({"items": jobs.requests(who, unplaced=unplaced), "next": None})
+
+    @router.post("/api/v1/requests", tags=["service"])
+    def bring(who: Who, body: RequestBody, key: Key = "") -> Response:
+        """Bring a request: it joins the open case of its asset and component, or opens one."""
+        if body.asset and owners.asset(who, body.asset) is None:
+            raise not_found("asset")
+        source = body.source or (f"key:{who.account}"[:64] if key and not body.external else "")
+        opened = jobs.bring(
+            who,
+            Request(
+                RequestKind(body.kind), body.asset, body.component, body.failure_mode, body.text, body.who,
+                body.contact, "api", source, body.external or key, f"api:{body.cause}" if body.cause else "", body.at,
+            ),
+        )  # fmt: skip
+        return answer(opened, 200 if opened.repeated else 201)
+
+    @router.post("/api/v1/requests/{request_id}/place", tags=["service"])
+    def place(who: Who, request_id: str, body: PlaceBody) -> Response:
+        """Say which machine a request is about."""
+        return answer({"case": jobs.place(who, request_id, body.asset, body.component)})
+
+    @router.get("/api/v1/incidents", tags=["service"])
+    def incidents(who: Who) -> Response:
+        """Many cases that share a cause; those that are open first."""
+        return answer({"items": jobs.incidents(who), "next": None})
+
+    @router.get("/api/v1/incidents/{incident}", tags=["service"])
+    def incident(who: Who, incident: str) -> Response:
+        """An incident with its cases, the cause first."""
+        found, members = jobs.incident(who, incident)
+        return answer({"incident": found, "cases": members})
+
+    @router.post("/api/v1/incidents/{incident}/{action}", tags=["service"])
+    def move(who: Who, incident: str, action: str, body: CasesBody) -> Response:
+        """`release`: let the orders go that wait; `dissolve`: each case decides for itself."""
+        return answer({"cases": jobs.move_incident(who, incident, action, body.cases)})
+
+    @router.post("/api/v1/recalls", tags=["service"])
+    def recall(who: Who, body: RecallBody) -> Response:
+        """Recall machines: one incident, a case each. The same name again adds what has come since."""
+        made, new = jobs.recall(who, body.name, body.text, body.model, " ".join(body.serials), body.component)
+        return answer({"incident": made, "new_cases": new}, 201)
+
+    @router.post("/api/v1/work-orders/{order}/visit/{action}", tags=["service"])
+    def visit(who: Who, order: str, action: str, body: VisitBody) -> Response:
+        """accept, reject, set_out, arrive, no_access, break_off."""
+        jobs.visit(who, order, action, body.reason)
+        return answer(owners.order(who, order))

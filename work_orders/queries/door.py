@@ -1,0 +1,150 @@
+"""What came in by the door: requests, incidents with their cases, merges."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import sqlalchemy as sa
+
+from work_orders.queries.paging import LIMIT, Page, page_of
+from work_orders.service import door_tables as d
+from work_orders.service import tables as t
+
+SHOWN_CASES = 200
+
+
+@dataclass(frozen=True, slots=True)
+class RequestRow:
+    """What somebody asked for. `case_id` None = nobody knows the machine yet."""
+
+    id: str
+    case_id: str | None
+    asset_id: str
+    component: str
+    kind: str
+    channel: str
+    who: str
+    contact: str
+    text: str
+    said_at: datetime
+    taken_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A case of an incident; `waits` = its order waits for the one decision."""
+
+    case_id: str
+    asset_id: str
+    asset: str
+    component: str
+    state: str
+    since: datetime
+    waits: bool
+    closed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class IncidentRow:
+    """Many cases that share a cause; `open` and `waiting` count cases."""
+
+    id: str
+    kind: str
+    title: str
+    cause_case_id: str | None
+    opened_at: datetime
+    released_at: datetime | None
+    closed_at: datetime | None
+    version: int
+    cases: int
+    open: int
+    waiting: int
+
+
+_R, _I, _K, _C = d.requests.c, d.incidents.c, d.incident_cases.c, t.cases.c
+_REQUEST = (
+    _R.id, _R.case_id, _R.asset_id, _R.component, _R.kind, _R.channel, _R.who, _R.contact, _R.text, _R.said_at,
+    _R.taken_at,
+)  # fmt: skip
+
+
+def requests(
+    connection: sa.Connection, tenant: str, *, case_id: str | None = None, unplaced: bool = False,
+    asset_id: str | None = None, after: str | None = None, limit: int = LIMIT,
+) -> Page[RequestRow]:  # fmt: skip
+    """Requests, newest first."""
+    chosen = sa.select(*_REQUEST).where(_R.tenant == tenant)
+    if case_id is not None:
+        chosen = chosen.where(_R.case_id == case_id)
+    if asset_id is not None:
+        chosen = chosen.where(_R.asset_id == asset_id)
+    if unplaced:
+        chosen = chosen.where(_R.case_id.is_(None))
+    rows, cursor = page_of(connection, chosen, _R.taken_at, _R.id, after, limit)
+    return Page(tuple(RequestRow(*r) for r in rows), cursor)
+
+
+def _counted(tenant: str) -> "sa.Select[Any]":
+    opened = sa.case((_C.closed_at.is_(None), 1), else_=0)
+    waits = sa.case((sa.and_(_C.closed_at.is_(None), _C.path == "gathered", _C.state == "monitoring"), 1), else_=0)
+    return (
+        sa.select(
+            _I.id, _I.kind, _I.title, _I.cause_case_id, _I.opened_at, _I.released_at, _I.closed_at, _I.version,
+            sa.func.count(_C.id), sa.func.coalesce(sa.func.sum(opened), 0), sa.func.coalesce(sa.func.sum(waits), 0),
+        )
+        .outerjoin(d.incident_cases, sa.and_(_K.tenant == _I.tenant, _K.incident_id == _I.id))
+        .outerjoin(t.cases, sa.and_(_C.tenant == _K.tenant, _C.id == _K.case_id))
+        .where(_I.tenant == tenant)
+        .group_by(
+            _I.tenant, _I.id, _I.kind, _I.title, _I.cause_case_id, _I.opened_at, _I.released_at, _I.closed_at,
+            _I.version,
+        )
+    )  # fmt: skip
+
+
+def incidents(
+    connection: sa.Connection, tenant: str, *, open_only: bool = False, limit: int = LIMIT
+) -> list[IncidentRow]:
+    """Incidents, those that are open first, then the newest."""
+    chosen = _counted(tenant).order_by(_I.closed_at.is_not(None), _I.opened_at.desc(), _I.id).limit(limit)
+    if open_only:
+        chosen = chosen.where(_I.closed_at.is_(None))
+    return [IncidentRow(*r) for r in connection.execute(chosen)]
+
+
+def incident(connection: sa.Connection, tenant: str, id: str) -> tuple[IncidentRow, list[MemberRow]] | None:
+    """One incident with its cases, the cause first."""
+    row = connection.execute(_counted(tenant).where(_I.id == id)).first()
+    if row is None:
+        return None
+    a = t.assets.c
+    members = connection.execute(
+        sa.select(
+            _C.id, _C.asset_id, a.name, _C.component, _C.state, _K.since, _C.path, _C.closed_at,
+        )
+        .select_from(d.incident_cases)
+        .join(t.cases, sa.and_(_C.tenant == _K.tenant, _C.id == _K.case_id))
+        .join(t.assets, sa.and_(a.tenant == _C.tenant, a.id == _C.asset_id))
+        .where(_K.tenant == tenant, _K.incident_id == id)
+        .order_by(_K.since, _C.id)
+        .limit(SHOWN_CASES)
+    )  # fmt: skip
+    made = IncidentRow(*row)
+    rows = [
+        MemberRow(
+            m.id, m.asset_id, m.name, m.component, m.state, m.since,
+            m.path == "gathered" and m.state == "monitoring" and m.closed_at is None, m.closed_at is not None,
+        )
+        for m in members
+    ]  # fmt: skip
+    return made, sorted(rows, key=lambda m: m.case_id != made.cause_case_id)
+
+
+def incident_of_case(connection: sa.Connection, tenant: str, case_id: str) -> tuple[str, str] | None:
+    """Id and title of the incident of a case."""
+    row = connection.execute(
+        sa.select(_I.id, _I.title)
+        .join(d.incident_cases, sa.and_(_K.tenant == _I.tenant, _K.incident_id == _I.id))
+        .where(_I.tenant == tenant, _K.case_id == case_id)
+    ).first()
+    return None if row is None else (row.id, row.title)
