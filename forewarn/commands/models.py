@@ -9,6 +9,7 @@ import msgspec
 from anomaly.domain.blind_spots import sight, told
 from contracts.asset_model import AssetModel
 from contracts.asset_model_text import BadAssetModel
+from contracts.detection_methods import methods_of
 from forewarn.environment import Failed, WrongUse, home_of
 from plumbing.model_files import ModelFiles, check_file, load_file
 
@@ -23,7 +24,7 @@ def check(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(fault)
     if faults:
         raise Failed(f"{given.file}: {len(faults)} fault{'s' if len(faults) != 1 else ''}")
-    print(f"{given.file}: good")
+    print(f"{given.file}: good; its machines are watched by: {', '.join(methods_of(load_file(given.file)))}")
     return 0
 
 
