@@ -1,7 +1,6 @@
 """One view of a customer: who he is, his sites and machines, what is open, and everything that happened on one
 timeline."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -154,7 +153,7 @@ def _owned(connection: sa.Connection, tenant: str, id: str) -> tuple[Owned, ...]
             .limit(MOST)
         )
     }
-    rows: Sequence[sa.Row[tuple[str, str, str, str | None]]] = connection.execute(
+    rows = connection.execute(
         sa.select(a.id, a.name, a.model, a.site_id)
         .where(a.tenant == tenant, a.customer_id == id)
         .order_by(a.name, a.id)

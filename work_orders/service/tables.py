@@ -211,6 +211,11 @@ orders = table(
         sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
     ),
     sa.Index("work_orders_orders_by_time", "tenant", "opened_at", "id"),
+    sa.Index("work_orders_orders_by_case", "tenant", "case_id"),
+    sa.Index(
+        "work_orders_orders_that_follow", "tenant", "follows",
+        sqlite_where=sa.text("follows IS NOT NULL"), postgresql_where=sa.text("follows IS NOT NULL"),
+    ),
     sa.Index("work_orders_orders_by_asset", "tenant", "asset_id", "opened_at"),
     sa.Index("work_orders_orders_by_technician", "tenant", "technician_id", "visit_start"),
 )  # fmt: skip
@@ -244,6 +249,7 @@ visits = table(
     sa.Column("agreed_by", sa.String(200), nullable=False),
     sa.Column("ended_at", UtcTime, nullable=True),
     sa.ForeignKeyConstraint(["tenant", "order_id"], ["work_orders_orders.tenant", "work_orders_orders.id"]),
+    sa.Index("work_orders_visits_by_order", "tenant", "order_id"),
     sa.Index(
         "work_orders_one_live_visit", "tenant", "order_id", unique=True,
         sqlite_where=sa.text("ended_at IS NULL"), postgresql_where=sa.text("ended_at IS NULL"),
