@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from anomaly.queries.condition import BaselineRow, QuietEntry, SensorFault
+
 
 @dataclass(frozen=True, slots=True)
 class Part:
@@ -49,42 +51,11 @@ class Waste:
     pays_back_days: float
 
 
-@dataclass(frozen=True, slots=True)
-class FaultySensor:
+@dataclass(frozen=True)
+class FaultySensor(SensorFault):
     """A sensor that is or was faulty. It never leads to work on the machine, but to a check of the sensor."""
 
-    id: str
     asset: str
-    device: str
-    signal: str
-    """Empty = the device as a whole."""
-    kind: str
-    since: datetime
-    noted_at: datetime
-    ended_at: datetime | None
-    text: str
-
-
-@dataclass(frozen=True, slots=True)
-class Quiet:
-    """Why an odd day raised no alarm."""
-
-    day: str
-    text: str
-    figures: dict[str, object]
-
-
-@dataclass(frozen=True, slots=True)
-class Learned:
-    """A baseline: what a machine is compared with."""
-
-    number: int
-    why: str
-    state: str
-    learned_at: datetime
-    confirmed_at: datetime | None
-    confirmed_by: str
-    how: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,9 +73,25 @@ class Insight:
     waste: Sequence[Waste]
     sensors: Sequence[FaultySensor]
     """That are faulty now."""
-    baselines: Sequence[Learned]
+    baselines: Sequence[BaselineRow]
     """The one in force first."""
-    quiet: Sequence[Quiet]
+    quiet: Sequence[QuietEntry]
     """The newest days that were odd and raised nothing."""
     says: str = ""
     """Why the score is what it is, in words, where it is not by the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class SharedCause:
+    """Machines of one site that went into alarm one after the other within a minute: most likely for one cause."""
+
+    id: str
+    site: str
+    first_at: datetime
+    last_at: datetime
+    machines: int
+    """Alarms, of which the first hundred machines are named below."""
+    cause: tuple[str, str]
+    """The machine that was first: id and name. What happened to it may have happened to the others."""
+    others: Sequence[tuple[str, str]]
+    """Those that followed, in order."""

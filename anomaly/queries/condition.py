@@ -32,7 +32,6 @@ class SensorFault:
 class QuietEntry:
     """Why an odd day raised no alarm; `figures` is what the text follows from (`anomaly.domain.quiet.Day`)."""
 
-    device: str
     day: str
     text: str
     figures: dict[str, Any]
@@ -44,15 +43,12 @@ class BaselineRow:
 
     number: int
     why: str
+    state: str
+    """`confirmed`, or `learned, not confirmed`."""
     learned_at: datetime
     confirmed_at: datetime | None
     confirmed_by: str
     how: str
-
-    @property
-    def state(self) -> str:
-        """`confirmed`, or `learned, not confirmed`."""
-        return "confirmed" if self.confirmed_at else "learned, not confirmed"
 
 
 def sensor_faults(
@@ -82,7 +78,7 @@ def quiet_log(
         query = query.where(c.day < before)
     with database.read() as connection:
         rows = connection.execute(query.order_by(c.day.desc()).limit(limit)).all()
-    return [QuietEntry(r.device, r.day, r.text, msgspec.json.decode(r.figures)) for r in rows]
+    return [QuietEntry(r.day, r.text, msgspec.json.decode(r.figures)) for r in rows]
 
 
 def baselines(database: Database, tenant: str, device: str) -> list[BaselineRow]:
@@ -93,7 +89,11 @@ def baselines(database: Database, tenant: str, device: str) -> list[BaselineRow]
     with database.read() as connection:
         rows = connection.execute(query).all()
     return [
-        BaselineRow(r.number, r.why, r.learned_at, r.confirmed_at, r.confirmed_by or "", r.how or "") for r in rows
+        BaselineRow(
+            r.number, r.why, "confirmed" if r.confirmed_at else "learned, not confirmed", r.learned_at, r.confirmed_at,
+            r.confirmed_by or "", r.how or "",
+        )
+        for r in rows
     ]  # fmt: skip
 
 

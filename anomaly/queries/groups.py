@@ -27,15 +27,28 @@ class AlarmGroup:
 
 
 def alarm_groups(
-    database: Database, tenant: str, *, since: datetime | None = None, site: str | None = None, limit: int = 50
+    database: Database,
+    tenant: str,
+    *,
+    since: datetime | None = None,
+    before: tuple[datetime, str] | None = None,
+    site: str | None = None,
+    device: str | None = None,
+    limit: int = 50,
 ) -> list[AlarmGroup]:
-    """Groups of two alarms and more, the newest first."""
+    """Groups of two alarms and more, the newest first; `before`: older than the one of that time and id; `device`:
+    those that it belongs to."""
     c, m = groups.c, members.c
     query = sa.select(groups).where(c.tenant == tenant, c.alarms >= FEWEST)
     if since is not None:
         query = query.where(c.last_at >= since)
+    if before is not None:
+        at, id = before
+        query = query.where(sa.or_(c.first_at < at, sa.and_(c.first_at == at, c.id > id)))
     if site is not None:
         query = query.where(c.site == site)
+    if device is not None:
+        query = query.where(c.id.in_(sa.select(m.group_id).where(m.tenant == tenant, m.device == device)))
     with database.read() as connection:
         found = connection.execute(query.order_by(c.first_at.desc(), c.id).limit(limit)).all()
         return [

@@ -12,6 +12,7 @@ from api.problems import not_found
 from api.web import Web
 
 WantFaults = Annotated[Wanted, Depends(wanting(("standing", "ended")))]
+WantGroups = Annotated[Wanted, Depends(wanting(()))]
 WantDays = Annotated[Wanted, Depends(wanting((), r"\d{4}-\d{2}-\d{2}"))]
 
 
@@ -37,6 +38,12 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get(f"{root}/sensor-faults", tags=["work"], summary="Faulty sensors, newest first")
     def sensor_faults(who: Who, want: WantFaults) -> Response:
         return listed(owners.faulty_sensors(who, want))
+
+    @router.get(
+        f"{root}/alarm-groups", tags=["work"], summary="Machines in alarm for most likely one cause, newest first"
+    )
+    def alarm_groups(who: Who, want: WantGroups) -> Response:
+        return listed(owners.shared_causes(who, want))
 
     @router.post(
         f"{root}/assets/{{asset}}/baseline/confirm", tags=["work"], summary="Say that it was healthy while learning"

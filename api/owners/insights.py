@@ -1,14 +1,16 @@
 """How machines are judged: answered from anomaly's own records."""
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
 from anomaly.adapters.people import check_sensor, confirm_baseline
 from anomaly.domain.diagnosis import LEAST_FIT
 from anomaly.queries.condition import SensorFault, baselines, quiet_log, sensor_faults
+from anomaly.queries.groups import alarm_groups
 from anomaly.queries.states import asset_state
-from api.insight_views import FaultySensor, Insight, Learned, Part, Quiet, Suspected, Waste
+from api.insight_views import FaultySensor, Insight, Part, SharedCause, Suspected, Waste
 from api.owners.machines import visible
 from api.ports import Wanted
 from api.roles import Principal
@@ -16,6 +18,7 @@ from api.views import Chore, Page
 from contracts.asset_model import AssetModel
 from contracts.units import shown
 from plumbing.runtime import Shared
+from plumbing.sql import from_us, to_us
 from work_orders.queries import AssetView
 
 SHOWN_DAYS = 7
@@ -47,11 +50,7 @@ class Insights:
             told["nearer"] if told else None, _suspected(state.suspects if state else (), model),
             _waste(state.wasted if state else (), model, self._shared.clocks.of(who.tenant).now()),
             [_faulty(f, asset) for f in faults],
-            [
-                Learned(b.number, b.why, b.state, b.learned_at, b.confirmed_at, b.confirmed_by, b.how)
-                for b in baselines(database, who.tenant, device)
-            ],
-            [Quiet(d.day, d.text, d.figures) for d in days], str(told.get("says", "")) if told else "",
+            baselines(database, who.tenant, device), days, str(told.get("says", "")) if told else "",
         )  # fmt: skip
 
     def quiet(self, who: Principal, asset: str, wanted: Wanted) -> Page | None:
@@ -62,7 +61,7 @@ class Insights:
         rows = quiet_log(
             self._shared.database, who.tenant, found.devices[0], before=wanted.after or None, limit=wanted.limit + 1
         )
-        items = [Quiet(r.day, r.text, r.figures) for r in rows[: wanted.limit]]
+        items = rows[: wanted.limit]
         return Page(items, items[-1].day if len(rows) > wanted.limit else None)
 
     def faulty_sensors(self, who: Principal, wanted: Wanted) -> Page:
@@ -77,6 +76,32 @@ class Insights:
         ]
         found = [f for f in found if wanted.state in ("", "standing" if f.ended_at is None else "ended")]
         return Page(found[: wanted.limit])
+
+    def shared_causes(self, who: Principal, wanted: Wanted, since: datetime | None = None) -> Page:
+        """Alarms that most likely share a cause, newest first; the machine that was first is named first."""
+        with self._shared.database.read() as connection:
+            mine = visible(connection, who, self._shared.clocks.of(who.tenant).now())
+        named = {d: a for a in mine for d in a.devices}
+        us, _, last = wanted.after.partition("_")
+        before = (from_us(int(us)), last) if us else None
+        found = alarm_groups(
+            self._shared.database, who.tenant, since=since, before=before, device=_device_of(mine, wanted.asset),
+            limit=wanted.limit + 1,
+        )  # fmt: skip
+        items = []
+        for group in found[: wanted.limit]:
+            machines = [(named[d].id, named[d].name) if d in named else ("", d) for d in group.devices]
+            first = named.get(group.cause)
+            cause = (first.id, first.name) if first is not None else ("", group.cause)
+            site = first.site if first is not None else group.site
+            items.append(
+                SharedCause(
+                    group.id, site or group.site, group.first_at, group.last_at, group.alarms, cause,
+                    [m for m in machines if m != cause],
+                )
+            )  # fmt: skip
+        more = len(found) > wanted.limit
+        return Page(items, f"{to_us(items[-1].first_at)}_{items[-1].id}" if more else None)
 
     def confirm_baseline(self, who: Principal, asset: str) -> bool:
         """The machine was healthy while its baseline was learned."""
@@ -107,8 +132,12 @@ class Insights:
         ]  # fmt: skip
 
 
+def _device_of(mine: Sequence[AssetView], asset: str) -> str | None:
+    return next((a.devices[0] for a in mine if a.id == asset and a.devices), asset or None)
+
+
 def _faulty(f: SensorFault, asset: str) -> FaultySensor:
-    return FaultySensor(f.id, asset, f.device, f.signal, f.kind, f.since, f.noted_at, f.ended_at, f.text)
+    return FaultySensor(**asdict(f), asset=asset)
 
 
 def _parts(told: dict[str, object] | None, model: AssetModel | None) -> list[Part]:

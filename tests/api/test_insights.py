@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
+
 from anomaly.adapters.sql_condition import keep_baseline, keep_quiet, keep_sensor
+from anomaly.adapters.sql_groups import keep_groups, keep_place
 from anomaly.service.port import BaselineLearned, QuietEntry, SensorNote
-from contracts.records import FINDINGS, SensorChecked, decode_from_work
+from contracts.records import FINDINGS, Alarm, AssetPlaced, SensorChecked, decode_from_work
 from plumbing import log
 from plumbing.sql import to_us
 from tests.api.company import Company
@@ -43,6 +46,35 @@ def test_a_faulty_sensor_waits_in_the_inbox_and_shows_on_its_machines_page(compa
     assert (fault["asset"], fault["signal"], fault["kind"], fault["ended_at"]) == ("p1", "vibration", "stuck", None)
     assert office.get(f"{ROOT}/sensor-faults", params={"state": "ended"}).json()["items"] == []
     assert office.get(f"{ROOT}/sensor-faults", params={"state": "odd"}).status_code == 422
+
+
+def test_machines_that_share_a_cause_are_shown_with_the_first_one_first(company: Company) -> None:
+    company.full()
+    tenant, now = company.world.tenant, company.world.clock.at
+    with company.shared.database.write() as connection:
+        for device, site in (("p1", "works"), ("p2", "works"), ("p3", "works")):
+            keep_place(connection, AssetPlaced(1, tenant, device, device, site))
+        for hours, first, second in ((5, "p3", "p1"), (2, "p2", "p1")):
+            at = now - timedelta(hours=hours)
+            keep_groups(connection, [risen(tenant, first, at), risen(tenant, second, at + timedelta(seconds=9))])
+    dora = company.browser("dispatcher")
+    page, fleet = dora.get("/alarm-groups").text, dora.get("/fleet").text
+    names = {a["id"]: a["name"] for a in company.program("engineer").get(f"{ROOT}/assets").json()["items"]}
+    assert page.index(f">{names['p2']}</a> first, then 1 more") < page.index(f">{names['p3']}</a> first, then 1 more")
+    assert f"{names['p2']} first, then 1 more" in fleet
+    office = company.program("engineer")
+    got = office.get(f"{ROOT}/alarm-groups", params={"limit": 1}).json()
+    (newest,) = got["items"]
+    assert (newest["cause"], newest["others"], newest["machines"]) == (["p2", names["p2"]], [["p1", names["p1"]]], 2)
+    older = office.get(f"{ROOT}/alarm-groups", params={"after": got["next"]}).json()
+    assert [(g["cause"][0], older["next"]) for g in older["items"]] == [("p3", None)]
+    (of_p3,) = office.get(f"{ROOT}/alarm-groups", params={"asset": "p3"}).json()["items"]
+    assert of_p3["id"] == older["items"][0]["id"]
+    assert company.browser("customer").get("/alarm-groups").status_code == 403
+
+
+def risen(tenant: str, device: str, at: datetime) -> Alarm:
+    return Alarm(1, f"{device}-{at:%H%M%S}", tenant, device, "raised", at, at)
 
 
 def test_who_looked_at_a_sensor_says_so_once_and_anomaly_hears_it(company: Company) -> None:
