@@ -118,6 +118,21 @@ class Action:
 
 
 @dataclass(frozen=True, slots=True)
+class Promise:
+    """An SLA clock; `due_at` is None while it is paused, `paused` says by what."""
+
+    metric: str
+    state: str
+    due_at: datetime | None
+    used_minutes: float
+    target_minutes: float
+    paused: str
+    answered_by: str = ""
+    told: Sequence[str] = ()
+    by_hand: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A case with its newest decision."""
 
@@ -140,6 +155,7 @@ class Case:
     actions: Sequence[Action] = ()
     forecast: Forecast | None = None
     evidence_from: datetime | None = None
+    sla: Sequence[Promise] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,6 +208,7 @@ class Order:
     version: int = 0
     bookable: bool = False
     """Whether its visit can be booked, or moved, by whoever looks at it."""
+    sla: Sequence[Promise] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -38,6 +38,7 @@ MENU = (
     ("/requests", "Requests"),
     ("/incidents", "Incidents"),
     ("/cases", "Cases"),
+    ("/promises", "Promises"),
     ("/orders", "Orders"),
     ("/notices", "Notices"),
     ("/devices", "Devices"),

@@ -1,5 +1,7 @@
 """Cases, work orders, notices, findings: scoped to the principal, in the shape that pages show."""
 
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -8,7 +10,7 @@ import sqlalchemy as sa
 from api.owners.words import actions_of, forecast_of, mode_title
 from api.ports import Wanted
 from api.roles import Principal, Role
-from api.views import Action, Case, Chore, Figure, Line, Money, Notice, Order, Page, Slot, Task
+from api.views import Action, Case, Chore, Figure, Line, Money, Notice, Order, Page, Promise, Slot, Task
 from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 from work_orders import queries
@@ -16,6 +18,7 @@ from work_orders.domain import machine
 from work_orders.domain.money import Bill, Costs, bill, money
 from work_orders.domain.order_states import BOOKABLE
 from work_orders.queries import CaseDetail, CaseRow, NoticeDetail, OrderDetail
+from work_orders.queries.sla import clocks
 
 ANSWERS = {
     "accept": "You accepted a half day",
@@ -50,6 +53,18 @@ def as_money(title: str, of: Bill) -> Money:
     return Money(title, of.customer, of.provider, of.currency, of.formula)
 
 
+def promises_of(
+    connection: sa.Connection, who: Principal, now: datetime, cases: Sequence[str]
+) -> dict[str, list[Promise]]:
+    """SLA clocks by case; a customer or technician is not told who was alarmed inside the company."""
+    made: dict[str, list[Promise]] = {}
+    for c in clocks(connection, who.tenant, now, cases=cases) if cases else ():
+        inside = (c.answered_by, c.told) if who.sees_all else ("", ())
+        shown = Promise(c.metric, c.state, c.due_at, c.used_minutes, c.target_minutes, c.paused, *inside, c.by_hand)
+        made.setdefault(c.case_id, []).append(shown)
+    return made
+
+
 class ServiceWork:
     """Questions about service work."""
 
@@ -66,6 +81,7 @@ class ServiceWork:
                 return None
             customers = queries.people(connection, who.tenant)
             asset = queries.asset(connection, who.tenant, found.case.asset_id, self._now(who))
+            sla = promises_of(connection, who, self._now(who), [case])
         model = self._shared.models(asset.model) if asset else None
         row, newest = found.case, found.decisions[0] if found.decisions else None
         acting = next((d for d in found.decisions if d.verdict == "act"), newest)
@@ -77,7 +93,7 @@ class ServiceWork:
             decisions=[Line(d.at, d.verdict, d.sentence) for d in found.decisions], bills=bills_of(found),
             actions=case_actions(found),
             forecast=forecast_of(found.prediction, row.asset_id, model) if found.prediction else None,
-            evidence_from=found.prediction.evidence_from if found.prediction else None,
+            evidence_from=found.prediction.evidence_from if found.prediction else None, sla=sla.get(case, ()),
         )  # fmt: skip
 
     def _case_row(self, row: CaseRow, people: dict[str, str], mode: str) -> Case:
@@ -96,7 +112,9 @@ class ServiceWork:
                 after=wanted.after or None, limit=wanted.limit,
             )  # fmt: skip
             people = queries.people(connection, who.tenant)
-        return Page([self._case_row(r, people, r.failure_mode) for r in found.items], found.next)
+            sla = promises_of(connection, who, self._now(who), [r.id for r in found.items])
+        rows = [replace(self._case_row(r, people, r.failure_mode), sla=sla.get(r.id, ())) for r in found.items]
+        return Page(rows, found.next)
 
     def _order(self, who: Principal, found: OrderDetail, model_name: str) -> Order:
         row = found.order
@@ -125,7 +143,8 @@ class ServiceWork:
         if found is None:
             return None
         asset = queries.asset(connection, who.tenant, found.order.asset_id, self._now(who))
-        return self._order(who, found, asset.model if asset else "")
+        sla = promises_of(connection, who, self._now(who), [found.order.case_id])
+        return replace(self._order(who, found, asset.model if asset else ""), sla=sla.get(found.order.case_id, ()))
 
     def orders(self, who: Principal, wanted: Wanted) -> Page:
         if who.role is Role.CUSTOMER:
@@ -138,7 +157,12 @@ class ServiceWork:
             details = queries.order_details(connection, who.tenant, found.items, machine.Role(who.role.value))
             seen = sorted({r.asset_id for r in found.items})
             models = {a.id: a.model for a in queries.assets(connection, who.tenant, self._now(who), ids=seen)}
-        return Page([self._order(who, d, models.get(d.order.asset_id, "")) for d in details], found.next)
+            sla = promises_of(connection, who, self._now(who), [r.case_id for r in found.items])
+        rows = [
+            replace(self._order(who, d, models.get(d.order.asset_id, "")), sla=sla.get(d.order.case_id, ()))
+            for d in details
+        ]
+        return Page(rows, found.next)
 
     def notice(self, who: Principal, notice: str) -> Notice | None:
         if who.role is Role.TECHNICIAN:

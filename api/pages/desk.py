@@ -10,11 +10,13 @@ from api.guard import Who
 from api.identity import identity_of
 from api.json.lists import WantCases, WantDevices, WantOrders, WantRefusals
 from api.owners.jobs import BY_HAND, Jobs
+from api.owners.promises import Promises
 from api.ports import Wanted
 from api.problems import not_found
 from api.web import Web, back_to, local_address
 
 KEYS = "1234567890"
+MOST_CLOCKS = 8
 
 
 def routes(web: Web, router: APIRouter) -> None:
@@ -25,7 +27,9 @@ def routes(web: Web, router: APIRouter) -> None:
     def inbox(request: Request, who: Who) -> Response:
         found = owners.inbox(who)
         keyed = [(KEYS[n] if n < len(KEYS) else "", chore) for n, chore in enumerate(found)]
+        clocks = Promises(web.shared).clocks(who, running=True)
         return web.page(
+            request, "inbox.html", chores=keyed, clocks=clocks[:MOST_CLOCKS], more=len(clocks) - MOST_CLOCKS
         )
 
     @router.get("/cases", include_in_schema=False)

@@ -1,6 +1,5 @@
 """Fleet and asset, and the data of all charts."""
 
-from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from api.afar import Tried, afar
 from api.guard import Who
 from api.json.answers import answer
+from api.owners.plans import Plans
 from api.ports import Wanted
 from api.problems import bad_field, not_found
 from api.roles import Principal
@@ -19,8 +19,6 @@ from api.web import Web, back_to
 HOURS = (1.0, 24.0 * 400)
 WORST_FIRST = (Health.FAILURE, Health.MAINTENANCE, Health.CHECK, Health.OUT_OF_SPEC, Health.UNKNOWN, Health.NORMAL)
 SPANS = ((24.0, "1 day"), (72.0, "3 days"), (240.0, "10 days"), (24.0 * 90, "90 days"))
-SHOWN_GROUPS, SHOWN_FOR = 3, timedelta(days=1)
-"""Alarms that share a cause are shown on the fleet's page for a day."""
 
 
 def routes(web: Web, router: APIRouter) -> None:
@@ -31,8 +29,7 @@ def routes(web: Web, router: APIRouter) -> None:
     def fleet(request: Request, who: Who) -> Response:
         found = sorted(owners.assets(who), key=lambda a: (WORST_FIRST.index(a.state), a.id))
         counts = [(state, sum(a.state is state for a in found)) for state in WORST_FIRST]
-        shared = owners.shared_causes(who, Wanted(limit=SHOWN_GROUPS), web.now(who) - SHOWN_FOR).items
-        return web.page(request, "fleet.html", assets=found, counts=[c for c in counts if c[1]], shared=shared)
+        return web.page(request, "fleet.html", assets=found, counts=[c for c in counts if c[1]])
 
     @router.get("/assets/{asset}", include_in_schema=False)
     def asset(request: Request, who: Who, asset: str, hours: float = 240.0) -> Response:
@@ -84,6 +81,7 @@ def page_of(
         cases=web.owners.cases(who, mine).items if who.sees_all else (), modes=modes, mode_titles=dict(modes),
         insight=web.owners.insight(who, found.id) if who.sees_all else None,
         miss=web.owners.miss(who, missed[0].finding) if missed else None,
+        plans=Plans(web.shared).plans(who, found.id), meters=Plans(web.shared).meters(who, found.id),
     )  # fmt: skip
 
 

@@ -223,9 +223,8 @@ def by_condition(spec: Spec, begins: datetime, done: datetime | None, readings: 
     """At the first reading since it was last done that calls for it."""
     if spec.when is None:
         return None
-    since = done or begins
     for one in sorted(readings, key=lambda r: r.at):
-        if one.at > since and spec.when.holds(one.value):
+        if one.at >= begins and (done is None or one.at > done) and spec.when.holds(one.value):
             return Due(one.at, f"{spec.when.words()}: {one.value:g}")
     return None
 

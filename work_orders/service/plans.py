@@ -49,9 +49,11 @@ def _may(actor: Actor, what: str) -> None:
 
 
 def make_plan(
-    shared: Shared, tenant: str, asset_id: str, spec: Spec, actor: Actor, *, begins: datetime | None = None
-) -> str:
-    """Put a plan on record for an asset; its id. Intervals count from `begins`, now unless said otherwise.
+    shared: Shared, tenant: str, asset_id: str, spec: Spec, actor: Actor, *, begins: datetime | None = None,
+    key: str = "",
+) -> str:  # fmt: skip
+    """Put a plan on record for an asset; its id. Intervals count from `begins`, now unless said otherwise; the same
+    `key` for the same asset again changes nothing.
 
     Raises NotPermitted, NotFound, BadInput.
     """
@@ -65,7 +67,9 @@ def make_plan(
     with unit(shared, tenant, actor) as work:
         asset = work.one(t.assets, asset_id, "asset")
         n = len(work.all(p.plans, p.plans.c.asset_id == asset_id)) + 1
-        id = derived_id("PP", tenant, asset_id, n)
+        id = derived_id("PP", tenant, asset_id, *(("key", key) if key else (n,)))
+        if work.all(p.plans, p.plans.c.id == id):
+            return id
         work.insert(
             p.plans, id=id, asset_id=asset_id, title=spec.title.strip(), spec=msgspec.json.encode(spec).decode(),
             state="active", begins_at=begins or work.now, why="", made_at=work.now, actor=actor.name, version=1,

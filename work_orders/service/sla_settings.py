@@ -15,7 +15,7 @@ from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.domain.sla import Clock, Metric, Rule, SlaPolicy
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
-from work_orders.service.errors import BadInput
+from work_orders.service.errors import BadInput, Stale
 from work_orders.service.installed_base import zone
 from work_orders.service.public_holidays import check_country, holidays_of
 from work_orders.service.sla import follow_all
@@ -32,22 +32,25 @@ def _may(actor: Actor, what: str) -> None:
         raise NotPermitted(actor.role, what, _MAY)
 
 
-def set_sla_policy(shared: Shared, tenant: str, policy: SlaPolicy, actor: Actor) -> int:
+def set_sla_policy(shared: Shared, tenant: str, policy: SlaPolicy, actor: Actor, *, version: int | None = None) -> int:
     """Make a new version of the policy; clocks that run are worked out again from their segments. Returns the version.
 
-    What is met or breached already stays as it was judged. Raises NotPermitted, BadInput.
+    `version` is the one that the caller saw. What is met or breached already stays as it was judged. Raises
+    NotPermitted, BadInput, Stale.
     """
     _may(actor, "set what is promised")
     with unit(shared, tenant, actor) as work:
         book = book_of(work.connection, tenant)
+        if version is not None and version != book.version:
+            raise Stale("the policy", version, book.version)
         check_policy(policy, book)
-        version = book.version + 1
+        made = book.version + 1
         body = msgspec.json.encode(policy).decode()
-        work.insert(s.policies, version=version, body=body, at=work.now, actor=actor.name)
+        work.insert(s.policies, version=made, body=body, at=work.now, actor=actor.name)
         changed = follow_all(work)
-        text = f"{actor.name} set version {version} of what is promised; {changed} open cases follow it."
-        work.record("sla_policy_set", "", f"sla-{version}", text, rules=len(policy.rules))
-        return version
+        text = f"{actor.name} set version {made} of what is promised; {changed} open cases follow it."
+        work.record("sla_policy_set", "", f"sla-{made}", text, rules=len(policy.rules))
+        return made
 
 
 def check_policy(policy: SlaPolicy, book: SlaBook) -> None:
