@@ -19,6 +19,7 @@ from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.booking import find_offer
 from work_orders.service.diagnosing import factor_of
+from work_orders.service.how_often_right import track_record
 from work_orders.service.installed_base import zone_of
 from work_orders.service.moves import move_case, move_notice, offer_of, tell
 from work_orders.service.sending import Channel
@@ -32,7 +33,6 @@ from work_orders.service.telling import (
     rule,
     say,
 )
-from work_orders.service.track_record import track_record
 from work_orders.service.unit import Row, Unit, derived_id
 from work_orders.service.wording import CHART
 
