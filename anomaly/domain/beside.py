@@ -69,10 +69,10 @@ class Beside:
         self.rules = rules_of(model, layout) if LIMITS in self.methods else ()
         self.columns = np.array(sorted({rule.symptom for rule in self.rules}), dtype=np.int64)
         """Symptoms that a rule is about."""
-        self.tested = np.array([rule.symptom for rule in self.rules], dtype=np.int64)
-        self.signs = np.array([1.0 if rule.limit > rule.rest else -1.0 for rule in self.rules])
-        self.bounds = self.signs * np.array([_counts_from(rule) for rule in self.rules])
-        """Of each rule: where its symptom, times its sign, begins to count at the earliest."""
+        ends = [(rule.symptom, rule.limit > rule.rest, _counts_from(rule)) for rule in self.rules]
+        self.low = np.array([max((x for k, up, x in ends if k == j and not up), default=-np.inf) for j in self.columns])
+        self.high = np.array([min((x for k, up, x in ends if k == j and up), default=np.inf) for j in self.columns])
+        """Of each of them: from where it begins to count at the earliest, downwards and upwards."""
 
     @property
     def any(self) -> bool:

@@ -25,14 +25,18 @@ def joint(s: Slots, slots: Ints, symptoms: Array, residual: Array | None, why: N
     b, at, threshold = s.beside, all_of(slots), s.layout.settings.threshold
     runs = (why != Why.NOT_RUNNING) & (why != Why.SETTLING)
     judges = BASELINE in b.methods
+    near = _near(s, slots, at, symptoms, runs) if b.rules else None
+    sums = _sums(s, slots, at, residual, runs) if b.sums and residual is not None else None
+    if near is None and sums is None and judges:
+        if s.by[at].any():
+            s.by[at] = np.where(score == score, np.int8(METHODS.index(BASELINE)), s.by[at])
+        return score
     level = score / threshold if judges else np.full(len(slots), np.nan)
     by = np.full(len(slots), METHODS.index(BASELINE), np.int8)
-    if b.rules:
-        _larger(level, by, _near(s, slots, at, symptoms, runs), LIMITS)
-    if b.sums and residual is not None:
-        _larger(level, by, _sums(s, slots, at, residual, runs), CUSUM)
-    known = level == level
-    s.by[at] = np.where(known, by, s.by[at])
+    for other, name in ((near, LIMITS), (sums, CUSUM)):
+        if other is not None:
+            _larger(level, by, other, name)
+    s.by[at] = np.where(level == level, by, s.by[at])
     mine = by == METHODS.index(BASELINE)
     return np.where(mine, score if judges else np.nan, level * threshold)
 
@@ -43,18 +47,19 @@ def _larger(level: Array, by: NDArray[np.int8], other: Array, name: str) -> None
     level[more], by[more] = other[more], METHODS.index(name)
 
 
-def _near(s: Slots, slots: Ints, at: Ints | slice, symptoms: Array, runs: NDArray[np.bool_]) -> Array:
-    """How near each machine is to a limit (n,); NaN where it is not near."""
-    b, out = s.beside, np.full(len(slots), np.nan)
-    newest = s.newest[at]
-    newest[:, :-1] = newest[:, 1:].copy()
-    newest[:, -1] = symptoms[:, b.columns]
-    if not isinstance(at, slice):
-        s.newest[at] = newest
-    count = np.where(runs, np.minimum(s.newest_count[at] + 1, NEWEST), 0)
-    past = (symptoms[:, b.tested] * b.signs >= b.bounds).any(1) & runs
-    hot = np.where(past, NEWEST, np.maximum(s.hot[at] - 1, 0))
-    s.newest_count[at], s.hot[at] = count, hot
+def _near(s: Slots, slots: Ints, at: Ints | slice, symptoms: Array, runs: NDArray[np.bool_]) -> Array | None:
+    """How near each machine is to a limit (n,), NaN where it is not near; None = none is."""
+    b, value = s.beside, symptoms[:, s.beside.columns]
+    s.newest[:-1, at] = s.newest[1:, at].copy()
+    s.newest[-1, at] = value
+    count = s.newest_count[at]
+    if not runs.all() or count.min(initial=NEWEST) < NEWEST:
+        s.newest_count[at] = count = np.where(runs, np.minimum(count + 1, NEWEST), 0)
+    past = (value <= b.low) | (value >= b.high)
+    if not past.any() and not s.hot[at].any():
+        return None
+    s.hot[at] = hot = np.where(past.any(1) & runs, NEWEST, np.maximum(s.hot[at] - 1, 0))
+    out = np.full(len(slots), np.nan)
     for place in np.flatnonzero((hot > 0) & (count == NEWEST)).tolist():
         i = int(slots[place])
         watch = s.watches[i]

@@ -128,8 +128,9 @@ class Machines:
         return self._watches[device].memory.alarm.raised
 
     def baseline_number(self, device: str) -> int:
-        """Which of the device's baselines is in force."""
-        return self._watches[device].memory.epoch
+        """Which of the device's baselines is in force; -1 = none is learned yet."""
+        watch = self._watches[device]
+        return -1 if watch.detector.baseline is None else watch.memory.epoch
 
     def newest_us(self, device: str) -> int:
         """Time of the newest row that was taken; -1 = none yet."""

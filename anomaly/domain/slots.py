@@ -78,7 +78,7 @@ class Slots:
         self.sensors, self.apart = np.zeros((MARKS, n, m + 1)), np.zeros(n, bool)
         # the methods beside the baseline: newest values of symptoms with a limit, rows since one of them was near it,
         # cumulative sums, and whose the newest score is
-        self.newest = np.full((n, NEWEST, len(self.beside.columns)), np.nan)
+        self.newest = np.full((NEWEST, n, len(self.beside.columns)), np.nan)
         self.newest_count, self.hot = np.zeros(n, ints), np.zeros(n, ints)
         summed = k if self.beside.sums else 0
         self.up, self.down, self.shrink = np.zeros((n, summed)), np.zeros((n, summed)), np.zeros((n, summed))
@@ -235,9 +235,9 @@ class Slots:
         side, columns = watch.memory.beside, self.beside.columns
         self.by[i] = METHODS.index(side.by)
         count = len(side.newest)
-        self.newest[i], self.newest_count[i], self.hot[i] = np.nan, count, NEWEST
+        self.newest[:, i], self.newest_count[i], self.hot[i] = np.nan, count, NEWEST
         if count:
-            self.newest[i, NEWEST - count :] = side.newest[:, columns]
+            self.newest[NEWEST - count :, i] = side.newest[:, columns]
         if self.beside.sums:
             self.up[i], self.down[i] = (side.up, side.down) if len(side.up) else (0.0, 0.0)
 
@@ -245,7 +245,7 @@ class Slots:
         """The newest values (rows, k) of a slot's symptoms with a limit."""
         count = int(self.newest_count[i])
         out = np.full((count, self.k), np.nan)
-        out[:, self.beside.columns] = self.newest[i, NEWEST - count :]
+        out[:, self.beside.columns] = self.newest[NEWEST - count :, i]
         return out
 
     def heed(self, i: int, watch: Watch) -> None:

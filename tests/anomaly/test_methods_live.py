@@ -85,6 +85,7 @@ def test_a_limit_that_is_reached_while_it_still_learns_is_an_alarm_with_its_comp
         arrivals = [Arrival(d, Watch(MODEL).layout.signals, t_us[i : i + 1], values[i : i + 1]) for d in "ab"]
         together += [e for outcome in machines.feed(arrivals) for e in outcome.events if outcome.device == "b"]
     assert set(machines.stack.slot_of) == {"a", "b"}
+    assert machines.baseline_number("a") == -1
     assert [exact(e) for e in together] == [exact(e) for e in events]
 
 
