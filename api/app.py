@@ -15,6 +15,7 @@ from api import access
 from api.guard import guarded
 from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
 from api.json import promises as promise_json
+from api.json import review as review_json
 from api.pages import (
     connect,
     customer,
@@ -26,6 +27,7 @@ from api.pages import (
     people,
     proving,
     remote,
+    review,
     signing_in,
     work,
 )
@@ -41,6 +43,7 @@ from api.web import HERE, Web
 
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     door.routes, door_pages.routes, jobs.routes,  # before those that take any action
+    review_json.routes, review.routes,
     system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
     insights.routes, insight_pages.routes,
     machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,

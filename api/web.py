@@ -35,6 +35,7 @@ MENU = (
     ("/my-jobs", "My jobs"),
     ("/inbox", "Inbox"),
     ("/fleet", "Fleet"),
+    ("/review", "To decide"),
     ("/requests", "Requests"),
     ("/incidents", "Incidents"),
     ("/cases", "Cases"),

@@ -23,6 +23,12 @@ def add_service(command: Any, group: Any, action: Any) -> None:
                    "forewarn.commands.audit:proof")  # fmt: skip
     prove.add_argument("seq", type=count, help="number of the entry")
     prove.add_argument("--tenant", default="local", help="whose chain (default %(default)s)")
+    decisions = group("decisions", "the log of decisions")
+    again = action(decisions, "replay", "decide every logged decision again and compare it with what was stored",
+                   "forewarn.commands.decisions:replay")  # fmt: skip
+    again.add_argument("--tenant", help="only this one (default: every one)")
+    again.add_argument("--case", help="only the decisions of this case")
+    again.add_argument("--json", action="store_true", help="machine-readable")
     report = command("verify", "check a service report (PDF) or a proof (JSON) offline, with the public key alone",
                      "forewarn.commands.verify:verify")  # fmt: skip
     report.add_argument("file", type=Path, metavar="FILE")
