@@ -44,6 +44,7 @@ MENU = (
     ("/notices", "Notices"),
     ("/devices", "Devices"),
     ("/commands", "Commands"),
+    ("/customers", "Customers"),
     ("/figures", "Figures"),
     ("/people", "People"),
 )

@@ -77,6 +77,29 @@ def spark(values: list[float]) -> str:
     return " ".join(f"{i * step:.1f},{2 + (100 - min(100.0, max(0.0, v))) * 0.24:.1f}" for i, v in enumerate(values))
 
 
+def trend(values: list[float]) -> str:
+    """Points of a small line in a box of 100 x 28, from the least to the greatest of the values."""
+    low, high = (min(values), max(values)) if values else (0.0, 0.0)
+    return spark([100 * (v - low) / (high - low) if high > low else 50.0 for v in values])
+
+
+def measure(value: float | None, unit: str) -> str:
+    """A figure in its unit: share, hours, minutes, count, or a currency."""
+    if value is None:
+        return "–"
+    match unit:
+        case "share":
+            return percent(value)
+        case "hours":
+            return lasting(value * 3600)
+        case "minutes":
+            return lasting(value * 60)
+        case "count":
+            return f"{value:,.0f}" if value == int(value) else f"{value:.2g}"
+        case _:
+            return euros(value, unit)
+
+
 def as_json(what: Any) -> Markup:
     """JSON inside a script element that holds data: nothing in it can end the element."""
     text = msgspec.json.encode(what).decode()
@@ -95,4 +118,6 @@ FILTERS: dict[str, Callable[..., Any]] = {
     "factor": factor,
     "json": as_json,
     "spark": spark,
+    "trend": trend,
+    "measure": measure,
 }

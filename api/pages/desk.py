@@ -1,4 +1,4 @@
-"""The office: inbox, cases, orders, devices with their ledger, quarantine, figures."""
+"""The office: inbox, cases, orders, devices with their ledger, quarantine."""
 
 from typing import Annotated
 
@@ -91,7 +91,3 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/quarantine", include_in_schema=False)
     def quarantine(request: Request, who: Who, want: WantRefusals) -> Response:
         return web.page(request, "quarantine.html", page=owners.refusals(who, want), want=want)
-
-    @router.get("/figures", include_in_schema=False)
-    def figures(request: Request, who: Who) -> Response:
-        return web.page(request, "figures.html", figures=owners.figures(who))

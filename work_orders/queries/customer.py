@@ -36,6 +36,8 @@ class Owned:
     name: str
     model: str
     site_id: str | None
+    device: str
+    """That watches it (the first of them); empty where none does."""
     case_id: str | None
     case_state: str
     p_horizon: float | None
@@ -153,8 +155,10 @@ def _owned(connection: sa.Connection, tenant: str, id: str) -> tuple[Owned, ...]
             .limit(MOST)
         )
     }
+    d = t.asset_devices.c
+    device = sa.select(sa.func.min(d.device)).where(d.tenant == a.tenant, d.asset_id == a.id).scalar_subquery()
     rows = connection.execute(
-        sa.select(a.id, a.name, a.model, a.site_id)
+        sa.select(a.id, a.name, a.model, a.site_id, device.label("device"))
         .where(a.tenant == tenant, a.customer_id == id)
         .order_by(a.name, a.id)
         .limit(MOST)
@@ -164,7 +168,7 @@ def _owned(connection: sa.Connection, tenant: str, id: str) -> tuple[Owned, ...]
         case, order = cases.get(r.id), orders.get(r.id)
         out.append(
             Owned(
-                r.id, r.name, r.model, r.site_id, case.id if case else None, case.state if case else "",
+                r.id, r.name, r.model, r.site_id, r.device or "", case.id if case else None, case.state if case else "",
                 case.p_horizon if case else None, order.id if order else None, order.state if order else "",
                 order.visit_start if order else None,
             )
