@@ -16,7 +16,9 @@ from api.guard import guarded
 from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
 from api.json import overview as overview_json
 from api.json import promises as promise_json
+from api.json import reports as report_json
 from api.json import review as review_json
+from api.json import webhooks as webhook_json
 from api.pages import (
     connect,
     customer,
@@ -39,6 +41,7 @@ from api.pages import learned as learned_pages
 from api.pages import overview as overview_pages
 from api.pages import promises as promise_pages
 from api.pages import quarantine as quarantine_pages
+from api.pages import webhooks as webhook_pages
 from api.problems import Problem, bad_field, not_found
 from api.shield import Shield
 from api.web import HERE, Web
@@ -53,6 +56,7 @@ ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     device_identity.routes, learned.routes, learned_pages.routes,
     overview_json.routes, overview_pages.routes,
     promise_json.routes, promise_pages.routes,
+    report_json.routes, webhook_json.routes, webhook_pages.routes,
 )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ MENU = (
     ("/customers", "Customers"),
     ("/figures", "Figures"),
     ("/people", "People"),
+    ("/webhooks", "Webhooks"),
 )
 
 

@@ -1,9 +1,11 @@
 """Settings of the service; how a tenant serves its customers is `domain.policy.Policy`, kept with the tenant."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from plumbing.settings import Reader
+from work_orders.domain.webhooks import Network
 
 
 def _check(read: Reader, made: "Settings") -> None:
@@ -39,6 +41,8 @@ class Settings:
     batch: int = 50
     audit_key: str = ""
     """Base64 of the key that signs; empty = that of the home folder."""
+    webhook_networks: tuple[Network, ...] = ()
+    """Private networks that webhooks may go to."""
     smtp_url: str = field(default="", repr=False)
     """Where mail leaves; empty = no mail."""
     mail_from: str = ""
@@ -64,6 +68,7 @@ class Settings:
             read.number("FOREWARN_WORK_ORDERS_TICK_SECONDS", default.tick_seconds, 0.05, 60),
             read.whole("FOREWARN_WORK_ORDERS_BATCH", default.batch, 1, 1000),
             read.text("FOREWARN_AUDIT_KEY"),
+            _networks(read, "FOREWARN_WEBHOOK_NETWORKS"),
             read.text("FOREWARN_SMTP_URL"),
             read.text("FOREWARN_MAIL_FROM"),
             read.text("FOREWARN_MAIL_REPLY_TO"),
@@ -77,3 +82,13 @@ class Settings:
         _check(read, made)
         read.end()
         return made
+
+
+def _networks(read: Reader, name: str) -> tuple[Network, ...]:
+    made = []
+    for given in read.text(name).replace(",", " ").split():
+        try:
+            made.append(ipaddress.ip_network(given))
+        except ValueError:
+            read.fault(name, f"{given!r} must be a network such as 10.0.0.0/8")
+    return tuple(made)

@@ -9,6 +9,8 @@ from sqlalchemy.exc import DBAPIError
 from plumbing.runtime import Service, Shared
 from work_orders.adapters.consumer import examine, register, skip_next, take_next, take_results
 from work_orders.adapters.signing import Signing
+from work_orders.adapters.webhook_sender import WebhookSender
+from work_orders.domain.webhooks import Reach
 from work_orders.service.due import tenants_with_work, tick
 from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
@@ -26,6 +28,7 @@ class WorkOrdersService:
         self._settings, self._shared, self._channels = settings, shared, tuple(channels)
         self._beside: tuple[Service, ...] = (
             Signing(shared, settings.audit_key),
+            WebhookSender(shared, Reach(settings.webhook_networks)),
             *_post_rooms(settings, shared, channels),
         )
         self._stopping = threading.Event()
@@ -49,7 +52,7 @@ class WorkOrdersService:
         self._stopping.set()
         if self._thread is not None:
             self._thread.join()
-        for service in self._beside:
+        for service in reversed(self._beside):
             service.stop()
 
     def healthy(self) -> str:

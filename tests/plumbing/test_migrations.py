@@ -32,6 +32,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "work_orders.service.message_tables",
         "work_orders.service.sla_tables",
         "work_orders.service.plan_tables",
+        "work_orders.service.webhook_tables",
         "work_orders.service.moment_tables",
     ),
     "api": ("api.tables",),

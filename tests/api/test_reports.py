@@ -1,0 +1,54 @@
+"""The service report over HTTP: who gets it, as a page and as a PDF that the key verifies."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from plumbing import audit_key
+from plumbing.report_check import check
+from tests.api.company import Company
+from work_orders.adapters import report_pdf
+
+
+def test_those_whose_job_it_is_get_a_report_that_verifies(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    key = audit_key.load({}, company.shared.home).public
+    order = company.full()["order"]
+    company.world.clock.at += timedelta(days=3)
+    at = f"/api/v1/work-orders/{order}/report"
+    calls: list[str] = []
+    real = report_pdf.printed
+
+    def counted(html: str, *more: Any) -> bytes:
+        calls.append(html)
+        return real(html, *more)
+
+    monkeypatch.setattr("work_orders.adapters.service_report.printed", counted)
+    for role, subject in (("customer", "waterworks"), ("technician", "tom"), ("dispatcher", "")):
+        got = company.program(role, subject).get(at)
+        assert (got.status_code, got.headers["content-type"]) == (200, "application/pdf"), role
+        assert check(got.content, key).fault == ""
+    assert len(calls) == 1
+    for role, subject in (("customer", "brewery"), ("technician", "uwe")):
+        assert company.program(role, subject).get(at).status_code == 404
+    assert company.program("dispatcher", "", "other").get(at).status_code == 404
+
+
+def test_without_pango_the_page_is_there_and_the_pdf_says_what_to_install(
+    company: Company, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    audit_key.load({}, company.shared.home)
+    order = company.full()["order"]
+    (tmp_path / "weasyprint.py").write_text("raise OSError('cannot load library libpango')")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    browser = company.browser("customer")
+    page = browser.get(f"/orders/{order}/report")
+    assert page.status_code == 200
+    assert "Service report" in page.text
+    assert "default-src 'none'" in page.headers["content-security-policy"]
+    refused = browser.get(f"/orders/{order}/report.pdf")
+    assert refused.status_code == 503
+    assert "apt-get install libpango" in refused.json()["detail"]
