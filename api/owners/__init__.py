@@ -12,6 +12,7 @@ from api.owners.condition import Conditions, conditions
 from api.owners.device_commands import DeviceCommands
 from api.owners.devices import Devices
 from api.owners.insights import Insights
+from api.owners.jobs import Jobs
 from api.owners.service_work import ServiceWork
 from api.ports import Heard, NewDevice, Wanted
 from api.roles import Principal, Role
@@ -106,7 +107,7 @@ class ServiceOwners(DeviceCommands, Insights):
         return self._devices.refusals(who, wanted)
 
     def inbox(self, who: Principal) -> Sequence[Chore]:
-        return [*self._work.inbox(who), *self.sensor_chores(who)]
+        return [*self._work.inbox(who), *Jobs(self._shared).chores(who), *self.sensor_chores(who)]
 
     def figures(self, who: Principal) -> Sequence[Figure]:
         return self._work.figures(who)

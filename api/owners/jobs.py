@@ -10,6 +10,7 @@ from api.owners.commands import actor_of, refusals
 from api.owners.service_work import own
 from api.problems import bad_field, not_found
 from api.roles import Principal, Role
+from api.views import Chore
 from plumbing.runtime import Shared
 from work_orders import queries
 from work_orders.domain import machine
@@ -235,6 +236,34 @@ class Jobs:
                 self._shared, who.tenant, name, text, actor_of(self._shared, who), model=model,
                 serials=serials.replace(",", " ").split(), component=component,
             )  # fmt: skip
+
+    def chores(self, who: Principal) -> list[Chore]:
+        """What came in by the door and waits for a dispatcher."""
+        with self._shared.database.read() as connection:
+            new = door.undecided(connection, who.tenant)
+            unplaced = door.requests(connection, who.tenant, unplaced=True, limit=50).items
+            held = [i for i in door.incidents(connection, who.tenant, open_only=True) if i.waiting]
+        return [
+            *(
+                Chore(
+                    "report", r.case_id, f"{r.asset}: {r.kind}", r.text or "Nothing was said.", f"/cases/{r.case_id}",
+                    f"/cases/{r.case_id}/order", {}, "Order a visit", r.since,
+                )
+                for r in new
+            ),
+            *(
+                Chore("which_machine", r.id, f"{r.who}: which machine?", r.text, "/requests", "", {}, "Look at it",
+                      r.taken_at)
+                for r in unplaced
+            ),
+            *(
+                Chore(
+                    "incident", i.id, f"{i.title}: one decision", f"{i.waiting} work orders wait for it.",
+                    f"/incidents/{i.id}", "", {}, "Look at it", i.opened_at,
+                )
+                for i in held
+            ),
+        ]  # fmt: skip
 
     def label(self, who: Principal, asset: str, *, renew: bool = False) -> str:
         """The token of a machine's label."""

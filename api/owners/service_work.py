@@ -35,10 +35,12 @@ CHORES = {
     "no_reply": ("No answer", "Agreed by phone: book the first free half day"),
     "no_slot": ("No half day is free", "Look at it"),
     "no_technician": ("Without a technician", "Book the first free half day"),
+    "to_book": ("To book", "Agreed by phone: book the first free half day"),
+    "permit": ("A permit is missing", "Look at it"),
     "review": ("Finding to review", "Close"),
 }
 _ONE_KEY = {"decide": "approve", "review": "close"}
-_BOOKED = ("breakdown", "call_me", "no_reply", "no_technician", "proposed_day")
+_BOOKED = ("breakdown", "call_me", "no_reply", "no_technician", "to_book", "proposed_day")
 
 
 def own(who: Principal) -> dict[str, Any]:

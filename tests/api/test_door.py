@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 from tests.api.company import Company
 from tests.work_orders.test_jobs import JPEG, PNG
 from tests.work_orders.world import DISPATCHER, TENANT
+from work_orders import service
 from work_orders.service import door_tables as d
 from work_orders.service import labels
 from work_orders.service import tables as t
@@ -169,3 +170,28 @@ def test_a_technicians_page_has_what_a_job_needs(company: Company) -> None:
     tom.post(f"/orders/{order}/actuals", data={"work_minutes": "80", "parts_cost": "12,50"})
     assert "12.50" in tom.get(f"/orders/{order}").text
     assert company.browser("technician", "uwe").post(f"/orders/{order}/visit/accept").status_code == 404
+
+
+def test_the_review_queue_and_the_promotion_stand_on_one_screen_each(company: Company) -> None:
+    world, desk = company.world, company.browser("dispatcher")
+    service.set_autonomy(world.shared, TENANT, "propose", model="pump")
+    world.take(3)
+    page = desk.get("/review").text
+    for words in ("Pump 1: Bearing wear", "City waterworks", "If it fails", "A visit for nothing", "Approve"):
+        assert words in page
+    order = world.only(t.orders)
+    desk.post(f"/orders/{order.id}/approve", data={"version": str(order.version), "next": "/review"})
+    assert "Nothing waits for you." in desk.get("/review").text
+    shown = desk.get("/autonomy").text
+    assert "Visits for nothing" in shown
+    assert 'value="0,0,0,0,1"' in shown
+    form = {"model": "pump", "customer": "waterworks", "action": "promote", "seen": "9,0,0,0,1"}
+    assert desk.post("/autonomy", data=form).status_code == 409
+    assert desk.post("/autonomy", data={**form, "seen": "0,0,0,0,1"}).status_code == 200
+    assert "having seen 0 right" in desk.get("/autonomy").text
+    levels = company.program("engineer").get("/api/v1/autonomy").json()["items"]
+    assert {(x["standing"]["customer_id"], x["standing"]["mode"]) for x in levels} == {
+        ("", "propose"), ("waterworks", "automatic"), ("brewery", "propose"),
+    }  # fmt: skip
+    replayed = company.program("engineer").get("/api/v1/decisions/replay").json()
+    assert (replayed["decisions"], replayed["same"], replayed["differing"]) == (3, 3, [])

@@ -148,3 +148,30 @@ def incident_of_case(connection: sa.Connection, tenant: str, case_id: str) -> tu
         .where(_I.tenant == tenant, _K.case_id == case_id)
     ).first()
     return None if row is None else (row.id, row.title)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedRow:
+    """A case that somebody reported and that nobody has decided about yet."""
+
+    case_id: str
+    asset: str
+    kind: str
+    text: str
+    since: datetime
+
+
+def undecided(connection: sa.Connection, tenant: str) -> list[ReportedRow]:
+    """Reported cases without an order, the oldest first."""
+    a, o = t.assets.c, t.orders.c
+    ordered = sa.select(o.id).where(o.tenant == _C.tenant, o.case_id == _C.id, o.ended_at.is_(None)).exists()
+    rows = connection.execute(
+        sa.select(_C.id, a.name, _C.kind, _C.reason, _C.opened_at)
+        .join(t.assets, sa.and_(a.tenant == _C.tenant, a.id == _C.asset_id))
+        .where(
+            _C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", _C.kind != "forecast", ~ordered,
+        )
+        .order_by(_C.opened_at, _C.id)
+        .limit(SHOWN_CASES)
+    )  # fmt: skip
+    return [ReportedRow(*r) for r in rows]

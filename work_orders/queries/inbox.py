@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+import msgspec
 import sqlalchemy as sa
 
 from work_orders.domain.case_states import OUT
 from work_orders.service import tables as t
 
 URGENCY = (
-    "breakdown", "visit_overdue", "decide", "call_me", "proposed_day", "no_reply", "no_slot", "no_technician", "review",
+    "breakdown", "visit_overdue", "decide", "call_me", "proposed_day", "no_reply", "no_slot", "no_technician",
+    "to_book", "permit", "review",
 )  # fmt: skip
+
+
+UNPLANNED = ("approved", "planned", "ready", "scheduled", "dispatched")
+"""States in which nobody has begun; without a technician somebody must be found (he rejected it, say)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +50,7 @@ def _orders(connection: sa.Connection, tenant: str, now: datetime) -> list[Inbox
     rows = connection.execute(
         sa.select(
             o.id, o.case_id, o.asset_id, a.c.name, o.customer_id, o.changed_at, o.state, o.title, o.agreed,
-            o.technician_id, o.visit_start, o.visit_end, o.type, o.version, d.c.sentence,
+            o.technician_id, o.visit_start, o.visit_end, o.type, o.version, o.priority, o.permits, d.c.sentence,
         )
         .join(a, sa.and_(a.c.tenant == o.tenant, a.c.id == o.asset_id))
         .join(c, sa.and_(c.c.tenant == o.tenant, c.c.id == o.case_id))
@@ -53,12 +59,17 @@ def _orders(connection: sa.Connection, tenant: str, now: datetime) -> list[Inbox
     )  # fmt: skip
     out = []
     for r in rows:
-        unplanned = r.state in ("approved", "planned", "ready") and r.technician_id is None
+        unplanned = r.state in UNPLANNED and r.technician_id is None
         late = r.state in ("scheduled", "dispatched") and r.visit_end is not None and r.visit_end <= now
         if r.state == "awaiting_approval":
             kind, text, key = "decide", r.sentence or r.title, "approve_proposal"
-        elif r.type == "corrective" and unplanned:
+        elif r.type == "corrective" and unplanned and r.priority == "urgent":
             kind, text, key = "breakdown", f"{r.title}: it broke down and nobody is booked.", "assign_technician"
+        elif r.type != "predictive" and unplanned and not r.agreed:
+            kind, text, key = "to_book", f"{r.title}: call the customer and agree on a day.", "assign_technician"
+        elif r.state == "planned" and r.technician_id is not None:
+            needed = ", ".join(msgspec.json.decode(r.permits, type=list[str]))
+            kind, text, key = "permit", f"{r.title}: the visit is agreed, a permit is missing ({needed}).", "grant"
         elif r.agreed and unplanned:
             kind, text, key = "no_technician", f"{r.title}: nobody is booked yet.", "assign_technician"
         elif late:
