@@ -16,6 +16,10 @@ def test_the_command_line_page_is_what_help_prints() -> None:
     assert (ROOT / "docs/cli.md").read_text() == reference.cli(), "run `make docs`"
 
 
+def test_the_page_of_figures_is_what_the_views_count() -> None:
+    assert (ROOT / "docs/figures.md").read_text() == reference.figures(), "run `make docs`"
+
+
 def test_every_setting_in_the_code_is_on_the_settings_page_and_none_besides() -> None:
     used = {
         name
