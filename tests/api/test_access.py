@@ -35,7 +35,7 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{account}", "nobody"), ("{action}", "approve" if possible else "nothing"),
         ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
         ("{request_id}", "none"), ("{incident}", "none"), ("{attachment}", "none"), ("{token}", "none"),
-        ("{permit}", "none"), ("{figure}", "backlog"), ("{customer}", "none"),
+        ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{customer}", "none"),
         ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"), ("{trial}", "none"), ("{file}", "page"),
     ):  # fmt: skip
         value = "do" if name == "{action}" and possible and "/tasks/" in path else value
