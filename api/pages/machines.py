@@ -1,5 +1,6 @@
 """Fleet and asset, and the data of all charts."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -18,6 +19,8 @@ from api.web import Web, back_to
 
 HOURS = (1.0, 24.0 * 400)
 WORST_FIRST = (Health.FAILURE, Health.MAINTENANCE, Health.CHECK, Health.OUT_OF_SPEC, Health.UNKNOWN, Health.NORMAL)
+SHOWN_GROUPS, SHOWN_FOR = 3, timedelta(days=1)
+"""Alarms that share a cause are shown on the fleet's page for a day."""
 SPANS = ((24.0, "1 day"), (72.0, "3 days"), (240.0, "10 days"), (24.0 * 90, "90 days"))
 
 
@@ -29,7 +32,8 @@ def routes(web: Web, router: APIRouter) -> None:
     def fleet(request: Request, who: Who) -> Response:
         found = sorted(owners.assets(who), key=lambda a: (WORST_FIRST.index(a.state), a.id))
         counts = [(state, sum(a.state is state for a in found)) for state in WORST_FIRST]
-        return web.page(request, "fleet.html", assets=found, counts=[c for c in counts if c[1]])
+        shared = owners.shared_causes(who, Wanted(limit=SHOWN_GROUPS), web.now(who) - SHOWN_FOR).items
+        return web.page(request, "fleet.html", assets=found, counts=[c for c in counts if c[1]], shared=shared)
 
     @router.get("/assets/{asset}", include_in_schema=False)
     def asset(request: Request, who: Who, asset: str, hours: float = 240.0) -> Response:

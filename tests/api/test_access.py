@@ -22,6 +22,8 @@ BODIES: dict[str, dict[str, object]] = {
     "POST /api/v1/trainings": {"asset_model": "rocket"},
     "POST /api/v1/assets/{asset}/breakdown": {"failure_mode": "rust"},
     "POST /api/v1/assets/{asset}/holds": {"kind": "permit"},
+    "POST /api/v1/assets/{asset}/plans": {"title": "Grease", "tasks": ["Grease it"], "every_days": 30},
+    "POST /api/v1/assets/{asset}/readings": {"meter": "running_hours", "value": 1},
     "POST /api/v1/work-orders/{order}/finding": {"result": "unknown"},
 }
 
@@ -36,6 +38,7 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
         ("{request_id}", "none"), ("{incident}", "none"), ("{attachment}", "none"), ("{token}", "none"),
         ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{customer}", "none"),
+        ("{site}", "none"), ("{calendar}", "early"), ("{plan}", "none"), ("{customer}", "waterworks"),
         ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"), ("{trial}", "none"), ("{file}", "page"),
     ):  # fmt: skip
         value = "do" if name == "{action}" and possible and "/tasks/" in path else value
@@ -56,6 +59,8 @@ def call(client: TestClient, name: str, ids: dict[str, str], tenant: str, possib
         "finding": {"result": "unknown"},
         "breakdown": {"failure_mode": "rust"},
         "holds": {"kind": "permit"},
+        "plans": {"title": "Grease", "tasks": "Grease it", "every_days": "30"},
+        "readings": {"meter": "running_hours", "value": "1"},
     }
     form = forms.get(path.rpartition("/")[2])
     return int(client.request(method, at, data=form, follow_redirects=False).status_code)

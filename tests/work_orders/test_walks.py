@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -30,10 +30,13 @@ from work_orders.domain.decision import Outcome
 from work_orders.domain.machine import IllegalTransition, NotPermitted
 from work_orders.domain.order_states import HOLD_REASONS, OrderAction
 from work_orders.domain.slots import HalfDay
+from work_orders.service import sla_tables
 from work_orders.service import tables as t
 from work_orders.service.errors import WorkOrdersError
 from work_orders.service.intake import replay
 from work_orders.service.sending import WEB
+from work_orders.service.sla import follow_all
+from work_orders.service.unit import unit
 
 REFUSALS = (WorkOrdersError, IllegalTransition, NotPermitted)
 MODES = {"bearing": "bearing_wear", "seal": "seal_leak"}
@@ -57,6 +60,7 @@ class Walk:
         self.mail = Mail()
         self.n = Counter[str]()
         self.agreed: set[str] = set()
+        self.judged: dict[str, tuple[str, datetime | None]] = {}
         for device in DEVICES:
             self._forecasts(device, "bearing", 0.3, 3)
 
@@ -189,6 +193,7 @@ class Walk:
         once("open order", (o.case_id for o in orders if o.ended_at is None))
         once("notice", ((n.case_id, n.purpose) for n in self.world.rows(t.notices)))
         once("told", (m.id for m in self.mail.sent if not m.reminder))
+        self.a_promise_is_judged_once()
 
     def no_half_day_is_given_twice(self) -> None:
         visits = self.world.rows(t.visits)
@@ -209,7 +214,30 @@ class Walk:
             if row.order_id is not None and row.ended_at is None and row.until > self.world.clock.at:
                 assert row.order_id in at_work
 
+    def a_promise_is_judged_once(self) -> None:
+        over = {c.id for c in self.world.rows(t.cases) if c.closed_at is not None}
+        for row in self.world.rows(sla_tables.clocks):
+            assert (row.decided_at is not None) == (row.state in ("met", "breached", "withdrawn"))
+            assert row.stopped_at is not None or row.case_id not in over, "nobody waits for a closed case"
+            judged = self.judged.setdefault(row.id, (row.state, row.decided_at))
+            if judged[1] is None:
+                self.judged[row.id] = (row.state, row.decided_at)
+            else:
+                assert judged == (row.state, row.decided_at), "met or breached, and once"
+        ended = {r.id: r.answered_at or r.stopped_at for r in self.world.rows(sla_tables.clocks)}
+        for told in self.world.rows(sla_tables.escalations):
+            assert told.at <= (ended[told.clock_id] or told.at), "nobody is told after somebody answered"
+
+    def promises_follow_from_their_segments(self) -> None:
+        """All of them worked out anew, as after a change of policy: nothing is different."""
+        before = self.world.rows(sla_tables.clocks)
+        with unit(self.world.shared, self.world.tenant, DISPATCHER) as work:
+            follow_all(work)
+        assert self.world.rows(sla_tables.clocks) == before
+
     def check_the_end(self) -> None:
+        service.tick(self.world.shared, self.world.tenant, (self.mail, WEB))
+        self.promises_follow_from_their_segments()
         for row in self.world.rows(t.decisions):
             assert replay(row.inputs) == msgspec.json.decode(row.outcome, type=Outcome)
         with self.world.database.read() as connection:
