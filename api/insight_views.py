@@ -59,6 +59,21 @@ class FaultySensor(SensorFault):
 
 
 @dataclass(frozen=True, slots=True)
+class PastLike:
+    """A past case of a machine of this kind whose symptoms looked so."""
+
+    case: str
+    asset: str
+    title: str
+    """Of the failure mode as it was found."""
+    verdict: str
+    as_found: str
+    replaced: bool
+    found_at: datetime
+    likeness: float
+
+
+@dataclass(frozen=True, slots=True)
 class Insight:
     """How a machine is judged now."""
 
@@ -79,6 +94,8 @@ class Insight:
     """The newest days that were odd and raised nothing."""
     says: str = ""
     """Why the score is what it is, in words, where it is not by the baseline."""
+    past: Sequence[PastLike] = ()
+    """Cases that looked like the standing alarm, the most alike first, with what was found."""
 
 
 @dataclass(frozen=True, slots=True)

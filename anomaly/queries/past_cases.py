@@ -67,6 +67,20 @@ def past_cases(database: Database, tenant: str, prediction: Prediction, most: in
     ]  # fmt: skip
 
 
+def like_now(database: Database, tenant: str, device: str, most: int = 3) -> list[PastCase]:
+    """Past cases like the standing alarm of a machine with the newest prediction; none where no alarm stands."""
+    p, a = t.predictions.c, t.alarms.c
+    with database.read() as connection:
+        payload = connection.execute(
+            sa.select(p.payload)
+            .join(t.alarms, sa.and_(a.tenant == p.tenant, a.id == p.alarm_id, a.cleared_at.is_(None)))
+            .where(p.tenant == tenant, p.device == device)
+            .order_by(p.measured_at.desc())
+            .limit(1)
+        ).scalar()
+    return [] if payload is None else past_cases(database, tenant, _decode(payload), most)
+
+
 def _newest(
     connection: sa.Connection, tenant: str, device: str, component: str, begin: datetime, end: datetime
 ) -> Prediction | None:

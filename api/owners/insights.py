@@ -9,8 +9,9 @@ from anomaly.adapters.people import check_sensor, confirm_baseline
 from anomaly.domain.diagnosis import LEAST_FIT
 from anomaly.queries.condition import SensorFault, baselines, quiet_log, sensor_faults
 from anomaly.queries.groups import alarm_groups
+from anomaly.queries.past_cases import PastCase, like_now
 from anomaly.queries.states import asset_state
-from api.insight_views import FaultySensor, Insight, Part, SharedCause, Suspected, Waste
+from api.insight_views import FaultySensor, Insight, Part, PastLike, SharedCause, Suspected, Waste
 from api.owners.machines import visible
 from api.ports import Wanted
 from api.roles import Principal
@@ -51,6 +52,7 @@ class Insights:
             _waste(state.wasted if state else (), model, self._shared.clocks.of(who.tenant).now()),
             [_faulty(f, asset) for f in faults],
             baselines(database, who.tenant, device), days, str(told.get("says", "")) if told else "",
+            [_past(x, model) for x in like_now(database, who.tenant, device)],
         )  # fmt: skip
 
     def quiet(self, who: Principal, asset: str, wanted: Wanted) -> Page | None:
@@ -185,3 +187,9 @@ def _suspected(found: Sequence[dict[str, object]], model: AssetModel | None) -> 
             )
         )  # fmt: skip
     return out
+
+
+def _past(of: PastCase, model: AssetModel | None) -> PastLike:
+    mode = model.mode(of.mode) if model else None
+    title = mode.title if mode else of.mode.replace("_", " ")
+    return PastLike(of.case, of.asset, title, of.verdict, of.as_found, of.replaced, of.found_at, of.likeness)

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly.domain.likeness import likeness, nearest, pattern_of
-from anomaly.queries.past_cases import PastCase, past_cases
+from anomaly.queries.past_cases import PastCase, like_now, past_cases
 from anomaly.service import tables as t
 from contracts.records import Carrier, Prediction, encode
 from tests.anomaly.bench import WALL, Bench
@@ -80,4 +80,10 @@ def test_the_nearest_cases_of_the_same_kind_come_with_their_findings(tmp_path: P
     assert found[0].likeness == pytest.approx(1.0)
     assert 0.5 < found[1].likeness < 1
     assert [x.case for x in past_cases(bench.database, "acme", prediction("p1", now, CLOGGED), 1)] == ["C-p3-9"]
+    assert like_now(bench.database, "acme", "p1") == []
+    alarm = {"tenant": "acme", "id": f"p1@{WALL + 91 * DAY:%j}", "device": "p1", "component": "bearing",
+             "raised_at": WALL + 90 * DAY, "score": 2.0, "reason": "", "history": False, "carriers": "[]"}  # fmt: skip
+    with bench.database.write() as connection:
+        connection.execute(t.alarms.insert().values(**alarm))
+    assert [x.case for x in like_now(bench.database, "acme", "p1")] == ["C-p1-0", "C-p2-5"]
     assert past_cases(bench.database, "other", prediction("p1", now, WORN)) == []
