@@ -25,6 +25,6 @@ def routes(web: Web, router: APIRouter) -> None:
     router.get("/orders/{order}/report.pdf", include_in_schema=False)(pdf)
     router.get(
         "/api/v1/work-orders/{order}/report", tags=["work"], response_class=Response,
-        summary="The service report (PDF with its proof); 503 where it cannot be made, saying why",
+        summary="The service report (PDF with its proof); 409 where it cannot be made, saying why",
         responses={200: {"content": {"application/pdf": {}}}},
     )(pdf)  # fmt: skip

@@ -28,7 +28,7 @@ class Reports:
         return self._draft(who, order).html()
 
     def pdf(self, who: Principal, order: str) -> bytes:
-        """The sealed PDF. Raises Problem: 503 where it cannot be made here, saying what to do."""
+        """The sealed PDF. Raises Problem: 409 where it cannot be made here, saying what to do."""
         draft = self._draft(who, order)
         name = draft.fingerprint()
         with self._lock:
@@ -38,7 +38,7 @@ class Reports:
             try:
                 made = service_report.report(self._shared, self._key, draft)
             except NoPdf as no:
-                raise Problem(503, str(no)) from no
+                raise Problem(409, str(no)) from no
             self._made[name] = made
             while len(self._made) > KEPT:
                 self._made.popitem(last=False)

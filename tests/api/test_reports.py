@@ -50,5 +50,5 @@ def test_without_pango_the_page_is_there_and_the_pdf_says_what_to_install(
     assert "Service report" in page.text
     assert "default-src 'none'" in page.headers["content-security-policy"]
     refused = browser.get(f"/orders/{order}/report.pdf")
-    assert refused.status_code == 503
+    assert refused.status_code == 409
     assert "apt-get install libpango" in refused.json()["detail"]
