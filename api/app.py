@@ -14,6 +14,7 @@ from starlette.types import ASGIApp
 from api import access
 from api.guard import guarded
 from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
+from api.json import conversations as conversation_json
 from api.json import overview as overview_json
 from api.json import promises as promise_json
 from api.json import reports as report_json
@@ -34,6 +35,7 @@ from api.pages import (
     signing_in,
     work,
 )
+from api.pages import conversations as conversation_pages
 from api.pages import device_commands as command_pages
 from api.pages import door as door_pages
 from api.pages import insights as insight_pages
@@ -54,6 +56,7 @@ ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,
     quarantine.routes, quarantine_pages.routes, device_commands.routes, command_pages.routes, remote.routes,
     device_identity.routes, learned.routes, learned_pages.routes,
+    conversation_json.routes, conversation_pages.routes,
     overview_json.routes, overview_pages.routes,
     promise_json.routes, promise_pages.routes,
     report_json.routes, webhook_json.routes, webhook_pages.routes,

@@ -9,6 +9,7 @@ from api.owners import machines
 from api.owners.charts import Charts
 from api.owners.commands import Commands
 from api.owners.condition import Conditions, conditions
+from api.owners.conversations import Conversations
 from api.owners.device_commands import DeviceCommands
 from api.owners.devices import Devices
 from api.owners.insights import Insights
@@ -107,7 +108,10 @@ class ServiceOwners(DeviceCommands, Insights):
         return self._devices.refusals(who, wanted)
 
     def inbox(self, who: Principal) -> Sequence[Chore]:
-        return [*self._work.inbox(who), *Jobs(self._shared).chores(who), *self.sensor_chores(who)]
+        return [
+            *self._work.inbox(who), *Jobs(self._shared).chores(who), *Conversations(self._shared).chores(who),
+            *self.sensor_chores(who),
+        ]  # fmt: skip
 
     def figures(self, who: Principal) -> Sequence[Figure]:
         return self._work.figures(who)

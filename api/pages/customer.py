@@ -1,5 +1,6 @@
 """The customer's side: machines, notices, and the answer to a notice."""
 
+from datetime import timedelta
 from typing import Annotated
 
 from fastapi import APIRouter, Form
@@ -7,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.owners.conversations import Conversations
 from api.ports import Wanted
 from api.problems import not_found
 from api.roles import Role
@@ -19,17 +21,20 @@ DECLINE_REASONS = (
     "We do not believe the forecast",
 )
 
+SILENCE = timedelta(hours=1)
+"""A machine that is silent for longer is not called well."""
+
 
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
-    owners = web.owners
+    owners, talks = web.owners, Conversations(web.shared)
 
     @router.get("/my-machines", include_in_schema=False)
     def machines(request: Request, who: Who) -> Response:
         notices = owners.notices(who, Wanted(limit=20)).items
         return web.page(
             request, "my_machines.html", assets=owners.assets(who), waiting=[n for n in notices if n.open],
-            notices=[n for n in notices if not n.open],
+            notices=[n for n in notices if not n.open], under_way=talks.under_way(who), silence=SILENCE,
         )  # fmt: skip
 
     @router.get("/notices", include_in_schema=False)
@@ -44,7 +49,10 @@ def routes(web: Web, router: APIRouter) -> None:
         if who.role is Role.CUSTOMER and found.state in ("sent", "delivered"):
             found = owners.answer(who, notice, "open", {}) or found
         may_answer = who.role is not Role.ENGINEER
-        return web.page(request, "notice.html", notice=found, reasons=DECLINE_REASONS, may_answer=may_answer)
+        return web.page(
+            request, "notice.html", notice=found, reasons=DECLINE_REASONS, may_answer=may_answer,
+            more=talks.notice_more(who, notice),
+        )  # fmt: skip
 
     @router.post("/notices/{notice}/{reply}", include_in_schema=False)
     def answer(

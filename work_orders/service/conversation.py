@@ -71,9 +71,8 @@ def _words(text: str) -> str:
 
 def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: Actor) -> str:
     """Say something in the conversation of a case: the customer to us, or the dispatcher to him. Returns its id."""
-    words = _words(text)
     with unit(shared, tenant, actor) as work:
-        case = _case_seen(work, case_id)
+        case, words = _case_seen(work, case_id), _words(text)
         asset = work.one(t.assets, case.asset_id, "asset")
         id = message_id(work, case_id, actor.name, work.now.isoformat(), words)
         if actor.role is Role.CUSTOMER:
@@ -89,11 +88,10 @@ def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: A
 
 def add_note(shared: Shared, tenant: str, case_id: str, text: str, actor: Actor) -> int:
     """Note something among colleagues; it can never be said to a customer. Returns its number."""
-    words = _words(text)
     if actor.role not in _INSIDE:
         raise NotPermitted(actor.role, "write notes", _INSIDE)
     with unit(shared, tenant, actor) as work:
-        case = work.one(t.cases, case_id, "case")
+        case, words = work.one(t.cases, case_id, "case"), _words(text)
         n = len(work.all(m.case_notes, m.case_notes.c.case_id == case_id)) + 1
         work.insert(m.case_notes, case_id=case_id, n=n, at=work.now, actor=actor.name, text=words)
         work.record("note_added", case.asset_id, case_id, f"{actor.name} noted something about the case.", note=n)
