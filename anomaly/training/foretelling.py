@@ -56,6 +56,8 @@ class Alarms:
 
     raised_us: dict[str, int]
     by_readings: frozenset[str]
+    done_us: dict[str, int]
+    """By component: up to here everything was said, before a restart or by another process."""
 
 
 class Foretelling:
@@ -126,13 +128,14 @@ class Foretelling:
 
     def _keep(self, tenant: str, of: Learned, device: str, said: SaidOf, every: int) -> None:
         """The first time of each six hours, to be held against what comes."""
+        done = last_said(self._shared, tenant, of.id, device) or -1  # by another process, maybe
         slot = max(every, round(SAID_EVERY_HOURS * HOUR_US))
         rows = [
             {
                 "tenant": tenant, "learned": of.id, "device": device, "component": component, "at": from_us(at),
                 "p_24h": p[0], "p_7d": p[1], "p_30d": p[2],
             }
-            for j, at in enumerate(said.at_us.tolist()) if at // slot != (at - every) // slot
+            for j, at in enumerate(said.at_us.tolist()) if at > done and at // slot != (at - every) // slot
             for c, component in enumerate(said.hazard.fleet.components) if knows(said.hazard, component)
             for p in [said.p[c, :, j].tolist()]
         ]  # fmt: skip
@@ -167,7 +170,10 @@ class Foretelling:
         made: list[Foretold] = []
         replaced = said.history.replaced.of(c)
         for j in fresh:
-            at_us, life = int(said.at_us[j]), life_by(said.p[c, :, j], horizon)
+            at_us = int(said.at_us[j])
+            if at_us <= found.done_us.get(component, -1):
+                continue
+            life = life_by(said.p[c, :, j], horizon)
             standing = stands(raised is not None, life, horizon, floor) and component not in found.by_readings
             if raised is not None and not standing:
                 fresh_part = bool(((replaced > raised) & (replaced <= at_us)).any())
@@ -230,15 +236,30 @@ class Foretelling:
             results.told.append(Told(tenant, made.issued_at, "prediction", diff))
 
     def _standing(self, tenant: str, device: str) -> Alarms:
-        a = t.alarms.c
+        a, p = t.alarms.c, t.predictions.c
+        lately = from_us(to_us(self._shared.clocks.of(tenant).now()) - 30 * FRESH_US)
         with self._shared.database.read() as connection:
             rows = connection.execute(
-                sa.select(a.id, a.component, a.raised_at).where(
-                    a.tenant == tenant, a.device == device, a.cleared_at.is_(None), a.history.is_(False)
+                sa.select(a.id, a.component, a.raised_at, a.cleared_at).where(
+                    a.tenant == tenant,
+                    a.device == device,
+                    a.history.is_(False),
+                    sa.or_(a.cleared_at.is_(None), a.raised_at >= lately),
                 )
             ).all()
-        mine = {r.component: to_us(r.raised_at) for r in rows if MARK in r.id}
-        return Alarms(mine, frozenset(r.component for r in rows if MARK not in r.id))
+            made = connection.execute(
+                sa.select(p.component, sa.func.max(p.measured_at))
+                .where(p.tenant == tenant, p.device == device, p.measured_at >= lately, p.alarm_id.contains(MARK))
+                .group_by(p.component)
+            ).all()
+        mine = [r for r in rows if MARK in r.id]
+        done = {component: to_us(at) for component, at in made}
+        for r in mine:
+            done[r.component] = max(done.get(r.component, -1), to_us(r.cleared_at or r.raised_at))
+        return Alarms(
+            {r.component: to_us(r.raised_at) for r in mine if r.cleared_at is None},
+            frozenset(r.component for r in rows if MARK not in r.id and r.cleared_at is None), done,
+        )  # fmt: skip
 
     def _end_orphans(self, live: set[tuple[str, str]]) -> None:
         """Alarms of hazards that are not live any more."""

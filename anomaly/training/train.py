@@ -49,6 +49,8 @@ def train(
 
     `hold` is given the process that fits, to end it early.
     """
+    if not layout_of(model).symptoms:
+        raise CannotTrain(f"{model.name} declares no symptoms, so that no life can be learned from readings")
     lives = gather(shared.database, shared.store, tenant, model, tell)
     if not lives:
         raise CannotTrain(f"nothing is stored of machines of {model.name} in tenant {tenant}")

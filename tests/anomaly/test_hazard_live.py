@@ -169,6 +169,8 @@ def test_the_promoted_hazard_names_the_component_that_fails(tried: tuple[Fleet, 
     assert all(p.p_fail is not None and p.p_fail["24h"] > 0.5 for p in made_of)
     assert {c.signal for p in made_of for c in p.carriers} == {"E1"}
     assert len({p.id for p in made_of}) == len(made_of)
+    assert all(p.measured_at >= p.alarm_since for p in made_of)
+    assert {p.measured_at.minute for p in made_of} == {0}
     texts = [e.diff["text"] for e in fleet.bench.told() if e.diff["asset"] == "m0"]
     assert len([x for x in texts if "expected" in x]) >= 1
     found = Serving(fleet.shared).events("acme", MODEL, "m0", "pump", failure - 12 * HOUR_US)
