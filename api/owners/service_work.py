@@ -272,7 +272,7 @@ def bills_of(found: CaseDetail) -> list[Money]:
     made = []
     for outcome, title in sides.items():
         of = bill(outcome, costs)
-        if of is not None:
+        if of is not None and (of.total or found.case.failure_mode):  # nobody knows the cost of what nobody has named
             happened = " (this happened)" if found.case.outcome == outcome else ""
             made.append(as_money(title + happened, of))
     if found.case.outcome == "found_nothing" and found.bill is not None:

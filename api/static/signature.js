@@ -1,5 +1,5 @@
 // Draws a signature on a form that asks for one; without this script the form takes a picture.
-for (const form of document.querySelectorAll("form[data-signature]")) {
+function ready(form) {
   const field = form.querySelector("input[type=file]");
   const pad = document.createElement("canvas");
   pad.width = 600;
@@ -45,3 +45,10 @@ for (const form of document.querySelectorAll("form[data-signature]")) {
     }, "image/png");
   });
 }
+
+function readyAll() {
+  for (const form of document.querySelectorAll("form[data-signature]")) if (!form.querySelector(".pad")) ready(form);
+}
+
+document.addEventListener("htmx:afterSwap", readyAll);
+readyAll();
