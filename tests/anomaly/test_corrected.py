@@ -2,22 +2,35 @@
 
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from anomaly.adapters.sql import SqlTables
 from anomaly.domain.corrected import LEAST, MOST, PRIOR_FAILURES, chances, factor, life
 from anomaly.domain.forecast import Life
 from anomaly.domain.learned_states import Kind
+from anomaly.queries.forecasts import alarms
+from anomaly.queries.past_cases import like_now
 from anomaly.service import tables as t
+from anomaly.service.event_records import event_alarm
 from anomaly.service.hazard_tables import hazard_said
+from anomaly.service.port import Results
 from anomaly.training.correcting import WEEK_US, Correction, came_and_expected
+from anomaly.training.foretelling import Foretelling
+from anomaly.training.histories import modes_found
 from anomaly.training.registry import Learned, enter, one
 from anomaly.training.warned import HOLDS_US, warned
-from plumbing.sql import from_us
-from tests.anomaly.bench import WALL, Bench
+from plumbing import migrate
+from plumbing.runtime import Shared
+from plumbing.sql import Database, from_us, to_us
+from plumbing.system_clock import SystemClock
+from plumbing.tenants import TenantClocks
+from tests.anomaly.bench import WALL, Bench, MemoryStore, StillClocks
+from tests.work_orders.world import PUMP
 
 MONDAY = from_us(2900 * WEEK_US)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
@@ -108,6 +121,42 @@ def test_what_came_counts_once_a_week_by_component_and_when_the_week_is_over(tmp
     assert correction.of("acme", of, MONDAY + 6 * DAY + 5 * HOUR) == first
     later = correction.of("acme", of, MONDAY + 21 * DAY)
     assert later == pytest.approx((1.0 + PRIOR_FAILURES) / (2.25 + PRIOR_FAILURES))
+
+
+@pytest.mark.parametrize("kind", ["sqlite", pytest.param("postgres", marks=pytest.mark.postgres)])
+def test_what_hazards_ask_of_their_tables_is_the_same_on_both_databases(
+    kind: str, request: pytest.FixtureRequest, tmp_path: Path
+) -> None:
+    url = f"sqlite:///{tmp_path}/x.db" if kind == "sqlite" else request.getfixturevalue("postgres_url")
+    database = Database(url)
+    migrate.upgrade(database, ["plumbing", "anomaly"])
+    facts = {"asset_model": "pump", "sha256": "s", "card_sha256": "c", "data_sha256": "d", "lives": 9, "failures": 9,
+             "kind": Kind.EVENTS, "metrics": {}}  # fmt: skip
+    enter(database, "acme", "pump-1", facts, "1", WALL, "eva")
+    of, at = one(database, "acme", "pump-1"), MONDAY + 2 * DAY
+    tables = SqlTables(database, SystemClock())
+    alarm = event_alarm("acme", "p1", "bearing", to_us(at), to_us(at), "raised", "Bearing: error 1 came 0 h ago", 3.0)
+    tables.add(Results(alarms=[(alarm, False)]))
+    with database.write() as connection:
+        connection.execute(t.states.insert().values(tenant="acme", device="p1", model="pump", memory=b"", picture="{}"))
+        connection.execute(hazard_said.insert().values(
+            tenant="acme", learned="pump-1", device="p1", component="bearing", at=MONDAY, p_24h=0.1, p_7d=0.5,
+            p_30d=0.9,
+        ))  # fmt: skip
+        connection.execute(t.labels.insert().values(
+            tenant="acme", device="p1", finding_id="F-1", case_id="C-1", asset="p1", component="bearing", mode="wear",
+            verdict="true", from_at=at, to_at=at + DAY, as_found="", replaced=True, serial="",
+        ))  # fmt: skip
+    assert came_and_expected(database, "acme", of, MONDAY + 8 * DAY) == (1.0, 0.5)
+    assert modes_found(database, "acme", "pump") == {"bearing": {"wear": 1}}
+    assert like_now(database, "acme", "p1") == []
+    (shown,) = alarms(database, "acme", device="p1", standing=True)
+    assert (shown.id, shown.component) == (alarm.id, "bearing")
+    clocks = cast("TenantClocks", StillClocks())
+    gone = Foretelling(Shared(tmp_path, database, SystemClock(), clocks, MemoryStore(), {"pump": PUMP}.get), tables.add)
+    assert gone.round() == 0  # no hazard is live: its alarm ends
+    assert alarms(database, "acme", device="p1", standing=True) == []
+    database.close()
 
 
 @pytest.mark.parametrize(
