@@ -90,13 +90,16 @@ class Beside:
         return SEASONAL not in self.methods
 
     def follow(
-        self, s: BesideState, scores: "Scores", i: int, base: Baseline | None, apart: list[int], first_us: int,
+        self, s: BesideState, scores: "Scores", i: int, whole: Baseline | None, apart: list[int], first_us: int,
         judged: float | None,
     ) -> float | None:  # fmt: skip
         """The one score of row i; moves the state on. None = no method has a score.
 
         Parameters
         ----------
+        whole : Baseline | None
+            The baseline, once its record grows no more: how far a machine wanders by itself a short record does not
+            show, so nothing is summed up before.
         apart : list[int]
             Symptoms that are not judged: their sensor moved alone.
         first_us : int
@@ -116,9 +119,10 @@ class Beside:
             near, _ = nearest(self.rules, s.newest, apart)
             if near >= NEAR:
                 levels[LIMITS] = near
-        if self.sums and base is not None and runs:
+        if self.sums and whole is not None:
             self.begin(s)
-            s.up, s.down = summed(s.up, s.down, scores.residual[i], shrink_of(base))
+        if self.sums and whole is not None and runs:
+            s.up, s.down = summed(s.up, s.down, scores.residual[i], shrink_of(whole))
             if np.isfinite(scores.residual[i]).any():
                 levels[CUSUM] = self.sum_of(s, apart)
         if SEASONAL in self.methods:

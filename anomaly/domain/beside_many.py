@@ -71,8 +71,9 @@ def _near(s: Slots, slots: Ints, at: Ints | slice, symptoms: Array, runs: NDArra
 
 
 def _sums(s: Slots, slots: Ints, at: Ints | slice, residual: Array, runs: NDArray[np.bool_]) -> Array:
-    """The largest cumulative sum of each machine (n,), in multiples of its threshold; NaN without a reading."""
-    z = np.where(runs[:, None], residual, np.nan)
+    """The largest cumulative sum of each machine (n,), in multiples of its threshold; NaN without a reading, or while
+    its baseline's record grows."""
+    z = np.where((runs & ~s.recording[at])[:, None], residual, np.nan)
     up, down = summed(s.up[at], s.down[at], z, s.shrink[at])
     s.up[at], s.down[at] = up, down
     sums = np.maximum(up, down)

@@ -295,7 +295,7 @@ class Slots:
         side.by = METHODS[self.by[i]]
         if self.beside.rules:
             side.newest = self.newest_of(i)
-        if self.beside.sums and self.learned[i]:
+        if self.beside.sums and not self.recording[i]:
             side.up, side.down = self.up[i].copy(), self.down[i].copy()
 
     def _newest(self, i: int, rows: int) -> Ints:

@@ -215,8 +215,11 @@ class Watch:
             if m.apart and score is not None:
                 score, means = self.without_lone(means)
                 m.why = why if score is not None else Why.NO_SIGNAL
+            if score is not None:
+                m.means = means
             if self.beside.any:
-                score = self.beside.follow(m.beside, scores, i, base, self.apart, m.first_us, score)
+                whole = None if self.detector.growing else base
+                score = self.beside.follow(m.beside, scores, i, whole, self.apart, m.first_us, score)
             if why == Why.FILLING and score is None:
                 m.alarm.interrupted()
             m.score = score

@@ -55,7 +55,7 @@ def rows(hours: float, **more: Any) -> tuple[np.ndarray, Values]:
 @pytest.mark.parametrize("name", ["cusum", "limits", "seasonal"])
 def test_each_scores_live_as_the_detector_of_its_name(name: str) -> None:
     t_us, values = rows(90, fails_at=85)
-    model = with_methods(name, cusum_threshold=2.0, seasonal_threshold=3.0)
+    model = with_methods(name, cusum_threshold=2.0, seasonal_threshold=3.0, baseline_hours=0.0)
     scores, _ = live(model, t_us, values)
     expected = FAMILY[name].made(model, None).feed(t_us, values).score.copy()
     own = {"cusum": 2.0, "limits": 1.0, "seasonal": 3.0}[name]
@@ -90,9 +90,9 @@ def test_a_limit_that_is_reached_while_it_still_learns_is_an_alarm_with_its_comp
 
 
 def test_a_small_drift_that_the_baseline_does_not_see_adds_up_live() -> None:
-    t_us, values = rows(160, seed=4)
-    values[400:, Watch(MODEL).layout.signals.index("pressure")] -= 0.04
-    _, unseen = live(with_methods("baseline"), t_us, values)
+    t_us, values = rows(230, seed=4)
+    values[960:, Watch(MODEL).layout.signals.index("pressure")] -= 0.04
+    _, unseen = Watch(with_methods("baseline")).feed(t_us, values)
     watch = Watch(with_methods("baseline", "cusum"))
     _, seen = watch.feed(t_us, values)
     assert not [e for e in unseen if isinstance(e, AlarmChanged)]
@@ -117,8 +117,18 @@ def test_a_single_signal_is_watched_against_its_own_course() -> None:
     assert raised.parts == (("level", 1.0),)
 
 
+def test_nothing_is_summed_up_before_the_record_shows_how_far_the_machine_wanders() -> None:
+    t_us, values = rows(155)
+    watch = Watch(with_methods("cusum"))
+    for first, end, growing in ((0, 840, True), (840, 930, False)):
+        watch.feed(t_us[first:end], values[first:end])
+        assert watch.detector.growing is growing
+        assert (len(watch.memory.beside.up) == 0) is growing
+        assert (watch.memory.score is None) is growing
+
+
 def test_a_replaced_part_ends_its_sums_and_a_lone_sensor_is_not_judged() -> None:
-    t_us, values = rows(100)
+    t_us, values = rows(150)
     watch = Watch(with_methods("cusum", "limits"))
     watch.feed(t_us, values)
     pressure = watch.layout.symptoms.index("pressure")
