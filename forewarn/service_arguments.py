@@ -29,6 +29,12 @@ def add_service(command: Any, group: Any, action: Any) -> None:
     again.add_argument("--tenant", help="only this one (default: every one)")
     again.add_argument("--case", help="only the decisions of this case")
     again.add_argument("--json", action="store_true", help="machine-readable")
+    notice = group("notice", "messages to customers")
+    test = action(notice, "test", "send one test message, to see whether a channel is set up well",
+                  "forewarn.commands.notices:test")  # fmt: skip
+    test.add_argument("--to", required=True, metavar="ADDRESS", help="mail address or number")
+    test.add_argument("--channel", default="mail", help="mail, or a name of FOREWARN_CHANNELS (default %(default)s)")
+    test.add_argument("--tenant", default="local", help="whose channel (default %(default)s)")
     report = command("verify", "check a service report (PDF) or a proof (JSON) offline, with the public key alone",
                      "forewarn.commands.verify:verify")  # fmt: skip
     report.add_argument("file", type=Path, metavar="FILE")

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from forewarn import home as homes
+from forewarn.commands.notices import mail_in, mail_out
 from forewarn.environment import Failed, home_of
 from forewarn.web import Web, WebError
 
@@ -59,7 +60,7 @@ def doctor(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         print(f"{'good' if ok else 'BAD '}  {what}" + ("" if ok else f"\n      {remedy}"))
 
     line(sys.version_info >= (3, 11), f"Python {sys.version.split()[0]}", "install Python 3.11 or newer")
-    for check in (_home, _database, _influx, _broker, _models, _certificates):
+    for check in (_home, _database, _influx, _broker, _models, _certificates, mail_out, mail_in):
         line(*check(environ, home))
     disk = shutil.disk_usage(_nearest(home)).free
     line(disk > LOW_DISK_BYTES, f"{disk / 1e9:.1f} GB free on its disk", "make room: below 1 GB stores may stop")

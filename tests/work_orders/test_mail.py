@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import json
 import ssl
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -338,3 +340,73 @@ def test_the_picture_leaves_out_what_is_no_number(world: World) -> None:
     made = _draw([(0, 1.0), (3_600_000_000, 2.0), (7_200_000_000, 1.5)], None, "°C")
     assert made[:4] == b"\x89PNG"
     assert np.frombuffer(made, dtype=np.uint8).size > 1000
+
+
+def test_a_test_message_goes_out_and_the_doctor_looks_at_the_server(
+    post: Post, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from argparse import Namespace
+
+    from forewarn.commands import notices
+    from forewarn.environment import Failed, WrongUse
+
+    def given(channel: str) -> Namespace:
+        return Namespace(to="you@example.org", channel=channel, tenant="local")
+
+    environ = {
+        "FOREWARN_SMTP_URL": f"smtp://127.0.0.1:{post.port}?tls=none", "FOREWARN_MAIL_FROM": SENDER,
+        "FOREWARN_CHANNELS": "acme/sms=json://127.0.0.1:9/{to}",
+    }  # fmt: skip
+    assert notices.test(given("mail"), environ) == 0
+    assert [(mail["To"], mail["From"]) for mail in post.taken] == [("you@example.org", SENDER)]
+    assert "mail took it" in capsys.readouterr().out
+    with pytest.raises(WrongUse, match="set up: mail, sms"):
+        notices.test(given("chat"), environ)
+    with pytest.raises(Failed, match="sms is not set up for local"):
+        notices.test(given("sms"), environ)
+    assert notices.mail_out(environ, tmp_path)[0]
+    assert notices.mail_out({}, tmp_path)[:2] == (True, "mail: not set up, notices stay in the web inbox")
+    assert "FOREWARN_SMTP_URL" in notices.mail_out({"FOREWARN_SMTP_URL": "x"}, tmp_path)[1]
+    assert not notices.mail_in({"FOREWARN_IMAP_URL": "imap://u:p@127.0.0.1:9"}, tmp_path)[0]
+
+
+def test_the_closest_address_of_a_service_counts_and_holds_the_contacts_number() -> None:
+    from work_orders.adapters.apprise_channel import AppriseChannel, BadChannels, parse
+
+    found = parse("# ours\nsms=json://a/{to}\nacme/sms=json://b/{to}\nacme/waterworks/sms=json://c\n")
+    sms = AppriseChannel("sms", found["sms"], "")
+    to = Message("acme", "M-1", "waterworks", "+49 1/2", "T", "Text", False, False)
+    assert sms.url(to) == "json://c"
+    assert sms.url(replace(to, customer_id="brewery")) == "json://b/%2B49%201%2F2"
+    assert sms.url(replace(to, tenant="other")) == "json://a/%2B49%201%2F2"
+    for wrong in ("sms", "mail=json://x", "a/b/c/d=json://x", "s ms=json://x"):
+        with pytest.raises(BadChannels, match="line 1") as refused:
+            parse(wrong)
+        assert "json" not in str(refused.value)
+
+
+def test_a_service_takes_a_message_or_it_is_tried_later() -> None:
+    """Through apprise itself, to a small web server."""
+    from work_orders.adapters.apprise_channel import AppriseChannel
+
+    heard: list[dict[str, Any]] = []
+
+    class Service(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            heard.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(200 if len(heard) > 1 else 503)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Service) as http:
+        threading.Thread(target=http.serve_forever, daemon=True).start()
+        push = AppriseChannel("push", {"": f"json://127.0.0.1:{http.server_port}/{{to}}"}, "https://pages.example.org")
+        message = Message("acme", "M-1", "c", "ida", "Title", f"See {PAGES}/notices/N-1", False, False)
+        with pytest.raises(TryLater, match="push did not take it"):
+            push.send(message)
+        push.send(message)
+        http.shutdown()
+    assert heard[-1]["title"] == "Title"
+    assert heard[-1]["message"] == "See https://pages.example.org/notices/N-1"

@@ -106,7 +106,7 @@ def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
     chart = chart_picture(shared.store, tenant, text, row.at) if text is not None and "cid:chart" in row.html else None
     return Message(
         tenant, row.id, row.customer_id, claimed.address, row.subject, row.text, row.template == "reminder", history,
-        row.html, chart, row.language, signed, earlier[-MOST_EARLIER:], row.at,
+        row.html, chart, row.language, signed, earlier[-MOST_EARLIER:], claimed.decided_at,
     )  # fmt: skip
 
 
