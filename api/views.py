@@ -130,6 +130,7 @@ class Promise:
     answered_by: str = ""
     told: Sequence[str] = ()
     by_hand: bool = False
+    stopped_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

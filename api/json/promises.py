@@ -154,7 +154,7 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.post(
         f"{root}/cases/{{case}}/clock/{{action}}", tags=["promises"],
-        summary="The customer was answered; the case waits; it goes on: answered, wait, go-on",
+        summary="Answered, somebody sees to it, it waits, it goes on: answered, taken, wait, go-on",
     )  # fmt: skip
     def act(who: Who, case: str, action: str, body: ClockActionBody | None = None) -> Response:
         return answer({"items": of.act(who, case, action, body.reason if body else ""), "next": None})

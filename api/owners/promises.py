@@ -120,7 +120,7 @@ class Promises:
             sla_settings.set_tier(self._shared, who.tenant, customer, tier, actor_of(self._shared, who))
 
     def act(self, who: Principal, case: str, action: str, reason: str) -> list[ClockRow]:
-        """`answered`, `wait`, `go-on`; the case's clocks afterwards."""
+        """`answered`, `taken`, `wait`, `go-on`; the case's clocks afterwards."""
         with refusals():
             case_clock_action(self._shared, who.tenant, case, action, actor_of(self._shared, who), reason=reason)
         return self.clocks(who, cases=[case])

@@ -62,7 +62,9 @@ def promises_of(
     made: dict[str, list[Promise]] = {}
     for c in clocks(connection, who.tenant, now, cases=cases) if cases else ():
         inside = (c.answered_by, c.told) if who.sees_all else ("", ())
-        shown = Promise(c.metric, c.state, c.due_at, c.used_minutes, c.target_minutes, c.paused, *inside, c.by_hand)
+        shown = Promise(
+            c.metric, c.state, c.due_at, c.used_minutes, c.target_minutes, c.paused, *inside, c.by_hand, c.stopped_at
+        )
         made.setdefault(c.case_id, []).append(shown)
     return made
 

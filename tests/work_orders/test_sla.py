@@ -17,6 +17,7 @@ from work_orders.domain.sla import Metric, Rule, SlaPolicy, Step, Target
 from work_orders.queries.sla import ClockRow, attainment, clocks
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
+from work_orders.service.conversation import write_message
 from work_orders.service.door import Request, take_request
 from work_orders.service.errors import BadInput
 from work_orders.service.sla import case_clock_action
@@ -128,6 +129,31 @@ def test_a_breach_is_told_once_and_the_chain_ends_when_somebody_answers(world: W
     with world.database.read() as connection:
         (kept,) = attainment(connection, world.tenant)
     assert (kept.met, kept.breached, kept.share) == (0, 1, 0)
+
+
+def test_who_sees_to_it_silences_the_chain_but_not_the_clock(world: World) -> None:
+    rule = Rule(Target(Metric.RESTORE, 60, steps=(Step("admin"), Step("owner", 1, 60))))
+    set_sla_policy(world.shared, world.tenant, SlaPolicy((rule,)), ADMIN)
+    case = reported(world)
+    world.later(minutes=61)
+    case_clock_action(world.shared, world.tenant, case, "taken", DISPATCHER)
+    world.later(days=1)
+    assert (told(world), states(world), world.actions().count("sla_breached")) == (
+        ["admin"],
+        {"restore": "breached"},
+        1,
+    )
+
+
+def test_writing_to_a_customer_answers_him_and_his_answer_ends_the_wait(world: World) -> None:
+    case = reported(world)
+    write_message(world.shared, world.tenant, case, "Since when does it hum?", DISPATCHER)
+    assert states(world) == {"response": "met", "restore": "running"}
+    case_clock_action(world.shared, world.tenant, case, "wait", DISPATCHER, reason="customer")
+    world.later(hours=3)
+    write_message(world.shared, world.tenant, case, "Since Monday.", CUSTOMER)
+    row = shown(world)["restore"]
+    assert (row.state, row.used_minutes) == ("running", 0)
 
 
 def test_nobody_is_told_of_what_was_answered_while_the_service_stood(world: World) -> None:

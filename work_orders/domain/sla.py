@@ -182,7 +182,11 @@ class Clock:
         return self._when(self.target.time)
 
     def _when(self, amount: timedelta) -> datetime | None:
-        return reached(self.calendar, self.started, amount, self.waits, self.target.pauses)
+        waits = self.waits
+        if self.stopped is not None:  # what was waited for after the end has no part in it
+            stop = self.stopped
+            waits = tuple(Wait(w.reason, w.start, min(w.end or stop, stop)) for w in waits if w.start < stop)
+        return reached(self.calendar, self.started, amount, waits, self.target.pauses)
 
     def used(self, now: datetime) -> timedelta:
         """Business time until now, or until it stopped."""

@@ -24,6 +24,7 @@ from work_orders.service.contacts import MAIL, card, known_senders
 from work_orders.service.door import MAX_TEXT, Request, open_case
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.mail_keys import kept
+from work_orders.service.sla import answered, heard
 from work_orders.service.telling import customer_name, facts_of, message_id, put_incoming, say
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
@@ -77,10 +78,12 @@ def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: A
         id = message_id(work, case_id, actor.name, work.now.isoformat(), words)
         if actor.role is Role.CUSTOMER:
             new = put_incoming(work, id, case_id, case.customer_id, actor.name, "web", "", words)
+            heard(work, case_id)
         else:
             facts = facts_of(work, asset.name, customer_name(work, case.customer_id), f"/my-cases/{case_id}")
             facts.update(said=words, author=actor.name)
             new = say(work, "reply", Purpose.SERVICE, id, case_id, case.customer_id, facts, author=actor.name)
+            answered(work, case_id)
         if new:
             work.record("message_written", asset.id, id, f"{actor.name} wrote about {asset.name}.", case=case_id)
         return id
@@ -167,6 +170,7 @@ def _join(work: Unit, case_id: str, customer_id: str, mail: Mail) -> str:
     names, author = [name for name, _ in mail.files], customer_name(work, customer_id)
     put_incoming(work, id, case_id, customer_id, author, MAIL, mail.subject, said(mail.text)[:MOST_TEXT], names)
     _files(work, mail, author, case_id=case_id)
+    heard(work, case_id)
     case = work.one(t.cases, case_id, "case")
     work.record("message_received", case.asset_id, id, f"{author} answered by mail.", case=case_id)
     return id

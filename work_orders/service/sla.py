@@ -227,29 +227,38 @@ def tell(work: Unit, clock_id: str) -> int:
     return done + 1
 
 
-def answered(work: Unit, case_id: str) -> int:
-    """A person has answered, by whatever way: the response is given, nobody else is told. How many clocks heard it."""
+def answered(work: Unit, case_id: str) -> None:
+    """A person has answered, by whatever way: what was promised as a response is given."""
     follow(work, case_id)
-    heard = [r for r in _clocks(work, case_id) if r.stopped_at is None]
     book, facts = book_of(work.connection, work.tenant), facts_of(work, work.one(t.cases, case_id, "case"))
     waits = tuple(waits_of(work.connection, work.tenant, case_id))
-    for row in heard:
-        target = target_of(row)
-        clock = Clock(target, book.calendar(target.calendar, *facts.place), row.started_at, waits)
-        values: dict[str, object] = {}
-        if row.answered_at is None:
+    for row in _clocks(work, case_id):
+        if row.stopped_at is None and row.metric == Metric.RESPONSE:
+            target = target_of(row)
+            clock = Clock(target, book.calendar(target.calendar, *facts.place), row.started_at, waits, work.now)
+            used = clock.used(work.now).total_seconds() / 60
+            _keep(work, row, clock, {"stopped_at": work.now, "used_minutes": used})
+
+
+def taken(work: Unit, case_id: str) -> None:
+    """Somebody sees to it: of this case nobody else is told any more, until it begins anew."""
+    for row in _clocks(work, case_id):
+        if row.stopped_at is None and row.answered_at is None:
             work.update(s.clocks, {"id": row.id}, answered_at=work.now, answered_by=work.actor.name)
-        if row.metric == Metric.RESPONSE:
-            clock = replace(clock, stopped=work.now)
-            values = {"stopped_at": work.now, "used_minutes": clock.used(work.now).total_seconds() / 60}
-        _keep(work, work.one(s.clocks, row.id, "clock"), clock, values)
-    return len(heard)
+
+
+def heard(work: Unit, case_id: str) -> None:
+    """The customer said something: nobody waits for him any more."""
+    c = s.waits.c
+    for row in work.all(s.waits, c.case_id == case_id, c.source == DESK, c.end.is_(None), c.reason == "customer"):
+        _end_wait(work, row)
+    work.at_end(follow, case_id)
 
 
 def case_clock_action(
     shared: Shared, tenant: str, case_id: str, action: str, actor: Actor, *, reason: str = ""
 ) -> None:
-    """What the office says about a case's clocks: `answered`, `wait` (with a reason), `go-on`.
+    """What the office says about a case's clocks: `answered`, `taken`, `wait` (with a reason), `go-on`.
 
     Raises NotPermitted, NotFound, BadInput.
     """
@@ -265,7 +274,10 @@ def case_clock_action(
         match action:
             case "answered":
                 answered(work, case_id)
-                text = f"{actor.name} has answered about {case.asset_id} and sees to it."
+                text = f"{actor.name} has answered the customer of {case.asset_id}."
+            case "taken":
+                taken(work, case_id)
+                text = f"{actor.name} sees to the case of {case.asset_id}."
             case "wait":
                 if reason not in WAIT_REASONS:
                     raise BadInput("reason", f"must be one of {', '.join(WAIT_REASONS)}")
@@ -278,7 +290,7 @@ def case_clock_action(
                     _end_wait(work, row)
                 text = f"The case of {case.asset_id} goes on."
             case _:
-                raise BadInput("action", f"{action!r} must be answered, wait or go-on")
+                raise BadInput("action", f"{action!r} must be answered, taken, wait or go-on")
         follow(work, case_id)
         work.record(f"sla_{action.replace('-', '_')}", case.asset_id, case_id, text, reason=reason)
 
