@@ -72,8 +72,12 @@ def _proofs(data: bytes, public: str) -> Checked:
 
 
 def _attached(pdf: bytes) -> dict[str, bytes]:
-    """The attached files of a PDF whose seal fits."""
+    """The attached files of a PDF whose seal fits; none where they cannot be read."""
     from pypdf import PdfReader
+    from pypdf.errors import PyPdfError
 
-    reader: Any = PdfReader(io.BytesIO(pdf))
-    return {name: files[0] for name, files in reader.attachments.items() if files}
+    try:
+        reader: Any = PdfReader(io.BytesIO(pdf))
+        return {name: files[0] for name, files in reader.attachments.items() if files}
+    except PyPdfError:
+        return {}

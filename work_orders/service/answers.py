@@ -45,6 +45,8 @@ def open_notice(shared: Shared, tenant: str, notice_id: str, actor: Actor) -> No
         notice = seen_notice(work, notice_id)
         if actor.role is Role.CUSTOMER and notice.state in (NoticeState.SENT, NoticeState.DELIVERED):
             move_notice(work, notice, NoticeAction.OPEN, read_at=work.now)
+            text = f"{notice.customer_id} read the notice about {notice.asset_id}."
+            work.record("notice_read", notice.asset_id, notice.id, text, case=notice.case_id)
 
 
 def accept_notice(
