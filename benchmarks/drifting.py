@@ -25,6 +25,7 @@ from anomaly.evaluation.skab import CHANGE, LABEL, PIECE_ROWS, PIECE_STEP, TIME,
 Floats = NDArray[np.float64]
 SAFE_ROWS = 10
 """The last rows before a fault's label are left out: it may begin before its label."""
+SEAM_ROWS = 300
 SLOW = ("Temperature", "Thermocouple")
 DEGREES = (15.0, 3.0)
 GOES_ALONG = {
@@ -54,7 +55,7 @@ def healthy(folder: Path) -> tuple[tuple[str, ...], list[Floats]]:
     """Names of the signals, and the rows before each experiment's first fault."""
     names: tuple[str, ...] = ()
     out = []
-    for path in every(folder, "*.csv"):
+    for path in sorted(every(folder, "*.csv"), key=lambda path: (len(path.name), path.name)):
         table = open_table(path, sep=";")
         if LABEL not in table.columns:
             continue
@@ -73,13 +74,23 @@ def records(names: tuple[str, ...], pieces: list[Floats]) -> dict[str, Floats]:
     slow = [names.index(name) for name in SLOW]
     level[:, slow] = np.concatenate(going_on)[:, slow]
     spread, n = pieces[0].std(0), len(level)
-    out = {"joined": np.concatenate(pieces), "as measured": level}
+    out = {"joined": np.concatenate(pieces), "seams smoothed": smoothed(pieces), "one level": level}
     for shape, (of, spreads) in SHAPES.items():
         drift = of(np.arange(n, dtype=np.float64), n)
         out[shape] = level.copy()
         out[shape][:, slow] += np.outer(drift, DEGREES)
         for name, weight in GOES_ALONG.items():
             out[shape][:, names.index(name)] += weight * spreads * spread[names.index(name)] * drift
+    return out
+
+
+def smoothed(pieces: list[Floats]) -> Floats:
+    """One after the other as measured, but the level of one goes over into that of the next slowly."""
+    levels = np.concatenate([np.broadcast_to(piece.mean(0), piece.shape) for piece in pieces])
+    ends = ((SEAM_ROWS // 2, SEAM_ROWS - 1 - SEAM_ROWS // 2), (0, 0))
+    sums = np.cumsum(np.concatenate([np.zeros((1, levels.shape[1])), np.pad(levels, ends, mode="edge")]), axis=0)
+    out: Floats = np.concatenate([piece - piece.mean(0) for piece in pieces])
+    out += (sums[SEAM_ROWS:] - sums[:-SEAM_ROWS]) / SEAM_ROWS
     return out
 
 
@@ -102,7 +113,7 @@ def main() -> None:
     names, pieces = healthy(given.data)
     found = {name: share(names, values) for name, values in records(names, pieces).items()}
     for name, value in found.items():
-        print(f"{name:<12} {100 * value:5.1f} %")
+        print(f"{name:<14} {100 * value:5.1f} %")
     if given.json is not None:
         given.json.write_text(json.dumps(found, indent=2) + "\n")
 
