@@ -42,6 +42,8 @@ class Waste:
     mode: str
     title: str
     kw: float
+    error_kw: float
+    """The true loss is that near, 19 times of 20; 0 = not known."""
     cost_a_day: float
     currency: str
     planned: float

@@ -167,7 +167,7 @@ def _waste(found: Sequence[dict[str, Any]], model: AssetModel | None, now: datet
         mode = model.mode(w["mode"]) if model else None
         out.append(
             Waste(
-                w["mode"], mode.title if mode else w["mode"], w["kw"], w["cost_a_day"],
+                w["mode"], mode.title if mode else w["mode"], w["kw"], w.get("error_kw", 0.0), w["cost_a_day"],
                 model.currency if model else "", w["planned"],
                 None if w["days"] is None else now + timedelta(days=w["days"]), w["pays_back_days"],
             )

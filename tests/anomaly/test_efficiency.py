@@ -11,10 +11,12 @@ from anomaly.domain.efficiency import Wasted, wasted
 from anomaly.domain.watch import Watch
 from contracts.asset_model_text import BadAssetModel, parse
 from simulators.pumps import SIGNALS, Wear, fleet
+from tests.anomaly import chiller
 
 FILES = Path(__file__).parents[2] / "asset_models"
 TEXT = (FILES / "centrifugal-pump.yaml").read_text()
 PUMP = parse(TEXT, "centrifugal-pump.yaml")
+CHILLER = parse((FILES / "chiller.yaml").read_text(), "chiller.yaml")
 DAYS, WORN = 52, 30
 
 
@@ -51,6 +53,34 @@ def test_the_day_to_act_is_the_one_of_the_square_root_law() -> None:
     cycle = np.arange(1.0, 5 * every, 0.5)
     cost = loss.planned / cycle + loss.grows_a_day * cycle / 2
     assert cycle[cost.argmin()] == pytest.approx(every, abs=0.5)
+
+
+@cache
+def chilled(fouled: float) -> tuple[float, float, tuple[Wasted, ...]]:
+    """What fouling took on the last day and its growth a day (both kW), and what was told of it."""
+    days, begins = 105, 75
+    run = chiller.run(days, begins, fouled, seed=5)
+    watch = Watch(CHILLER)
+    watch.point_hours = 48.0
+    watch.feed(run.t_us, watch.layout.arrange(list(chiller.SIGNALS), run.values))
+    kw = float(run.wasted_kw[-144:].mean())
+    return kw, kw / (days - begins), wasted(watch)
+
+
+def test_a_clean_chiller_wastes_nothing_in_a_warmer_month_than_it_learned_from() -> None:
+    assert chilled(0.0)[2] == ()
+
+
+def test_fouled_tubes_waste_what_the_formula_says_within_the_error_that_is_stated() -> None:
+    kw, growth, (loss,) = chilled(0.6)
+    assert loss.mode == "condenser_fouling"
+    assert 0 < loss.error_kw < kw
+    assert abs(loss.kw - kw) < loss.error_kw
+    assert loss.cost_a_day == pytest.approx(loss.kw * 24 * 0.22, rel=0.01)
+    assert loss.days is not None
+    money = growth * 24 * 0.22
+    best = (2 * loss.planned / money) ** 0.5
+    assert loss.days == pytest.approx(best - kw / growth, rel=0.5)
 
 
 @pytest.mark.parametrize("name", ["centrifugal-pump", "chiller"])
