@@ -5,8 +5,8 @@ With cooling Q, power P and the temperatures (K) at which water enters the evapo
     (1 + P/Q) te/tc = 1 + S te/Q + L (tc - te)/(tc Q) + R (1 + P/Q) Q/tc
 
 S is the entropy made inside, L the heat that leaks in, R the thermal resistance of both heat exchangers: fouling is
-more of it. Pressures are the saturation pressures of R134a (Clausius and Clapeyron through its tabled 7.70 bar at 30 Cel
-and 10.17 bar at 40 Cel).
+more of it. Pressures are the saturation pressures of R134a (Clausius and Clapeyron through its tabled 7.70 bar
+at 30 Cel and 10.17 bar at 40 Cel).
 """
 
 from dataclasses import dataclass
