@@ -4,12 +4,13 @@ Once a week of the calendar what it said of the next 7 days counts, so that no f
 over count nothing.
 """
 
+import hashlib
 from datetime import datetime, timedelta
 
 import numpy as np
 import sqlalchemy as sa
 
-from anomaly.domain.corrected import factor
+from anomaly.domain.corrected import Ended, factor, width
 from anomaly.domain.history import HOUR_US
 from anomaly.domain.learned_states import Kind
 from anomaly.service import tables as t
@@ -18,7 +19,7 @@ from anomaly.training.comparing_hazards import Key, ends_of_component
 from anomaly.training.hazard_job import outcome
 from anomaly.training.lives import ends_of
 from anomaly.training.registry import Learned
-from plumbing.sql import Database, to_us
+from plumbing.sql import Database, from_us, to_us
 
 WEEK_US = 7 * 24 * HOUR_US
 FIRST_US = 6 * HOUR_US
@@ -58,16 +59,56 @@ def came_and_expected(database: Database, tenant: str, of: Learned, now: datetim
     return came, expected
 
 
+def ended_lives(database: Database, tenant: str, of: Learned, now: datetime) -> list[Ended]:
+    """Lives that ended in a failure while a learned life spoke of them, in the order of their ends, each as it was told
+    at one time of it drawn by its name: rows of one life are alike."""
+    s = t.said.c
+    cap = of.metrics.get("cap_hours") or np.inf
+    with database.read() as connection:
+        devices = connection.execute(
+            sa.select(s.device, sa.func.min(s.at)).where(s.tenant == tenant, s.learned == of.id).group_by(s.device)
+        ).all()
+    found = []
+    for device, first in devices:
+        before = to_us(first) - 1
+        for end in ends_of(database, tenant, device):
+            begin, before = before, max(before, end.at_us)
+            if not end.failed or not begin < end.at_us <= to_us(now):
+                continue
+            with database.read() as connection:
+                rows = connection.execute(
+                    sa.select(s.at, s.p05, s.p50, s.p95)
+                    .where(s.tenant == tenant, s.learned == of.id, s.device == device)
+                    .where(s.at > from_us(begin), s.at < from_us(end.at_us))
+                    .order_by(s.at)
+                ).all()
+            if rows:
+                draw = int.from_bytes(hashlib.sha256(f"{device}/{end.at_us}".encode()).digest()[:8])
+                r = rows[draw % len(rows)]
+                left = (end.at_us - to_us(r.at)) / HOUR_US
+                found.append((end.at_us, Ended(left, r.p05, r.p50, r.p95, r.p95 >= 0.999 * cap)))
+    return [one for _, one in sorted(found, key=lambda x: x[0])]
+
+
 class Correction:
     """Factors of models, looked at anew every few hours of the tenant's clock. Not for several threads."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._known: dict[tuple[str, str], tuple[datetime, float]] = {}
+        self._known: dict[tuple[str, str], tuple[datetime, float, float]] = {}
 
     def of(self, tenant: str, of: Learned, now: datetime) -> float:
-        """The factor now."""
+        """By what the hazard is multiplied now."""
+        return self._now(tenant, of, now)[1]
+
+    def width(self, tenant: str, of: Learned, now: datetime) -> float:
+        """By what intervals of lives are made wider now."""
+        return self._now(tenant, of, now)[2]
+
+    def _now(self, tenant: str, of: Learned, now: datetime) -> tuple[datetime, float, float]:
         key = (tenant, of.id)
         if key not in self._known or abs(now - self._known[key][0]) >= AGAIN:
-            self._known[key] = (now, factor(*came_and_expected(self._database, tenant, of, now)))
-        return self._known[key][1]
+            by = factor(*came_and_expected(self._database, tenant, of, now))
+            wide = width(ended_lives(self._database, tenant, of, now)) if of.kind is Kind.LIFE else 1.0
+            self._known[key] = (now, by, wide)
+        return self._known[key]

@@ -43,7 +43,8 @@ def hazard_card(
     rows = "".join(f"<tr><td>{e(k)}</td><td><code>{e(str(v))}</code></td></tr>" for k, v in made.items())
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{model}: hazard from errors</title><style>{STYLE}</style><h1>Hazard of {model} from errors</h1>"
+        f"<title>{model}: hazard from errors</title><style>{STYLE}td,th{{overflow-wrap:anywhere}}</style>"
+        f"<h1>Hazard of {model} from errors</h1>"
         f"<p>P(failure) of each component within 24 hours, 7 and 30 days, by errors, work and age. Learned from"
         f" {len(histories)} machines over {days:.0f} machine-days with {errors} errors and {facts['failures']}"
         " failures (or parts found worn).</p><h2>How good it is</h2>"
@@ -59,7 +60,7 @@ def hazard_card(
 
 
 def _shown(value: float | None) -> str:
-    return "–" if value is None else f"{value:.4f}"
+    return "–" if value is None else "below 0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
 def _life(hazard: EventHazard, c: int) -> str:

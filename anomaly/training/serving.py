@@ -10,6 +10,7 @@ import numpy as np
 import sqlalchemy as sa
 
 from anomaly.domain.corrected import life as corrected_life
+from anomaly.domain.corrected import wider
 from anomaly.domain.following import HOUR_US
 from anomaly.domain.layout import Array, layout_of
 from anomaly.domain.learned_life import LearnedLife, Memory
@@ -117,13 +118,14 @@ class Serving:
             return self._corrected(tenant, of, found)
 
     def _corrected(self, tenant: str, of: Learned | None, found: Prognosis | None) -> tuple[str, Prognosis] | None:
-        """With chances corrected by what came since the model speaks."""
+        """With chances and interval corrected by what came since the model speaks."""
         if of is None or found is None:
             return None
         if found.life is None:
             return of.id, found
-        by = self._correction.of(tenant, of, self._shared.clocks.of(tenant).now())
-        return of.id, replace(found, life=corrected_life(found.life, by))
+        now = self._shared.clocks.of(tenant).now()
+        told = corrected_life(found.life, self._correction.of(tenant, of, now))
+        return of.id, replace(found, life=wider(told, self._correction.width(tenant, of, now)))
 
     def _of(self, tenant: str, model: AssetModel, kind: Kind) -> Learned | None:
         now = self._shared.system.monotonic()

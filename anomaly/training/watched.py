@@ -6,12 +6,12 @@ from datetime import datetime
 import numpy as np
 import sqlalchemy as sa
 
-from anomaly.domain.corrected import factor
+from anomaly.domain.corrected import factor, width
 from anomaly.domain.learned_states import Kind
 from anomaly.service import tables as t
 from anomaly.training.comparing import HOURS
 from anomaly.training.comparing_hazards import ends_of_component, said_by
-from anomaly.training.correcting import came_and_expected
+from anomaly.training.correcting import came_and_expected, ended_lives
 from anomaly.training.hazard_job import outcome
 from anomaly.training.lives import ends_of
 from anomaly.training.registry import Learned
@@ -45,6 +45,8 @@ class Watched:
     """Failures in the weeks that are over, and how many the model had expected."""
     correction: float = 1.0
     """By this its hazard is multiplied before it is told."""
+    width: float = 1.0
+    """By this the 90 % interval of a life is made wider before it is told."""
 
 
 def with_warnings(of: Watched, found: Warned) -> Watched:
@@ -59,7 +61,10 @@ def watch(database: Database, tenant: str, of: Learned, now: datetime) -> Watche
     """What a learned model said, held against what came."""
     came, expected = came_and_expected(database, tenant, of, now)
     found = (watch_hazard if of.kind is Kind.EVENTS else watch_life)(database, tenant, of, now)
-    return replace(found, came_in_weeks=came, expected_in_weeks=expected, correction=factor(came, expected))
+    wide = width(ended_lives(database, tenant, of, now)) if of.kind is Kind.LIFE else 1.0
+    return replace(
+        found, came_in_weeks=came, expected_in_weeks=expected, correction=factor(came, expected), width=wide
+    )  # fmt: skip
 
 
 def watch_life(database: Database, tenant: str, of: Learned, now: datetime) -> Watched:

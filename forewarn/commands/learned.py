@@ -137,7 +137,8 @@ def show(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         weeks = f"{since.came_in_weeks:.0f} failures came in whole weeks, {since.expected_in_weeks:.1f} were expected"
         print(f"  {weeks}: its hazard is told times {since.correction:.2f}")
     if since.bias_hours is not None and since.coverage_90 is not None:
-        print(f"  {since.coverage_90:.0%} inside its 90 % interval, said less what came {since.bias_hours:.0f} h")
+        inside = f"{since.coverage_90:.0%} inside its 90 % interval, which is told {since.width:.2f} times as wide"
+        print(f"  {inside}; said less what came {since.bias_hours:.0f} h")
     for m in became:
         print(f"  {m.at:%Y-%m-%d %H:%M}  {m.action:8} -> {m.state:9} {m.actor}: {m.why}")
     if fault:

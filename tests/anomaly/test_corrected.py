@@ -1,5 +1,6 @@
 """Outcomes correct what a learned model says: little by little, within bounds, and only once a week is over."""
 
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import cast
@@ -10,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from anomaly.adapters.sql import SqlTables
-from anomaly.domain.corrected import LEAST, MOST, PRIOR_FAILURES, chances, factor, life
+from anomaly.domain.corrected import (
+    LEAST,
+    MOST,
+    NARROWEST,
+    PRIOR_FAILURES,
+    Ended,
+    chances,
+    factor,
+    life,
+    wider,
+    width,
+)
 from anomaly.domain.forecast import Life
 from anomaly.domain.learned_states import Kind
 from anomaly.queries.forecasts import alarms
@@ -19,7 +31,7 @@ from anomaly.service import tables as t
 from anomaly.service.event_records import event_alarm
 from anomaly.service.hazard_tables import hazard_said
 from anomaly.service.port import Results
-from anomaly.training.correcting import WEEK_US, Correction, came_and_expected
+from anomaly.training.correcting import WEEK_US, Correction, came_and_expected, ended_lives
 from anomaly.training.foretelling import Foretelling
 from anomaly.training.histories import modes_found
 from anomaly.training.registry import Learned, enter, one
@@ -79,6 +91,50 @@ def test_a_model_that_fears_too_much_is_nearer_to_the_truth_once_corrected() -> 
     by = factor(float(came[:1000].sum()), float(said[:1000].sum()))
     told = chances(said[1000:], by)
     assert np.mean((told - true[1000:]) ** 2) < 0.2 * np.mean((said[1000:] - true[1000:]) ** 2)
+
+
+@pytest.mark.parametrize("wrong_by", [0.4, 1.0, 1.7])
+def test_nine_of_ten_ends_lie_inside_in_the_long_run_whatever_the_model_thought(wrong_by: float) -> None:
+    """Errors are normal; the model's 90 % interval is so many times what it should be, within bounds."""
+    chance = np.random.default_rng(11)
+    half = 1.645 * 20.0 * wrong_by
+    lives = [Ended(300.0 + x, 300.0 - half, 300.0, 300.0 + half) for x in chance.normal(0, 20, 600).tolist()]
+    inside = [not one.missed(width(lives[:n])) for n, one in enumerate(lives) if n >= 300]
+    assert np.mean(inside) == pytest.approx(0.9, abs=0.035)
+
+
+def test_an_interval_grows_after_an_end_outside_and_shrinks_a_little_after_one_inside() -> None:
+    inside, outside = Ended(50.0, 40.0, 50.0, 60.0), Ended(70.0, 40.0, 50.0, 60.0)
+    assert width([]) == 1.0
+    assert 1.2 < width([outside]) < 1.3
+    assert 0.97 < width([inside]) < 1.0
+    assert width([outside] * 20) == pytest.approx(2.0, rel=0.3)  # wide enough to hold it
+    assert width([inside] * 200) == NARROWEST
+    assert not replace(outside, capped=True).missed(1.0)  # "that long or longer"
+    told = wider(Life(40.0, 50.0, 60.0, {}, (24.0,), (0.1,)), 6.0)
+    assert (told.p05, told.p50, told.p95) == (0.0, 50.0, 110.0)
+
+
+def test_each_life_that_ended_counts_once_as_it_was_told_while_it_lasted(tmp_path: Path) -> None:
+    bench = Bench(tmp_path)
+    facts = {"asset_model": "pump", "sha256": "s", "card_sha256": "c", "data_sha256": "d", "lives": 9, "failures": 9,
+             "metrics": {"cap_hours": 500.0}}  # fmt: skip
+    enter(bench.database, "acme", "pump-1", facts, "1", WALL, "eva")
+    of = one(bench.database, "acme", "pump-1")
+    row = {"tenant": "acme", "learned": "pump-1", "device": "p1", "p_24h": 0.1, "p_7d": 0.2, "p_30d": 0.9}
+    with bench.database.write() as connection:
+        for hours, p50 in ((0, 100.0), (6, 94.0), (130, 60.0), (300, 400.0)):
+            values = {**row, "at": MONDAY + hours * HOUR, "p05": p50 - 20, "p50": p50, "p95": p50 + 100}
+            connection.execute(t.said.insert().values(**values))
+    failed(bench, "bearing", MONDAY - 50 * HOUR)
+    failed(bench, "bearing", MONDAY + 100 * HOUR)
+    failed(bench, "bearing", MONDAY + 200 * HOUR)
+    assert ended_lives(bench.database, "acme", of, MONDAY) == []
+    first, second = ended_lives(bench.database, "acme", of, MONDAY + 250 * HOUR)
+    assert (first.left, first.p50) in ((100.0, 100.0), (94.0, 94.0))
+    assert second == Ended(70.0, 40.0, 60.0, 160.0)
+    failed(bench, "bearing", MONDAY + 320 * HOUR)
+    assert ended_lives(bench.database, "acme", of, MONDAY + 400 * HOUR)[2].capped
 
 
 def hazard(bench: Bench) -> Learned:
