@@ -15,6 +15,7 @@ from api.owners.devices import Devices
 from api.owners.insights import Insights
 from api.owners.jobs import Jobs
 from api.owners.service_work import ServiceWork
+from api.owners.webhooks import Webhooks
 from api.ports import Heard, NewDevice, Wanted
 from api.roles import Principal, Role
 from api.views import Asset, Case, Chart, Chore, Device, Figure, Ledger, Line, Notice, Order, Page
@@ -110,7 +111,7 @@ class ServiceOwners(DeviceCommands, Insights):
     def inbox(self, who: Principal) -> Sequence[Chore]:
         return [
             *self._work.inbox(who), *Jobs(self._shared).chores(who), *Conversations(self._shared).chores(who),
-            *self.sensor_chores(who),
+            *self.sensor_chores(who), *Webhooks(self._shared).chores(who),
         ]  # fmt: skip
 
     def figures(self, who: Principal) -> Sequence[Figure]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from api.owners.commands import actor_of, refusals
 from api.problems import not_found
-from api.roles import Principal
+from api.roles import Principal, Role
+from api.views import Chore
 from plumbing.runtime import Shared
 from work_orders.queries.webhooks import DeliveryRow, WebhookRow, delivery_rows, webhook_rows
 from work_orders.service.webhooks import Made, add_webhook, move_webhook
@@ -19,6 +20,20 @@ class Webhooks:
     def all(self, who: Principal) -> list[WebhookRow]:
         with self._shared.database.read() as connection:
             return webhook_rows(connection, who.tenant)
+
+    def chores(self, who: Principal) -> list[Chore]:
+        """Webhooks that were disabled: for admins, who alone can mend it."""
+        if who.role is not Role.ADMIN:
+            return []
+        return [
+            Chore(
+                "webhook", w.id, f"No more events go to {w.url}",
+                f"Since {w.failing_since:%Y-%m-%d %H:%M} UTC nothing was taken there: {w.last_error}."
+                f" {w.waiting} events wait.", "/webhooks", f"/webhooks/{w.id}/resume",
+                {"version": str(w.version)}, "Try again", w.failing_since,
+            )
+            for w in self.all(who) if w.state == "disabled" and w.failing_since is not None
+        ]  # fmt: skip
 
     def one(self, who: Principal, id: str) -> WebhookRow:
         """Raises Problem."""

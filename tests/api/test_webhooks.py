@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from tests.api.company import Company
+from work_orders.service.webhook_tables import webhooks
 
 URL = "https://hooks.example.org/in"
 AT = "/api/v1/webhooks"
@@ -37,6 +38,21 @@ def test_bad_addresses_and_types_are_named(company: Company) -> None:
         refused = admin.post(AT, json=body)
         assert (refused.status_code, refused.json()["field"]) == (422, field)
     assert company.program("dispatcher").get(AT).status_code == 403
+
+
+def test_a_disabled_webhook_stands_in_the_inbox_of_admins(company: Company) -> None:
+    admin = company.program("admin")
+    id = admin.post(AT, json={"url": URL}).json()["webhook"]["id"]
+    since = company.world.clock.at
+    with company.shared.database.write() as connection:
+        connection.execute(webhooks.update().values(state="disabled", failing_since=since, last_error="answered 500"))
+    browser = company.browser("admin")
+    page = browser.get("/inbox").text
+    assert f"No more events go to {URL}" in page
+    assert "answered 500" in page
+    assert f"No more events go to {URL}" not in company.browser("dispatcher").get("/inbox").text
+    browser.post(f"/webhooks/{id}/resume", data={"version": "1"})
+    assert f"No more events go to {URL}" not in browser.get("/inbox").text
 
 
 def test_an_admin_does_the_same_on_the_page(company: Company) -> None:
