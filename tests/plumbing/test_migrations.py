@@ -29,6 +29,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "work_orders.service.door_tables",
         "work_orders.service.work_tables",
         "work_orders.service.autonomy_tables",
+        "work_orders.service.aftercare_tables",
         "work_orders.service.message_tables",
         "work_orders.service.sla_tables",
         "work_orders.service.plan_tables",

@@ -14,6 +14,8 @@ from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.policy import Policy
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
+from work_orders.service.aftercare import verify_due
+from work_orders.service.aftercare_tables import verify_checks
 from work_orders.service.answers import renew
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
@@ -45,13 +47,15 @@ class Due:
 
 
 def tenants_with_work(connection: sa.Connection) -> list[str]:
-    """Tenants that have notices or messages on their way, a promise whose time runs, or a plan that falls due."""
-    c, k, w, p = t.notices.c, clocks.c, m.messages.c, plans.c
+    """Tenants that have notices or messages on their way, a promise whose time runs, a plan or a check that falls
+    due."""
+    c, k, w, p, f = t.notices.c, clocks.c, m.messages.c, plans.c, verify_checks.c
     waiting = sa.union(
         sa.select(c.tenant).where(c.state.in_(_OPEN)),
         sa.select(w.tenant).where(w.due_at.is_not(None)),
         sa.select(k.tenant).where(k.next_at.is_not(None)),
         sa.select(p.tenant).where(p.next_at.is_not(None)),
+        sa.select(f.tenant).where(f.done_at.is_(None)),
         untold(),
     )
     return list(connection.execute(waiting).scalars())
@@ -90,6 +94,7 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, h
         tell_places(shared, tenant)
         + tell_due(shared, tenant)
         + open_due(shared, tenant)
+        + verify_due(shared, tenant)
         + _decide(shared, tenant, channels)
     )
     if handing_over and any(c.leaves for c in channels):

@@ -9,6 +9,7 @@ from work_orders.domain.case_states import CaseAction, CaseState, VisitAction, V
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.order_states import HOLD_REASONS, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
+from work_orders.service.aftercare import begin_care
 from work_orders.service.booking import call_off
 from work_orders.service.checklists import check_steps, failed_steps
 from work_orders.service.errors import BadInput, FindingMissing, NotFound
@@ -170,7 +171,8 @@ def _fail(work: Unit, order: Row, reason: str) -> Row:
 
 def _close(work: Unit, order: Row) -> Row:
     c = t.findings.c
-    if not work.all(t.findings, c.order_id == order.id, c.superseded_at.is_(None)):
+    found = work.all(t.findings, c.order_id == order.id, c.superseded_at.is_(None))
+    if not found:
         raise FindingMissing(order.id)
     done = move_order(work, order.id, _A.CLOSE)
     _said(work, done, f"Work order {order.id} is closed.")
@@ -178,6 +180,7 @@ def _close(work: Unit, order: Row) -> Row:
     failed = failed_steps(work, order.id)
     if case.state == CaseState.RESOLVED and failed:
         return _follow_up(work, done, case, failed)
+    begin_care(work, done, found[0].result)
     if case.state == CaseState.RESOLVED:
         case = move_case(work, case.id, CaseAction.CLOSE)
         text = f"The case of {case.asset_id} ({case.component}) is closed: {case.outcome.replace('_', ' ')}."

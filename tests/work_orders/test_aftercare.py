@@ -1,0 +1,141 @@
+"""After the job: it stayed fixed, or the case opens again by itself; the customer is asked once, by nobody else."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+import pytest
+
+from contracts.points import DeviceRows
+from plumbing.sql import to_us
+from tests.work_orders.world import CUSTOMER, DISPATCHER, STRANGER, SUNDAY, TECHNICIAN, TENANT, World
+from work_orders import service
+from work_orders.domain.aftercare import Since, Verdict, judge, may_ask, promoter_score
+from work_orders.domain.machine import NotPermitted
+from work_orders.service import aftercare_tables as f
+from work_orders.service import tables as t
+from work_orders.service.aftercare import answer_survey
+from work_orders.service.errors import BadInput, NotFound
+
+JUDGED = [
+    (Since(0, 0, True), Verdict.STAYED_FIXED),
+    (Since(0, 0, False), Verdict.UNKNOWN),
+    (Since(2, 0, True), Verdict.CAME_BACK),
+    (Since(0, 1, True), Verdict.CAME_BACK),
+]
+HOUR = timedelta(hours=1)
+ASKED = [
+    (HOUR, None, True),
+    (timedelta(hours=24), None, True),
+    (timedelta(hours=25), None, False),
+    (-HOUR, None, False),
+    (HOUR, SUNDAY - timedelta(days=29), False),
+    (HOUR, SUNDAY - timedelta(days=31), True),
+]
+
+
+@pytest.mark.parametrize(("since", "verdict"), JUDGED)
+def test_what_telemetry_says_of_a_repair(since: Since, verdict: Verdict) -> None:
+    assert judge(since)[0] is verdict
+
+
+@pytest.mark.parametrize(("after", "last", "may"), ASKED)
+def test_when_a_survey_may_be_asked(after: timedelta, last: datetime | None, may: bool) -> None:
+    assert may_ask(SUNDAY + after, SUNDAY, last) is may
+
+
+def test_the_promoter_score() -> None:
+    assert promoter_score([]) is None
+    assert promoter_score([10, 9, 8, 7, 6, 0]) == 0.0
+    assert promoter_score([10, 10, 10, 0]) == 50.0
+
+
+def mended(world: World, result: str = "prevented") -> str:
+    order = world.booked()
+    for action in ("start", "finish"):
+        service.order_action(world.shared, TENANT, order, action, TECHNICIAN)
+    service.record_finding(world.shared, TENANT, order, result, TECHNICIAN)
+    service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
+    return order
+
+
+def reading(world: World) -> None:
+    at = to_us(world.clock.at)
+    world.shared.store.write([DeviceRows(TENANT, "p1", "pump", "aaaaaaaa", ["vibration"], [1], [at], [[2.0]], at)])
+
+
+def verdicts(world: World) -> dict[int, str]:
+    return {r.days: r.verdict for r in world.rows(f.verify_checks)}
+
+
+def test_a_repair_that_held_is_said_to_have_held(world: World) -> None:
+    mended(world)
+    world.clock.at += HOUR
+    reading(world)
+    assert world.later(days=6) == 0
+    assert verdicts(world) == {7: "", 30: ""}
+    assert world.later(days=2) == 1
+    assert verdicts(world) == {7: "stayed_fixed", 30: ""}
+    world.later(days=30)
+    assert verdicts(world) == {7: "stayed_fixed", 30: "stayed_fixed"}
+    assert world.only(t.cases).state == "closed"
+
+
+def test_a_silent_machine_proves_nothing(world: World) -> None:
+    mended(world)
+    world.later(days=8)
+    assert verdicts(world)[7] == "unknown"
+
+
+def test_a_repair_that_did_not_hold_opens_the_case_again(world: World) -> None:
+    mended(world)
+    world.clock.at += timedelta(days=1)
+    world.take(1, first=10, alarm_id="again")
+    world.clear(alarm="again")
+    world.later(days=8)
+    assert verdicts(world)[7] == "came_back"
+    old = next(r for r in world.rows(t.cases) if r.outcome == "prevented")
+    assert (old.state, old.closed_at) == ("triaging", None)
+    assert "did not stay fixed" in old.reason
+    world.later(days=30)
+    assert verdicts(world)[30] == "superseded"
+
+
+def test_what_came_back_with_an_open_case_opens_no_second_one(world: World) -> None:
+    mended(world)
+    world.clock.at += timedelta(days=1)
+    world.take(1, first=10, alarm_id="again")
+    world.later(days=8)
+    assert verdicts(world)[7] == "came_back"
+    assert sorted(r.state for r in world.rows(t.cases)) == ["closed", "monitoring"]
+
+
+def test_a_visit_for_nothing_is_not_verified(world: World) -> None:
+    mended(world, "false")
+    assert not world.rows(f.verify_checks)
+    assert len(world.rows(f.surveys)) == 1
+
+
+def test_the_customer_says_how_it_was_and_nobody_for_him(world: World) -> None:
+    order = mended(world)
+    for actor, error in ((TECHNICIAN, NotPermitted), (DISPATCHER, NotPermitted), (STRANGER, NotFound)):
+        with pytest.raises(error):
+            answer_survey(world.shared, TENANT, order, actor, satisfied=5)
+    with pytest.raises(BadInput):
+        answer_survey(world.shared, TENANT, order, CUSTOMER, satisfied=6)
+    answer_survey(world.shared, TENANT, order, CUSTOMER, satisfied=4, recommends=9, effort=6, words="Friendly")
+    row = world.only(f.surveys)
+    assert (row.satisfied, row.recommends, row.effort, row.words, row.technician_id) == (4, 9, 6, "Friendly", "tom")
+    world.clock.at += timedelta(days=15)
+    with pytest.raises(BadInput, match="over"):
+        answer_survey(world.shared, TENANT, order, CUSTOMER, satisfied=1)
+
+
+def test_a_job_that_was_closed_too_late_is_not_asked_about(world: World) -> None:
+    order = world.booked()
+    for action in ("start", "finish"):
+        service.order_action(world.shared, TENANT, order, action, TECHNICIAN)
+    service.record_finding(world.shared, TENANT, order, "prevented", TECHNICIAN)
+    world.clock.at += timedelta(hours=25)
+    service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
+    assert not world.rows(f.surveys)

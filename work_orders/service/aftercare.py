@@ -1,0 +1,154 @@
+"""After the job: checks after 7 and 30 days that reopen the case by themselves, and one question to the customer."""
+
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+
+from contracts.points import StoreUnreachable
+from plumbing.runtime import Shared
+from plumbing.sql import to_us
+from work_orders.domain.aftercare import ANSWER_WITHIN, CHECK_DAYS, Since, Verdict, judge, may_ask
+from work_orders.domain.case_states import CaseAction, CaseState
+from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
+from work_orders.service import aftercare_tables as f
+from work_orders.service import tables as t
+from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.installed_base import devices_of
+from work_orders.service.moves import move_case
+from work_orders.service.unit import Row, Unit, unit
+
+MOST = 50
+"""Checks of one round."""
+SCALES = {"satisfied": (1, 5), "recommends": (0, 10), "effort": (1, 7)}
+
+
+def begin_care(work: Unit, order: Row, result: str) -> None:
+    """An order was closed: what was mended is looked at again, and its customer is asked once, if not too often."""
+    if result in ("true", "prevented"):
+        since = order.finished_at or work.now
+        found = work.all(t.findings, t.findings.c.order_id == order.id, t.findings.c.superseded_at.is_(None))
+        component = found[0].component if found else order.component
+        for days in CHECK_DAYS:
+            work.insert_new(
+                f.verify_checks, order_id=order.id, days=days, case_id=order.case_id, asset_id=order.asset_id,
+                component=component, since=since, due_at=work.now + timedelta(days=days), verdict="", text="",
+            )  # fmt: skip
+    _ask(work, order)
+
+
+def _ask(work: Unit, order: Row) -> None:
+    if order.customer_id is None or order.finished_at is None:
+        return
+    c = f.surveys.c
+    last = work.connection.execute(
+        sa.select(sa.func.max(c.asked_at)).where(c.tenant == work.tenant, c.customer_id == order.customer_id)
+    ).scalar()
+    if not may_ask(work.now, order.finished_at, last):
+        return
+    if work.insert_new(
+        f.surveys, order_id=order.id, case_id=order.case_id, customer_id=order.customer_id,
+        technician_id=order.technician_id, asked_at=work.now, until=work.now + ANSWER_WITHIN, words="", actor="",
+    ):  # fmt: skip
+        text = f"{order.customer_id} was asked how the work at {order.asset_id} was."
+        work.record("survey_asked", order.asset_id, order.id, text)
+
+
+def answer_survey(
+    shared: Shared, tenant: str, order_id: str, actor: Actor, *, satisfied: int, recommends: int | None = None,
+    effort: int | None = None, words: str = "",
+) -> None:  # fmt: skip
+    """The customer says how it was; he may say it again until the survey ends. Nobody else can: no technician rates
+    himself.
+
+    Raises NotPermitted, NotFound, BadInput.
+    """
+    if actor.role is not Role.CUSTOMER:
+        raise NotPermitted(actor.role, "answer a survey", (Role.CUSTOMER,))
+    given = {"satisfied": satisfied, "recommends": recommends, "effort": effort}
+    for name, value in given.items():
+        low, high = SCALES[name]
+        if value is not None and not low <= value <= high:
+            raise BadInput(name, f"must lie between {low} and {high}")
+    with unit(shared, tenant, actor) as work:
+        rows = work.all(f.surveys, f.surveys.c.order_id == order_id)
+        if not rows or rows[0].customer_id != actor.of:
+            raise NotFound("survey", order_id)
+        if work.now > rows[0].until:
+            raise BadInput("survey", "is over")
+        work.update(
+            f.surveys, {"order_id": order_id}, answered_at=work.now, words=words.strip()[:2000], actor=actor.name,
+            **given,
+        )  # fmt: skip
+        asset = work.one(t.orders, order_id, "work order").asset_id
+        work.record("survey_answered", asset, order_id, f"{actor.name} said how the work was: {satisfied} of 5.")
+
+
+def pending(connection: sa.Connection, tenant: str, now: datetime) -> list[Row]:
+    """Checks that are due."""
+    c = f.verify_checks.c
+    return list(
+        connection.execute(
+            sa.select(f.verify_checks)
+            .where(c.tenant == tenant, c.done_at.is_(None), c.due_at <= now)
+            .order_by(c.due_at, c.order_id)
+            .limit(MOST)
+        )
+    )
+
+
+def verify_due(shared: Shared, tenant: str) -> int:
+    """Judge the repairs whose check is due; how many. A store that does not answer postpones them."""
+    now = shared.clocks.of(tenant).now()
+    with shared.database.read() as connection:
+        if not pending(connection, tenant, now):
+            return 0
+    with unit(shared, tenant, SYSTEM) as work:
+        found = pending(work.connection, tenant, work.now)
+        try:
+            for check in found:
+                _verify(shared, work, check)
+        except StoreUnreachable:
+            return 0
+        return len(found)
+
+
+def _verify(shared: Shared, work: Unit, check: Row) -> None:
+    case = work.one(t.cases, check.case_id, "case")
+    if case.state != CaseState.CLOSED:
+        _done(work, check, Verdict.SUPERSEDED, f"the case is {case.state} again")
+        return
+    i, c = t.intake.c, t.cases.c
+    here = (c.asset_id == check.asset_id, c.component == check.component)
+    alarms = len(
+        work.all(
+            t.intake, i.asset_id == check.asset_id, i.component == check.component, i.measured_at > check.since,
+            i.state == "linked",
+        )
+    )  # fmt: skip
+    broke = len(work.all(t.cases, *here, c.broke_down_at > check.since, c.id != check.case_id))
+    heard = bool(alarms or broke) or _heard(shared, work, check)
+    verdict, why = judge(Since(alarms, broke, heard))
+    _done(work, check, verdict, why)
+    if verdict is Verdict.CAME_BACK and not work.all(t.cases, *here, c.closed_at.is_(None)):
+        again = {"closed_at": None, "decided_at": None, "decided_by": None, "path": None, "in_row": 0}
+        move_case(work, case.id, CaseAction.REOPEN, role=Role.SYSTEM, reason=f"it did not stay fixed: {why}", **again)
+        text = f"The case of {case.asset_id} ({case.component}) was opened again after {check.days} days: {why}."
+        work.record("case_reopened", case.asset_id, case.id, text)
+
+
+def _heard(shared: Shared, work: Unit, check: Row) -> bool:
+    """Whether any reading came since the repair."""
+    start, end = to_us(check.since), to_us(work.now)
+    return any(
+        len(shared.store.read(work.tenant, device, from_us=start, to_us=end, limit=1, newest_first=True).t_us)
+        for device in devices_of(work, check.asset_id)
+    )
+
+
+def _done(work: Unit, check: Row, verdict: Verdict, why: str) -> None:
+    work.update(
+        f.verify_checks, {"order_id": check.order_id, "days": check.days}, done_at=work.now, verdict=verdict, text=why
+    )
+    words = str(verdict).replace("_", " ")
+    text = f"After {check.days} days the repair of {check.asset_id} ({check.component}): {words}, {why}."
+    work.record("repair_verified", check.asset_id, check.order_id, text, verdict=verdict, days=check.days)
