@@ -108,13 +108,14 @@ def _model(name: str, environ: Mapping[str, str]) -> AssetModel:
 
 def _preview(data: OwnData) -> None:
     mapping = data.mapping
-    print(f"{len(data.machines)} machines, {sum(len(m.at_us) for m in data.machines):,} rows; time = {mapping.time!r},"
+    rows = sum(len(m.at_us) for m in data.machines)
+    print(f"{_some(len(data.machines), 'machine')}, {rows:,} rows; time = {mapping.time!r},"
           f" machine = {mapping.asset or 'name of the file'!r}")  # fmt: skip
     print(f"  {'column':<28} {'signal':<24} {'unit':<10} role")
     for s in mapping.signals:
         print(f"  {s.column:<28} {s.name:<24} {s.unit:<10} {s.role}")
-    logged = f", {len(data.errors)} events" if data.errors else ""
-    print(f"{len(data.failures)} failures, {len(data.work)} pieces of work{logged}")
+    logged = f", {_some(len(data.errors), 'event')}" if data.errors else ""
+    print(f"{_some(len(data.failures), 'failure')}, {_some(len(data.work), 'visit')}{logged}")
 
 
 def _print(proof: Proof) -> None:
@@ -122,6 +123,8 @@ def _print(proof: Proof) -> None:
     print(sentence(proof))
     bounds = report(proof).ci95
     for name, value in figures(proof).items():
+        if value is None:
+            continue
         ends = bounds.get(name)
         between = f"  ({number(ends[0])} to {number(ends[1])})" if ends else ""
         print(f"  {WORDS.get(name, called(name)):<{WIDTH}} {number(value):>10}{between}")
@@ -161,6 +164,10 @@ def _write(path: Path, text: str) -> None:
         path.write_text(text, encoding="utf-8")
     except OSError as failure:
         raise Failed(f"{path}: cannot be written: {failure.strerror or failure}") from failure
+
+
+def _some(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
 def _say(words: str) -> None:

@@ -165,7 +165,7 @@ def test_a_log_of_events_is_mapped_like_the_rest(tmp_path: Path, capsys: pytest.
     assert run(tmp_path, "--events", str(tmp_path / "errors.csv")) == 0
     assert read_mapping(tmp_path / "proof" / "mapping.yaml").errors == Columns("time", "machine", "errorID")
     said = capsys.readouterr()
-    assert "1 events" in said.out
+    assert "1 event" in said.out
     assert "the log of 1 events was not used" in said.err
 
 
