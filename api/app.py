@@ -15,6 +15,7 @@ from api import access
 from api.guard import guarded
 from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
 from api.json import conversations as conversation_json
+from api.json import installed as installed_json
 from api.json import overview as overview_json
 from api.json import promises as promise_json
 from api.json import reports as report_json
@@ -39,6 +40,7 @@ from api.pages import conversations as conversation_pages
 from api.pages import device_commands as command_pages
 from api.pages import door as door_pages
 from api.pages import insights as insight_pages
+from api.pages import installed as installed_pages
 from api.pages import learned as learned_pages
 from api.pages import overview as overview_pages
 from api.pages import promises as promise_pages
@@ -57,6 +59,7 @@ ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     quarantine.routes, quarantine_pages.routes, device_commands.routes, command_pages.routes, remote.routes,
     device_identity.routes, learned.routes, learned_pages.routes,
     conversation_json.routes, conversation_pages.routes,
+    installed_json.routes, installed_pages.routes,
     overview_json.routes, overview_pages.routes,
     promise_json.routes, promise_pages.routes,
     report_json.routes, webhook_json.routes, webhook_pages.routes,

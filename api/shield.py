@@ -14,6 +14,9 @@ MAX_PROOF_BYTES = 32_000_000
 """Files of a proof; what is larger than a part of a form goes to disk while it is read."""
 PROOF = "/prove"
 MAX_PHOTOS_BYTES = 10_000_000
+MAX_SHEETS_BYTES = 20_000_000
+"""A spreadsheet, or what the page before read out of it."""
+SHEETS = ("/installed-base", "/installed-base/sheets", "/api/v1/base")
 _PHOTOS = re.compile(r"/report/[^/]+|/assets/[^/]+/report|/orders/[^/]+/files")
 _HISTORY = re.compile(r"/api/v1/devices/[^/]+/[^/]+/history")
 HEADERS = {
@@ -44,6 +47,7 @@ class Shield:
         limit = MAX_HISTORY_BYTES if _HISTORY.fullmatch(scope["path"]) else self._limit
         limit = MAX_PROOF_BYTES if scope["path"] == PROOF else limit
         limit = MAX_PHOTOS_BYTES if _PHOTOS.fullmatch(scope["path"]) else limit
+        limit = MAX_SHEETS_BYTES if scope["path"] in SHEETS else limit
         problem = Problem(413, f"The body is larger than {limit} bytes.", rule=f"at most {limit} bytes")
         seen, over, replaced = 0, False, False
 

@@ -45,6 +45,7 @@ MENU = (
     ("/devices", "Devices"),
     ("/commands", "Commands"),
     ("/customers", "Customers"),
+    ("/installed-base", "Installed base"),
     ("/figures", "Figures"),
     ("/people", "People"),
     ("/webhooks", "Webhooks"),

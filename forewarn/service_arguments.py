@@ -5,9 +5,12 @@ from typing import Any
 
 from forewarn.argument_types import count
 
+TABLES = ("customers", "sites", "assets", "technicians")
+
 
 def add_service(command: Any, group: Any, action: Any) -> None:
     """Add the commands."""
+    _base(group, action)
     audit = group("audit", "the audit chain")
     verify = action(audit, "verify", "find any changed, removed, reordered or inserted entry",
                     "forewarn.commands.audit:verify")  # fmt: skip
@@ -41,3 +44,22 @@ def add_service(command: Any, group: Any, action: Any) -> None:
     report.add_argument("--key", required=True, metavar="PUBLIC",
                         help="the company's public key (forewarn audit key), or a file that holds it")  # fmt: skip
     report.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _base(group: Any, action: Any) -> None:
+    base = group("base", "the installed base: customers, sites, assets and technicians")
+    taken = action(base, "import", "take tables in: Excel, OpenDocument, CSV or JSON; all or nothing",
+                   "forewarn.commands.installed:import_")  # fmt: skip
+    taken.add_argument("files", type=Path, nargs="+", metavar="FILE")
+    taken.add_argument("--as", dest="table", choices=TABLES, help="what they hold (default: by name and headers)")
+    taken.add_argument("--map", action="append", default=[], metavar="HEADER=FIELD", help="what a header means;"
+                       " HEADER= leaves it out; may be repeated")  # fmt: skip
+    taken.add_argument("--dry-run", action="store_true", help="say what would happen, write nothing")
+    told = action(
+        base, "export", "write the tables, as they can be taken in again", "forewarn.commands.installed:export"
+    )
+    told.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder; made where it is not there")
+    told.add_argument("--format", choices=("csv", "json"), default="csv", help="default %(default)s")
+    for sub in (taken, told):
+        sub.add_argument("--tenant", default="local")
+        sub.add_argument("--json", action="store_true", help="machine-readable")

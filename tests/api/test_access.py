@@ -38,7 +38,7 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
         ("{request_id}", "none"), ("{incident}", "none"), ("{attachment}", "none"), ("{token}", "none"),
         ("{mail}", "none"), ("{name}", "forecast"), ("{language}", "en"),
-        ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{customer}", "none"),
+        ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{table}", "sites"), ("{customer}", "none"),
         ("{site}", "none"), ("{calendar}", "early"), ("{plan}", "none"), ("{customer}", "waterworks"),
         ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"), ("{trial}", "none"), ("{file}", "page"),
     ):  # fmt: skip

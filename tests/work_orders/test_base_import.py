@@ -1,0 +1,172 @@
+"""Customers, sites, machines and technicians out of people's spreadsheets."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from plumbing import audit
+from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, TENANT, World
+from work_orders.adapters.sheets import BadSheet, sheets_in
+from work_orders.domain.base_fields import FIELDS, Fault, Sheet, matched, read, table_of
+from work_orders.domain.machine import NotPermitted
+from work_orders.queries.installed import TABLES, base_table
+from work_orders.service import tables as t
+from work_orders.service.base_import import Taken, take_base
+
+
+def sheet(table: str, *rows: dict[str, str]) -> Sheet:
+    headers = tuple(dict.fromkeys(k for r in rows for k in r))
+    return Sheet(table, headers, [[r.get(h, "") for h in headers] for r in rows])
+
+
+def taken(world: World, *sheets: Sheet, dry_run: bool = False) -> Taken:
+    return take_base(world.shared, TENANT, sheets, DISPATCHER, dry_run=dry_run)
+
+
+WHOLE = (
+    sheet("assets", {"name": "Booster", "model": "pump", "serial": "S-77", "site": "Hall 1", "devices": "b1; b2"}),
+    sheet("customers", {"name": "Dairy Müller & Söhne", "phone": "+49 30 1", "email": "it@dairy.example"}),
+    sheet("sites", {"name": "Hall 1", "customer": "Dairy Müller & Söhne", "time_zone": "Europe/Berlin"}),
+    sheet("technicians", {"name": "Ada", "skills": "mechanical, electrical", "weekdays": "0,1,2"}),
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("table", "headers", "wanted"),
+    [
+        ("customers", ["Company", "Tel.", "E-Mail"], {"Company": "name", "Tel.": "phone", "E-Mail": "email"}),
+        ("customers", ["Kundennummer", "Firma"], {"Kundennummer": "id", "Firma": "name"}),
+        ("customers", ["客户编号", "公司", "电话"], {"客户编号": "id", "公司": "name", "电话": "phone"}),
+        ("assets", ["Serial Nr", "Modell", "Standort"], {"Serial Nr": "serial", "Modell": "model", "Standort": "site"}),
+        ("assets", ["Sreial number", "Asset model (YAML)"], {"Sreial number": "serial", "Asset model (YAML)": "model"}),
+        ("sites", ["Shoe size", "Moon phase"], {}),
+    ],
+)  # fmt: skip
+def test_headers_are_understood_as_people_write_them(table: str, headers: list[str], wanted: dict[str, str]) -> None:
+    assert matched(table, headers) == wanted
+
+
+def test_what_a_person_says_of_a_header_counts_first() -> None:
+    assert matched("customers", ["Name", "Alias"], {"Alias": "name", "Name": ""}) == {"Alias": "name"}
+    assert matched("customers", ["Name", "Customer"]) == {"Name": "name"}  # no field twice
+
+
+def test_a_sheet_is_known_by_its_name_or_its_headers() -> None:
+    assert table_of("All our Customers 2026", []) == "customers"
+    assert table_of("Tabelle1", ["Modell", "Seriennummer", "Standort"]) == "assets"
+    assert table_of("Tabelle1", ["a", "b"]) == ""
+
+
+def test_the_whole_base_comes_in_whatever_the_order_of_its_sheets(world: World) -> None:
+    done = taken(world, *WHOLE)
+    assert (done.faults, done.written) == ([], True)
+    assert done.added == dict.fromkeys(("customers", "sites", "assets", "technicians"), 1)
+    (made,) = (r for r in world.rows(t.assets) if r.serial == "S-77")
+    assert (made.id, made.customer_id, made.site_id) == ("booster", "dairy-muller-sohne", "hall-1")
+    assert {r.device for r in world.rows(t.asset_devices) if r.asset_id == "booster"} == {"b1", "b2"}
+
+
+def test_the_same_again_changes_nothing_and_a_change_is_told(world: World) -> None:
+    taken(world, *WHOLE)
+    count = len(world.actions())
+    again = taken(world, *WHOLE)
+    assert (again.added, again.changed, sum(again.same.values())) == ({}, {}, 4)
+    assert len(world.actions()) == count
+    moved = taken(world, sheet("technicians", {"name": "Ada", "phone": "112 0"}))
+    assert moved.changed == {"technicians": 1}
+    assert world.actions()[-1] == "technician_changed"
+
+
+def test_a_dry_run_finds_the_same_and_writes_nothing(world: World) -> None:
+    before = len(world.actions())
+    tried = taken(world, *WHOLE, dry_run=True)
+    assert (tried.written, tried.added) == (False, dict.fromkeys(("customers", "sites", "assets", "technicians"), 1))
+    assert len(world.actions()) == before
+    assert {r.id for r in world.rows(t.customers)} == {"waterworks", "brewery"}
+    with world.database.read() as connection:
+        assert audit.verify(connection, TENANT) is None
+
+
+def test_with_one_fault_nothing_is_written_and_every_fault_is_told(world: World) -> None:
+    done = taken(
+        world,
+        sheet("customers", {"name": "Good"}, {"name": "", "phone": "x"}, {"name": "Bad", "email": "nobody"}),
+        sheet(
+            "assets", {"model": "rocket"}, {"model": "pump", "site": "nowhere"}, {"model": "pump", "devices": "p1"},
+            {"model": "pump", "customer": "brewery", "site": "waterworks-site"}, {"model": "pump", "criticality": "D"},
+        ),
+        sheet("sites", {"name": "X", "customer": "brewery", "time_zone": "Mars/Base"}, {"customer": "brewery"}),
+        sheet("technicians", {"phone": "110 0"}),
+    )  # fmt: skip
+    told = {(f.table, f.row, f.field) for f in done.faults}
+    assert told == {
+        ("customers", 3, "name"), ("customers", 3, "phone"), ("customers", 4, "email"), ("assets", 2, "model"),
+        ("assets", 3, "site"), ("assets", 4, "devices"), ("assets", 5, "site"), ("assets", 6, "criticality"),
+        ("sites", 2, "time_zone"), ("sites", 3, "name"), ("technicians", 1, "name"),
+    }  # fmt: skip
+    assert not done.written
+    assert all(r.name != "Good" for r in world.rows(t.customers))
+
+
+def test_of_several_of_one_name_an_id_is_asked_for(world: World) -> None:
+    taken(world, sheet("sites", {"id": "h1", "name": "Hall", "customer": "brewery"}))
+    taken(world, sheet("sites", {"id": "h2", "name": "Hall", "customer": "brewery"}))
+    (fault,) = taken(world, sheet("assets", {"model": "pump", "site": "Hall", "name": "P"})).faults
+    assert (fault.field, "h1, h2" in fault.rule) == ("site", True)
+
+
+def test_what_goes_out_comes_in_again_unchanged(world: World) -> None:
+    taken(world, *WHOLE)
+    with world.database.read() as connection:
+        told = {name: base_table(connection, TENANT, name) for name in TABLES}
+    back = [sheet(name, *rows) for name, rows in told.items()]
+    again = taken(world, *back)
+    assert (again.faults, again.added, again.changed) == ([], {}, {})
+    assert sum(again.same.values()) == sum(map(len, told.values()))
+
+
+def test_a_customer_may_not_change_the_installed_base(world: World) -> None:
+    with pytest.raises(NotPermitted):
+        take_base(world.shared, TENANT, WHOLE, CUSTOMER)
+    assert take_base(world.shared, TENANT, WHOLE, ADMIN, dry_run=True).faults == []
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [
+        ("customers.csv", "Name;Phone\nDairy;+49 30 1\n".encode("utf-16")),
+        ("customers.csv", "\ufeffName,Phone\r\nDairy,+49 30 1\r\n".encode()),
+        ("customers.tsv", b"Name\tPhone\nDairy\t+49 30 1\n"),
+        ("customers.csv", b"Our customers\n\nName,Phone\nDairy,+49 30 1\n"),
+        ("x.json", json.dumps({"customers": [{"Name": "Dairy", "Phone": "+49 30 1"}]}).encode()),
+        ("customers.json", json.dumps([{"Name": "Dairy", "Phone": "+49 30 1"}]).encode()),
+    ],
+)
+def test_files_of_many_kinds_say_the_same(name: str, data: bytes) -> None:
+    (found,) = sheets_in(name, data)
+    assert table_of(found.name, found.headers) == "customers"
+    rows, faults = read(Sheet("customers", found.headers, found.cells))
+    assert (faults, [dict(r.values) for r in rows]) == ([], [{"name": "Dairy", "phone": "+49 30 1"}])
+    assert rows[0].number in (2, 4)
+
+
+@pytest.mark.parametrize(
+    ("name", "data"),
+    [("a.csv", b""), ("a.csv", b"Name\n"), ("a.json", b"{"), ("a.json", b'{"x": 1}'), ("a.xlsx", b"PK no"),
+     ("a.csv", b'Name,Phone\n"open,1\n'), ("a.csv", b"\0\xff\0")],
+)  # fmt: skip
+def test_a_file_that_holds_no_table_is_refused_in_a_sentence(name: str, data: bytes) -> None:
+    with pytest.raises(BadSheet, match=r"a\.(csv|json|xlsx)"):
+        sheets_in(name, data)
+
+
+def test_every_required_field_that_no_column_says_is_one_fault() -> None:
+    rows, faults = read(Sheet("sites", ("Address",), [["Street 1"]]))
+    assert rows == []
+    assert {(f.row, f.field) for f in faults} == {(1, "customer"), (1, "name")}
+    assert isinstance(faults[0], Fault)
+    wanted: dict[str, Any] = {f.name: f for f in FIELDS["sites"] if f.required}
+    assert wanted.keys() == {"customer", "name"}

@@ -1,0 +1,119 @@
+"""Reads tables out of files: CSV and TSV in any usual encoding, JSON, Excel and OpenDocument spreadsheets."""
+
+import csv
+import io
+import json
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import Any
+
+MOST_BYTES = 20_000_000
+MOST_ROWS = 200_000
+_BOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
+_CALM = "cannot be read as"
+
+
+class BadSheet(Exception):
+    """The file holds no table that can be read; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Read:
+    """A table of a file: the name of its sheet (or file), headers, cells as texts."""
+
+    name: str
+    headers: tuple[str, ...]
+    cells: list[list[str]]
+
+
+def sheets_in(name: str, data: bytes) -> list[Read]:
+    """The tables of a file; its name says what kind it is. Raises BadSheet."""
+    if len(data) > MOST_BYTES:
+        raise BadSheet(f"{name} is larger than {MOST_BYTES // 1_000_000} MB")
+    kind, stem = PurePath(name).suffix.lower(), PurePath(name).stem
+    if kind in _BOOKS:
+        found = _book(name, data)
+    elif kind == ".json":
+        found = _objects(name, stem, data)
+    else:
+        found = [_lines(name, stem, data)]
+    full = [sheet for sheet in found if sheet.cells]
+    if not full:
+        raise BadSheet(f"{name} holds no rows below a header")
+    if any(len(sheet.cells) > MOST_ROWS for sheet in full):
+        raise BadSheet(f"{name} has more than {MOST_ROWS} rows; divide it")
+    return full
+
+
+def _lines(name: str, stem: str, data: bytes) -> Read:
+    text = _text(name, data)
+    sample = text[:20_000]
+    try:
+        dialect: Any = csv.Sniffer().sniff(sample.partition("\n")[0] or sample, delimiters=",;\t|")
+    except csv.Error:
+        dialect = csv.excel
+    try:
+        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, strict=True))
+    except csv.Error as bad:
+        raise BadSheet(f"{name} {_CALM} CSV: {bad}") from None
+    return _table(stem, rows)
+
+
+def _text(name: str, data: bytes) -> str:
+    """UTF-8 with or without a mark, UTF-16 with one, else what Windows writes in Western Europe."""
+    try:
+        return data.decode("utf-16" if data[:2] in (b"\xff\xfe", b"\xfe\xff") else "utf-8-sig")
+    except UnicodeDecodeError:
+        if b"\0" in data:
+            raise BadSheet(f"{name} {_CALM} text; it may be a spreadsheet with another ending") from None
+        return data.decode("cp1252", errors="replace")
+
+
+def _objects(name: str, stem: str, data: bytes) -> list[Read]:
+    try:
+        told = json.loads(_text(name, data))
+    except ValueError as bad:
+        raise BadSheet(f"{name} {_CALM} JSON: {bad}") from None
+    tables = told if isinstance(told, dict) else {stem: told}
+    out = []
+    for title, rows in tables.items():
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise BadSheet(f"{name}: {title!r} must be a list of objects")
+        headers = list(dict.fromkeys(key for row in rows for key in row))
+        out.append(Read(str(title), tuple(headers), [[_cell(row.get(h)) for h in headers] for row in rows]))
+    return out
+
+
+def _book(name: str, data: bytes) -> list[Read]:
+    from python_calamine import CalamineError, CalamineWorkbook
+
+    try:
+        book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+        return [
+            _table(title, [[_cell(c) for c in row] for row in book.get_sheet_by_name(title).to_python()])
+            for title in book.sheet_names
+        ]
+    except (CalamineError, OSError, ValueError) as bad:
+        raise BadSheet(f"{name} {_CALM} a spreadsheet: {bad}") from None
+
+
+def _table(name: str, rows: list[list[str]]) -> Read:
+    """The first row with a text is the header; rows above it, often a title, are kept as empty ones for the count."""
+    first = next((n for n, row in enumerate(rows) if sum(bool(c.strip()) for c in row) > 1), 0)
+    headers = tuple(c.strip() for c in rows[first]) if rows else ()
+    return Read(name, headers, [[] for _ in range(first)] + rows[first + 1 :])
+
+
+def _cell(value: Any) -> str:
+    """A cell as a person reads it: 7.0 is 7, a list is divided by commas."""
+    match value:
+        case None:
+            return ""
+        case bool():
+            return "true" if value else "false"
+        case float() if value == int(value):
+            return str(int(value))
+        case list():
+            return ", ".join(_cell(v) for v in value)
+        case _:
+            return str(value)

@@ -1,0 +1,52 @@
+"""The installed base as tables that can be taken in again."""
+
+from collections.abc import Iterator
+
+import msgspec
+import sqlalchemy as sa
+
+from work_orders.domain.base_fields import FIELDS
+from work_orders.service import message_tables as m
+from work_orders.service import tables as t
+
+TABLES = tuple(FIELDS)
+
+
+def base_table(connection: sa.Connection, tenant: str, table: str) -> list[dict[str, str]]:
+    """Rows of a table by id, with the columns of the import. Raises KeyError for a name unknown."""
+    make = {"customers": _customers, "sites": _sites, "assets": _assets, "technicians": _technicians}[table]
+    return [{f.name: row.get(f.name, "") for f in FIELDS[table]} for row in make(connection, tenant)]
+
+
+def _all(connection: sa.Connection, table: sa.Table, tenant: str) -> Iterator[dict[str, str]]:
+    for row in connection.execute(sa.select(table).where(table.c.tenant == tenant).order_by(table.c.id)).mappings():
+        yield {str(k): "" if v is None else str(v) for k, v in row.items()}
+
+
+def _customers(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
+    w = m.contact_ways.c
+    mail = sa.select(w.customer_id, w.address).where(w.tenant == tenant, w.channel == "mail")
+    known = {r.customer_id: r.address for r in connection.execute(mail)}
+    for row in _all(connection, t.customers, tenant):
+        yield row | {"email": known.get(row["id"], "")}
+
+
+def _sites(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
+    for row in _all(connection, t.sites, tenant):
+        yield row | {"customer": row["customer_id"]}
+
+
+def _assets(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
+    d = t.asset_devices.c
+    devices: dict[str, list[str]] = {}
+    for r in connection.execute(sa.select(d.asset_id, d.device).where(d.tenant == tenant).order_by(d.device)):
+        devices.setdefault(r.asset_id, []).append(r.device)
+    for row in _all(connection, t.assets, tenant):
+        more = {"customer": row["customer_id"], "site": row["site_id"]}
+        yield row | more | {"devices": ", ".join(devices.get(row["id"], ()))}
+
+
+def _technicians(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
+    for row in _all(connection, t.technicians, tenant):
+        skills, days = (msgspec.json.decode(row[name]) for name in ("skills", "weekdays"))
+        yield row | {"skills": ", ".join(skills), "weekdays": ", ".join(str(d) for d in days)}
