@@ -38,9 +38,10 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{reply}", "call-me" if possible else "nothing"), ("{n}", "1"),
         ("{request_id}", "none"), ("{incident}", "none"), ("{attachment}", "none"), ("{token}", "none"),
         ("{mail}", "none"), ("{name}", "forecast"), ("{language}", "en"),
-        ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{table}", "sites"), ("{customer}", "none"),
+        ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{table}", "sites"),
         ("{site}", "none"), ("{calendar}", "early"), ("{plan}", "none"), ("{customer}", "waterworks"),
-        ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"), ("{trial}", "none"), ("{file}", "page"),
+        ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"),
+        ("{trial}", "none"), ("{file}", "page"),
     ):  # fmt: skip
         value = "do" if name == "{action}" and possible and "/tasks/" in path else value
         path = path.replace(name, value)
