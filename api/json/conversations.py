@@ -14,6 +14,7 @@ from api.problems import bad_field, not_found
 from api.web import Web
 from work_orders.domain.templates import Words
 
+Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
 Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 
 
@@ -88,8 +89,8 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer(found.conversation)
 
     @router.post(f"{root}/conversations/{{case}}/messages", tags=["work"], summary="Say something in a conversation")
-    def write(who: Who, case: str, body: TextBody) -> Response:
-        return answer({"message": of.write(who, case, body.text)}, 201)
+    def write(who: Who, case: str, body: TextBody, key: Key = "") -> Response:
+        return answer({"message": of.write(who, case, body.text, key)}, 201)
 
     @router.get(f"{root}/conversations/{{case}}/notes", tags=["work"], summary="Notes among colleagues")
     def notes(who: Who, case: str) -> Response:

@@ -1,5 +1,6 @@
 """What customers and dispatchers say to each other, how a customer wants to be told, and the words of messages."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,6 +30,7 @@ PURPOSES = {
     Purpose.SURVEY: "How satisfied I was",
 }
 OPEN_SHOWN = 5
+_STYLE, _PICTURE = re.compile(r'\sstyle="[^"]*"'), re.compile(r'<img\b[^>]*\balt="([^"]*)"[^>]*>')
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,8 @@ class Template:
     version: int
     words: Words
     preview: Rendered | None
+    page: str
+    """The mail as a page of ours can show it: without styles of its own and without its picture."""
     names: Sequence[str]
     fault: str = ""
 
@@ -109,10 +113,12 @@ class Conversations:
         with self._shared.database.read() as connection:
             return telling.notice_more(connection, who.tenant, notice, now)
 
-    def write(self, who: Principal, case: str, text: str) -> str:
-        """Say something."""
+    def write(self, who: Principal, case: str, text: str, key: str = "") -> str:
+        """Say something; the same `key` again says nothing more."""
         with refusals():
-            return conversation.write_message(self._shared, who.tenant, case, text, actor_of(self._shared, who))
+            return conversation.write_message(
+                self._shared, who.tenant, case, text, actor_of(self._shared, who), key=key
+            )
 
     def note(self, who: Principal, case: str, text: str) -> int:
         """Note something among colleagues."""
@@ -214,7 +220,8 @@ class Conversations:
         except BadInput as no:
             fault = str(no)
         names = sorted(wording.NEEDS[name])
-        return Template(name, NAMES[name], language, version, shown, preview, names, fault)
+        page = _STYLE.sub("", _PICTURE.sub(r"[\1]", preview.html)) if preview else ""
+        return Template(name, NAMES[name], language, version, shown, preview, page, names, fault)
 
     def save_template(self, who: Principal, name: str, language: str, words: Words, version: int | None) -> int:
         """A new version; its number."""

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import sqlalchemy as sa
 
 from api import access
+from ingest.service.tables import devices
 from tests.api.company import Company
 from tests.api.test_access import STREAM, address
 from work_orders.service import message_tables as m
@@ -38,6 +40,10 @@ def test_a_customer_and_the_dispatcher_talk_on_their_pages_and_loose_mail_finds_
     assert "It should not be." in seen
     assert "✓ We saw a change in Pump 1." in seen
     assert dora.get(f"/my-cases/{ids['case']}").status_code == 403
+    api, at = company.program("customer"), f"/api/v1/conversations/{ids['case']}"
+    for _ in range(2):
+        api.post(f"{at}/messages", json={"text": "Once."}, headers={"Idempotency-Key": "k1"})
+    assert [s["text"] for s in api.get(at).json()["said"]].count("Once.") == 1
     take_mail(company.shared, company.world.tenant, Mail("<1@x>", "x@example.com", "Pump", "It is loud"))
     assert "1 mail without a case" in dora.get("/inbox").text
     page = dora.get("/mail").text
@@ -82,7 +88,16 @@ def test_a_notice_tells_its_record_and_the_price_of_waiting(company: Company) ->
     assert "We propose: Replace both bearings, before" in page
     assert "What was sent" in page
     assert "template forecast, version 0, en" in page
-    assert "heard from" in plain(company.browser("customer").get("/my-machines").text)  # its silence is explained
+    silent = plain(company.browser("customer").get("/my-machines").text)
+    for seen, says in (
+        (timedelta(minutes=4), "Last heard 4 min ago."),
+        (timedelta(hours=5), "Not heard from for 5.0 h"),
+    ):
+        assert says not in silent
+        with company.shared.database.write() as connection:
+            connection.execute(devices.update().values(last_seen=company.world.clock.at - seen))
+        silent = plain(company.browser("customer").get("/my-machines").text)
+        assert says in silent
 
 
 def test_a_customer_says_how_he_is_told_and_nobody_else_does(company: Company) -> None:

@@ -120,6 +120,7 @@ def _messages() -> None:
         sa.Column("subject", sa.String(500), nullable=False),
         sa.Column("text", sa.Text, nullable=False),
         sa.Column("html", sa.Text, nullable=False),
+        sa.Column("words", sa.Text, nullable=False),
         sa.Column("template", sa.String(32), nullable=False),
         sa.Column("template_version", sa.Integer, nullable=False),
         sa.Column("language", sa.String(8), nullable=False),

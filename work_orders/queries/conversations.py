@@ -121,8 +121,9 @@ def _said(connection: sa.Connection, tenant: str, case_id: str) -> tuple[Said, .
     )
     return tuple(
         Said(
-            r.id, r.incoming, r.author, r.at, r.channel, r.subject, r.text.replace(PAGES, ""), r.state, r.why,
-            r.template, r.template_version, r.language, tuple(msgspec.json.decode(r.attachments, type=list[str])),
+            r.id, r.incoming, r.author, r.at, r.channel, r.subject, r.words or r.text.replace(PAGES, ""), r.state,
+            r.why, r.template, r.template_version, r.language,
+            tuple(msgspec.json.decode(r.attachments, type=list[str])),
         )
         for r in rows
     )  # fmt: skip

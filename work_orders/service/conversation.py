@@ -70,12 +70,15 @@ def _words(text: str) -> str:
     return words
 
 
-def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: Actor) -> str:
-    """Say something in the conversation of a case: the customer to us, or the dispatcher to him. Returns its id."""
+def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: Actor, *, key: str = "") -> str:
+    """Say something in the conversation of a case: the customer to us, or the dispatcher to him. Returns its id.
+
+    The same `key` of the same person again is the same message.
+    """
     with unit(shared, tenant, actor) as work:
         case, words = _case_seen(work, case_id), _words(text)
         asset = work.one(t.assets, case.asset_id, "asset")
-        id = message_id(work, case_id, actor.name, work.now.isoformat(), words)
+        id = message_id(work, case_id, actor.name, key or f"{work.now.isoformat()} {words}")
         if actor.role is Role.CUSTOMER:
             new = put_incoming(work, id, case_id, case.customer_id, actor.name, "web", "", words)
             heard(work, case_id)

@@ -79,6 +79,7 @@ messages = table(  # what was said to a customer or by him; all of it is his to 
     sa.Column("subject", sa.String(500), nullable=False),
     sa.Column("text", sa.Text, nullable=False),
     sa.Column("html", sa.Text, nullable=False),
+    sa.Column("words", sa.Text, nullable=False),  # what a person wrote, without what a template put around it
     sa.Column("template", sa.String(32), nullable=False),
     sa.Column("template_version", sa.Integer, nullable=False),
     sa.Column("language", sa.String(8), nullable=False),

@@ -70,7 +70,8 @@ def say(
         m.messages, id=id, conversation_id=thread, n=_next(work, thread), case_id=case_id,
         customer_id=customer_id, notice_id=notice_id, incoming=False, purpose=purpose,
         author=author or str(facts.get("company", "")), at=work.now, channel="", subject=made.subject, text=made.text,
-        html=made.html, template=made.template, template_version=made.version, language=made.language, state="queued",
+        html=made.html, words=str(facts.get("said", "")),
+        template=made.template, template_version=made.version, language=made.language, state="queued",
         why="", due_at=work.now, sent_at=None, attachments="[]",
     )  # fmt: skip
 
@@ -84,7 +85,8 @@ def put_incoming(
     return work.insert_new(
         m.messages, id=id, conversation_id=thread, n=_next(work, thread), case_id=case_id,
         customer_id=customer_id, notice_id=None, incoming=True, purpose=Purpose.SERVICE, author=author[:200],
-        at=work.now, channel=channel, subject=subject[:500], text=text, html="", template="", template_version=0,
+        at=work.now, channel=channel, subject=subject[:500], text=text, html="", words=text,
+        template="", template_version=0,
         language="", state="received", why="", due_at=None, sent_at=work.now,
         attachments=msgspec.json.encode(list(attachments)).decode(),
     )  # fmt: skip

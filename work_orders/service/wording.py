@@ -128,7 +128,7 @@ def compose(connection: sa.Connection, tenant: str, name: str, language: str, co
         return render(BUILT_IN.get((name, language), BUILT_IN[name, "en"]), context, name, 0, language)
 
 
-def examples(name: str) -> list[dict[str, Any]]:
+def examples(name: str, language: str) -> list[dict[str, Any]]:
     """Facts to try a template on: full ones, and as few as there can be."""
     slots = (SlotLine("Tuesday, 24 November, in the morning", "Waiting until then costs you 12 EUR on average."),)
     letter = Letter(
@@ -140,6 +140,15 @@ def examples(name: str) -> list[dict[str, Any]]:
         slots,
         "How often such warnings were right: on your machines: 4 of 5; for this kind of fault: no record yet.",
     )  # fmt: skip
+    if language == "zh":
+        letter = Letter(
+            "Pump 1：发现故障征兆（bearing wear）", "我们看到：Vibration 高于平时（4.2 mm/s，平时 2.1 mm/s）。",
+            "每 10 台同类设备中约有 3 台会在 5 天内发生故障。", "", "上门最好在 11月27日之前完成。",
+            "我们建议：Replace both bearings。",
+            "上门对您免费：您的维护合同已包含。", "如果不处理，平均要您承担 6,500 EUR。",
+            (SlotLine("11月24日 星期二 上午", "等到那时，您平均要多承担 12 EUR。"),),
+            "此前的预警经上门检查证实的情况：您的设备：5 次中有 4 次正确；同类故障：还没有记录。",
+        )  # fmt: skip
     full: dict[str, Any] = {
         "company": "Your service partner", "phone": "+49 30 123", "asset": "Pump 1", "customer": "City waterworks",
         "link": f"{PAGES}/notices/N-1", "letter": letter, "chart": CHART, "why": "the alarm cleared",
@@ -196,7 +205,7 @@ def preview(name: str, language: str, words: Words) -> Rendered:
         _check_shape(part, getattr(words, part))
     if found := _ACTIVE.search(words.html):
         raise BadInput("html", f"{found.group().strip()!r} has no place in a message")
-    made = [render(words, facts, name, 0, language) for facts in examples(name)]
+    made = [render(words, facts, name, 0, language) for facts in examples(name, language)]
     if any(not r.subject or not r.text for r in made[:1]):
         raise BadInput("text", "becomes empty")
     if name in ("forecast", "reminder") and PAGES not in made[0].text:
