@@ -48,7 +48,6 @@ MENU = (
     ("/installed-base", "Installed base"),
     ("/figures", "Figures"),
     ("/people", "People"),
-    ("/webhooks", "Webhooks"),
 )
 
 

@@ -128,11 +128,19 @@ def timeline(shared: Shared, who: Principal, asset: str) -> list[Line]:
     if who.role is Role.CUSTOMER:
         found = [m for m in found if m.action in CUSTOMER_HEARS]
     return [
-        Line(m.at, m.action, queries.in_names(m.text, known), m.actor if who.sees_all else "", link_of(m.id, who))
+        Line(
+            m.at,
+            m.action,
+            queries.in_names(m.text, known),
+            m.actor if who.sees_all else "",
+            f"/orders/{m.id}/report" if who.role is Role.CUSTOMER and m.action in REPORTED else link_of(m.id, who),
+        )
         for m in found
     ]
 
 
+REPORTED = ("job_done", "order_closed")
+"""What is told of an order that has a service report."""
 LINKS = {"C-": "/cases/", "WO-": "/orders/", "N-": "/notices/"}
 
 

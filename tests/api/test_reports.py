@@ -11,6 +11,8 @@ import pytest
 from plumbing import audit_key
 from plumbing.report_check import check
 from tests.api.company import Company
+from tests.work_orders.world import TECHNICIAN
+from work_orders import service
 from work_orders.adapters import report_pdf
 
 
@@ -52,3 +54,15 @@ def test_without_pango_the_page_is_there_and_the_pdf_says_what_to_install(
     refused = browser.get(f"/orders/{order}/report.pdf")
     assert refused.status_code == 409
     assert "apt-get install libpango" in refused.json()["detail"]
+
+
+def test_a_customer_finds_the_report_where_the_job_is_told(company: Company) -> None:
+    order = company.full()["order"]
+    company.world.clock.at += timedelta(hours=1)
+    service.order_action(company.shared, company.world.tenant, order, "start", TECHNICIAN)
+    customer = company.browser("customer")
+    assert f"/orders/{order}/report" not in customer.get("/assets/p1").text
+    service.order_action(company.shared, company.world.tenant, order, "finish", TECHNICIAN)
+    assert f'href="/orders/{order}/report"' in customer.get("/assets/p1").text
+    assert 'href="report.pdf"' in customer.get(f"/orders/{order}/report").text
+    assert f"/orders/{order}/report.pdf" in company.browser("technician").get(f"/orders/{order}").text
