@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from contracts.asset_model_plans import SuggestedPlan
 from contracts.asset_model_steps import Step
 from contracts.command_kinds import CommandKind
 from contracts.diagnosis import Diagnosis
@@ -238,6 +239,8 @@ class AssetModel:
     commands: dict[str, CommandKind] = field(default_factory=dict)
     """What may be asked of its devices."""
     diagnosis: Diagnosis = field(default_factory=Diagnosis)
+    plans: dict[str, SuggestedPlan] = field(default_factory=dict)
+    """Preventive jobs that it suggests."""
 
     def mode(self, name: str) -> FailureMode | None:
         """The failure mode of that name."""

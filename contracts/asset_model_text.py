@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 import yaml
 
-from contracts import asset_model_checks, asset_model_steps, detection_methods
+from contracts import asset_model_checks, asset_model_plans, asset_model_steps, detection_methods
 from contracts.asset_model import (
     AssetModel,
     Component,
@@ -144,7 +144,7 @@ class _Reader:
     def model(self, top: Any) -> AssetModel | None:
         top = self.mapping(
             top, "", {"name", "version", "title", "currency", "signals", "running_when", "regimes", "components",
-                      "detection", "prognosis", "decision", "lifetime_unit", "commands", "diagnosis"},
+                      "detection", "prognosis", "decision", "lifetime_unit", "commands", "diagnosis", "plans"},
         )  # fmt: skip
         if not top:
             return None
@@ -188,6 +188,7 @@ class _Reader:
             lifetime_unit=str(unit),
             commands=commands,
             diagnosis=diagnosis,
+            plans=asset_model_plans.plans(self, top.get("plans", {})),
         )
         detection_methods.check(self, made)
         if detection_methods.methods_of(made)[0] != detection_methods.SEASONAL:

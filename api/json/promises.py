@@ -13,7 +13,7 @@ from api.json.answers import answer
 from api.json.commands import Body
 from api.owners.plans import Plans, spec_from
 from api.owners.promises import KINDS, PRIORITIES, Promises, policy_from
-from api.problems import bad_field
+from api.problems import bad_field, not_found
 from api.web import Web
 from work_orders.domain.calendars import Hours
 
@@ -177,6 +177,15 @@ def _plans(web: Web, router: APIRouter, root: str) -> None:
         given = body.model_dump(exclude_none=True)
         begins: datetime | None = given.pop("begins", None)
         return answer(of.make(who, asset, spec_from(given), begins, key), 201)
+
+    @router.post(
+        f"{root}/assets/{{asset}}/plans/suggested", tags=["promises"], summary="Make the plans that its model suggests"
+    )
+    def take_up(who: Who, asset: str) -> Response:
+        found = web.owners.asset(who, asset)
+        if found is None:
+            raise not_found("machine")
+        return answer({"items": of.take_up(who, asset, found.model), "next": None}, 201)
 
     @router.post(f"{root}/plans/{{plan}}/{{action}}", tags=["promises"], summary="pause, resume, end")
     def move(who: Who, plan: str, action: str, match: Match = "") -> Response:

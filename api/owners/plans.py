@@ -9,6 +9,7 @@ import msgspec
 from api.owners.commands import actor_of, refusals
 from api.problems import Problem, not_found
 from api.roles import Principal
+from contracts.asset_model_plans import SuggestedPlan
 from plumbing.runtime import Shared
 from work_orders.domain.plans import Condition, Spec
 from work_orders.queries.plans import MeterRow, PlanRow, meters, plans
@@ -37,6 +38,20 @@ class Plans:
             actor = actor_of(self._shared, who)
             id = make_plan(self._shared, who.tenant, asset, spec, actor, begins=begins, key=key)
         return next(r for r in self.plans(who, asset, ended=True) if r.id == id)
+
+    def suggested(self, who: Principal, asset: str, model: str) -> list[SuggestedPlan]:
+        """What the machine's model suggests and nobody has taken up yet."""
+        found = self._shared.models(model)
+        with self._shared.database.read() as connection:
+            titles = {r.title for r in plans(connection, who.tenant, asset_id=asset, ended=True)}
+        return [p for p in found.plans.values() if p.title not in titles] if found is not None else []
+
+    def take_up(self, who: Principal, asset: str, model: str) -> list[PlanRow]:
+        """Make plans of what the model suggests."""
+        for p in self.suggested(who, asset, model):
+            spec = Spec(p.title, p.tasks, p.every_days, p.every_months, p.every_hours, skill=p.skill, minutes=p.minutes)
+            self.make(who, asset, spec, None, f"model-{p.name}")
+        return self.plans(who, asset)
 
     def move(self, who: Principal, plan: str, action: str, version: int | None) -> PlanRow:
         """`pause`, `resume`, `end`."""

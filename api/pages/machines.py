@@ -86,6 +86,7 @@ def page_of(
         insight=web.owners.insight(who, found.id) if who.sees_all else None,
         miss=web.owners.miss(who, missed[0].finding) if missed else None,
         plans=Plans(web.shared).plans(who, found.id), meters=Plans(web.shared).meters(who, found.id),
+        suggested=Plans(web.shared).suggested(who, found.id, found.model),
     )  # fmt: skip
 
 

@@ -135,6 +135,14 @@ def _plans(web: Web, router: APIRouter) -> None:
         of.make(who, asset, spec, None)
         return back_to(f"/assets/{asset}")
 
+    @router.post("/assets/{asset}/plans/suggested", include_in_schema=False)
+    def take_up(who: Who, asset: str) -> Response:
+        found = web.owners.asset(who, asset)
+        if found is None:
+            raise not_found("machine")
+        of.take_up(who, asset, found.model)
+        return back_to(f"/assets/{asset}")
+
     @router.post("/assets/{asset}/readings", include_in_schema=False)
     def read(who: Who, asset: str, meter: Word, value: Annotated[float, Form()]) -> Response:
         if asset not in web.owners.mine(who):

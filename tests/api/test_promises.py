@@ -6,8 +6,10 @@ from datetime import timedelta
 
 import pytest
 
+from contracts.asset_model_plans import SuggestedPlan
 from tests.api.company import Company
 from tests.work_orders.test_sla import MONDAY, reported
+from tests.work_orders.world import PUMP
 
 ROOT = "/api/v1"
 
@@ -110,6 +112,19 @@ def test_a_plan_asked_for_twice_is_made_once(company: Company) -> None:
     assert company.program("technician").post(f"{ROOT}/assets/p1/readings", json=reading).status_code == 404
     assert program.post(f"{ROOT}/assets/p1/readings", json=reading).status_code == 201
     assert program.get(f"{ROOT}/plans").json()["items"][0]["why"] == "pressure drop at or above 2.5: 3"
+
+
+def test_what_the_model_suggests_is_made_a_plan_once(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    grease = SuggestedPlan("grease", "Grease", ("Grease it",), every_months=6)
+    monkeypatch.setitem(PUMP.plans, "grease", grease)
+    browser, program = company.browser("dispatcher"), company.program("dispatcher")
+    assert "Make these plans" in browser.get("/assets/p1").text
+    made = [program.post(f"{ROOT}/assets/p1/plans/suggested").json()["items"] for _ in range(2)]
+    assert made[0] == made[1]
+    assert [p["words"] for p in made[0]] == ["every 6 months"]
+    assert browser.post("/assets/p1/plans/suggested", follow_redirects=False).status_code == 303
+    assert "Make these plans" not in browser.get("/assets/p1").text
+    assert program.post(f"{ROOT}/assets/none/plans/suggested").status_code == 404
 
 
 @pytest.mark.parametrize("role", ["customer", "technician"])

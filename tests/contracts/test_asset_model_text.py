@@ -35,6 +35,8 @@ components:
           planned: {customer: 0, provider: 10}
           false_visit: {customer: 0, provider: 5}
 detection: {threshold: 2.5, fleet: true}
+plans:
+  grease: {title: Grease, tasks: [Grease it], every_hours: 4000, every_months: 6}
 """
 
 
@@ -57,6 +59,8 @@ def test_a_sound_model_is_read() -> None:
     assert wear
     assert wear.failure.total == 110
     assert model.mode("rust") is None
+    grease = model.plans["grease"]
+    assert (grease.tasks, grease.every_months, grease.every_hours, grease.minutes) == (("Grease it",), 6, 4000, 60)
 
 
 @pytest.mark.parametrize(
@@ -70,6 +74,8 @@ def test_a_sound_model_is_read() -> None:
         ("regimes: [speed]", "regimes: [vibration]", 5, "regimes[0]"),
         ("threshold: 2.5", "threshold: high", 29, "detection.threshold"),
         ("fleet: true", "fleet: 1", 29, "detection.fleet"),
+        ("tasks: [Grease it]", "tasks: []", 31, "plans.grease.tasks"),
+        ("every_hours: 4000, every_months: 6", "minutes: 3", 31, "plans.grease"),
         ("minutes: 60", "minutes: .inf", 22, "components.bearing.failure_modes.wear.minutes"),
         ("planned: {customer: 0, provider: 10}", "planned: {customer: 0}", 27,
          "components.bearing.failure_modes.wear.costs.planned.provider"),
