@@ -22,6 +22,7 @@ from api.json import reports as report_json
 from api.json import review as review_json
 from api.json import webhooks as webhook_json
 from api.pages import (
+    aftercare,
     connect,
     customer,
     demo,
@@ -52,7 +53,7 @@ from api.web import HERE, Web
 
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     door.routes, door_pages.routes, jobs.routes,  # before those that take any action
-    review_json.routes, review.routes,
+    review_json.routes, review.routes, aftercare.routes,
     system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
     insights.routes, insight_pages.routes,
     machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,

@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.owners.aftercare import Aftercare
 from api.owners.conversations import Conversations
 from api.ports import Wanted
 from api.problems import not_found
@@ -35,6 +36,7 @@ def routes(web: Web, router: APIRouter) -> None:
         return web.page(
             request, "my_machines.html", assets=owners.assets(who), waiting=[n for n in notices if n.open],
             notices=[n for n in notices if not n.open], under_way=talks.under_way(who), silence=SILENCE,
+            surveys=Aftercare(web.shared).waiting(who),
         )  # fmt: skip
 
     @router.get("/notices", include_in_schema=False)

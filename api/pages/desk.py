@@ -9,6 +9,7 @@ from starlette.responses import Response
 from api.guard import Who
 from api.identity import identity_of
 from api.json.lists import WantCases, WantDevices, WantOrders, WantRefusals
+from api.owners.aftercare import Aftercare
 from api.owners.conversations import Conversations
 from api.owners.jobs import BY_HAND, Jobs
 from api.owners.promises import Promises
@@ -46,7 +47,8 @@ def routes(web: Web, router: APIRouter) -> None:
         return web.page(
             request, "case.html", case=found, examinations=owners.examinations(who, case=case),
             insight=owners.insight(who, found.asset) if found.closed_at is None else None,
-            more=jobs.case_more(who, case), talk=Conversations(web.shared).talk(who, case),
+            more=jobs.case_more(who, case), checks=Aftercare(web.shared).checks(who, case),
+            talk=Conversations(web.shared).talk(who, case),
             write_to=f"/conversations/{case}/messages" if who.role in (Role.DISPATCHER, Role.ADMIN) else "",
         )  # fmt: skip
 

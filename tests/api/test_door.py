@@ -9,7 +9,7 @@ from starlette.testclient import TestClient
 
 from tests.api.company import Company
 from tests.work_orders.test_jobs import JPEG, PNG
-from tests.work_orders.world import DISPATCHER, TENANT
+from tests.work_orders.world import DISPATCHER, TECHNICIAN, TENANT
 from work_orders import service
 from work_orders.service import door_tables as d
 from work_orders.service import labels
@@ -195,3 +195,24 @@ def test_the_review_queue_and_the_promotion_stand_on_one_screen_each(company: Co
     }  # fmt: skip
     replayed = company.program("engineer").get("/api/v1/decisions/replay").json()
     assert (replayed["decisions"], replayed["same"], replayed["differing"]) == (3, 3, [])
+
+
+def test_the_customer_alone_says_how_the_work_was(company: Company) -> None:
+    world = company.world
+    order = world.booked()
+    for action in ("start", "finish"):
+        service.order_action(world.shared, TENANT, order, action, TECHNICIAN)
+    service.record_finding(world.shared, TENANT, order, "prevented", TECHNICIAN)
+    service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
+    mine = company.browser("customer")
+    assert "How was the work at Pump 1?" in mine.get("/my-machines").text
+    assert mine.post(f"/surveys/{order}", data={"recommends": "9"}).status_code == 422
+    form = {"satisfied": "4", "recommends": "9", "words": "Friendly"}
+    assert "You gave it 4 of 5" in mine.post(f"/surveys/{order}", data=form).text
+    assert "How was the work at" not in mine.get("/my-machines").text
+    assert company.browser("customer", "brewery").get(f"/surveys/{order}").status_code == 404
+    assert company.browser("technician").post(f"/surveys/{order}", data=form).status_code == 403
+    said = company.program("dispatcher").get("/api/v1/surveys").json()["figures"]
+    assert said == {"asked": 1, "answered": 1, "satisfied": 4.0, "promoters": 100.0, "effort": None}
+    case = world.only(t.cases).id
+    assert "After 30 days" in company.browser("dispatcher").get(f"/cases/{case}").text
