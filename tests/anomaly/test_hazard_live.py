@@ -13,6 +13,7 @@ from anomaly.adapters.sql import SqlTables
 from anomaly.domain.error_events import ErrorReader, codes_of
 from anomaly.domain.event_alarm import floor_of, likeliest_mode, stands
 from anomaly.domain.forecast import Life
+from anomaly.domain.hazard import curve
 from anomaly.domain.history import HOUR_US
 from anomaly.domain.learned_states import Kind, LearnedAction, LearnedState
 from anomaly.domain.machines import Arrival, Machines
@@ -21,6 +22,8 @@ from anomaly.service import tables as t
 from anomaly.training.files import BadModel
 from anomaly.training.foretelling import FALLEN, IN_READINGS, NOT_LIVE, REPLACED, Foretelling
 from anomaly.training.hazard_job import outcome
+from anomaly.training.hazard_reading import HazardReader
+from anomaly.training.histories import gather_histories
 from anomaly.training.promoting import promote
 from anomaly.training.registry import Learned, card_of, check, folder_of, hazard_of, learned, move, one, rollback
 from anomaly.training.serving import Serving
@@ -129,6 +132,22 @@ def test_a_hazard_is_learned_from_errors_and_tried_before_anybody_acts_on_it(tri
     assert all(words in page for words in (made.sha256, made.data_sha256, "<svg", "pump", "E1 9"))
     hazard = hazard_of(fleet.shared.home, "acme", made)
     assert max(line.true.max() for line in hazard.calibrations) < 1
+
+
+def test_the_product_reads_from_telemetry_what_was_raised(tried: tuple[Fleet, Learned]) -> None:
+    """And a live look at a machine, hour by hour, says what its whole record says."""
+    fleet, made = tried
+    end = BEGIN_US + LEARNED_DAYS * DAY_US
+    found = gather_histories(fleet.bench.database, fleet.store, "acme", MODEL, quiet)
+    for h, mine in zip(fleet.histories, found, strict=True):
+        for events, own in ((h.errors, mine.errors), (h.failed, mine.failed)):
+            assert own.until(end).at_us.tolist() == events.until(end).at_us.tolist()
+            assert own.until(end).which.tolist() == events.until(end).which.tolist()
+    reader, whole = HazardReader(fleet.shared), hazard_of(fleet.shared.home, "acme", made)
+    at = end + np.arange(-24, 0, dtype=np.int64) * HOUR_US
+    hourly = [reader.say("acme", made, MODEL, "m3", at[[i]]) for i in range(len(at))]
+    said = np.concatenate([x.p for x in hourly if x is not None], axis=2)
+    np.testing.assert_allclose(said, curve(whole, found[3], at), rtol=1e-9)
 
 
 def test_an_altered_hazard_is_refused(tried: tuple[Fleet, Learned]) -> None:
