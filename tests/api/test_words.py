@@ -25,9 +25,9 @@ def test_a_forecast_says_that_nobody_confirmed_what_it_rests_on() -> None:
     at = datetime(2026, 11, 22, tzinfo=UTC)
     made = Prediction(
         v=1, id="x", tenant="acme", device="p1", model="pump", model_version="1", component="bearing",
-        failure_mode="wear", mode_probability=1.0, issued_at=at, measured_at=at, alarm_id="a", alarm_since=at, score=2.0,
-        threshold=1.0, health=50.0, p_fail=None, risk_hours=[], risk=[], remaining=None, evidence_from=at, carriers=[],
-        quality="good", pageable=True,
+        failure_mode="wear", mode_probability=1.0, issued_at=at, measured_at=at, alarm_id="a", alarm_since=at,
+        score=2.0, threshold=1.0, health=50.0, p_fail=None, risk_hours=[], risk=[], remaining=None, evidence_from=at,
+        carriers=[], quality="good", pageable=True,
     )  # fmt: skip
     assert forecast_of(made, "p1", None).quality == "good"
     unsure = msgspec.structs.replace(made, baseline=0, baseline_confirmed=False, quality="no readings of speed")
