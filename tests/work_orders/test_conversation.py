@@ -10,13 +10,14 @@ from pathlib import Path
 import msgspec
 import pytest
 import sqlalchemy as sa
+from imap_tools import MailMessage
 
 from tests.work_orders.imap_server import serving
 from tests.work_orders.test_mail import after, noon
 from tests.work_orders.test_sending import Mail as Channel
 from tests.work_orders.world import CUSTOMER, DISPATCHER, ENGINEER, STRANGER, TECHNICIAN, World
 from work_orders import service
-from work_orders.adapters.imap import BadMailbox, Mailbox, fetch
+from work_orders.adapters.imap import BadMailbox, Mailbox, fetch, mail_of
 from work_orders.domain.machine import NotPermitted
 from work_orders.domain.reply_token import tokens_in
 from work_orders.queries import conversations
@@ -210,6 +211,54 @@ def test_a_mailbox_is_read_once_with_what_is_attached(world: World, told: Channe
     assert {x[2] for x in said(world)[1:]} == {"It leaks.", "See above."}
     incoming = [r for r in world.rows(m.messages) if r.incoming]
     assert {tuple(msgspec.json.decode(r.attachments)) for r in incoming} == {("leak.png",)}
+
+
+REPORT = """From: MAILER-DAEMON@mx.example.org
+To: service@example.org
+Subject: Undelivered Mail Returned to Sender
+Message-ID: <dsn1@mx.example.org>
+MIME-Version: 1.0
+Content-Type: multipart/report; report-type=delivery-status; boundary="x"
+
+--x
+Content-Type: text/plain
+
+I could not deliver it.
+--x
+Content-Type: message/delivery-status
+
+Reporting-MTA: dns; mx.example.org
+
+Final-Recipient: rfc822; waterworks@example.org
+Action: {action}
+Status: {status}
+Diagnostic-Code: smtp; {status} no such mailbox
+
+--x
+Content-Type: text/rfc822-headers
+
+Message-ID: <{id}@example.org>
+Subject: Pump 1
+
+--x--
+"""
+
+
+def test_a_report_that_a_mail_did_not_arrive_leads_to_the_next_way(world: World, told: Channel) -> None:
+    def report(action: str, status: str) -> Mail:
+        text = REPORT.format(id=told.sent[0].id, action=action, status=status)
+        return replace(mail_of(MailMessage.from_bytes(text.encode())), mail_id=f"<{status}@mx>")
+
+    assert take_mail(world.shared, "local", report("delayed", "4.4.1")) == "unassigned"
+    assert world.only(m.deliveries).state == "delivered"
+    assert take_mail(world.shared, "local", report("failed", "5.1.1")) == "bounced"
+    assert world.only(m.deliveries).state == "bounced"
+    assert world.only(m.contact_ways).bounced == "5.1.1 no such mailbox"
+    after(world, told, minutes=1)
+    notice = world.only(t.notices)
+    assert (notice.state, notice.channel, len(told.sent)) == ("sent", "web", 1)
+    with world.database.read() as connection:
+        assert conversations.loose_mails(connection, world.tenant) == []
 
 
 @pytest.mark.parametrize("url", ["http://x", "imaps://host", "imap://u:p@mail.example.org", "imaps://u:p@h:99999"])

@@ -32,8 +32,10 @@ from work_orders.domain.order_states import HOLD_REASONS, OrderAction
 from work_orders.domain.slots import HalfDay
 from work_orders.service import sla_tables
 from work_orders.service import tables as t
+from work_orders.service.contacts import CAP_PER_DAY
 from work_orders.service.errors import WorkOrdersError
 from work_orders.service.intake import replay
+from work_orders.service.message_tables import deliveries
 from work_orders.service.sending import WEB
 from work_orders.service.sla import follow_all
 from work_orders.service.unit import unit
@@ -192,7 +194,10 @@ class Walk:
         once("open case", ((c.asset_id, c.component) for c in cases if c.closed_at is None))
         once("open order", (o.case_id for o in orders if o.ended_at is None))
         once("notice", ((n.case_id, n.purpose) for n in self.world.rows(t.notices)))
-        once("told", (m.id for m in self.mail.sent if not m.reminder))
+        once("told", (m.id for m in self.mail.sent))
+        at = [r.decided_at for r in self.world.rows(deliveries)]
+        assert all(7 <= t.hour < 22 for t in at), "nothing leaves in quiet hours"
+        assert max((sum(a <= t < a + timedelta(days=1) for t in at) for a in at), default=0) <= CAP_PER_DAY
         self.a_promise_is_judged_once()
 
     def no_half_day_is_given_twice(self) -> None:

@@ -6,6 +6,7 @@ import re
 import threading
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from email.message import Message as EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
@@ -106,8 +107,26 @@ def mail_of(found: Any) -> Mail:
     return Mail(
         named, found.from_ or "", found.subject or "", found.text or _plain(found.html or ""),
         (*found.to, *found.cc, *headers.get("delivered-to", ()), *headers.get("x-original-to", ())), references,
-        tuple((a.filename or "file", a.payload) for a in found.attachments), automatic,
+        tuple((a.filename or "file", a.payload) for a in found.attachments), automatic, _failed(found.obj),
     )  # fmt: skip
+
+
+def _failed(mail: EmailMessage) -> tuple[tuple[str, str], ...]:
+    """What a delivery report says has failed for good (RFC 3464): Message-IDs with the reason."""
+    if mail.get_content_type() != "multipart/report":
+        return ()
+    why, named = "", []
+    for part in mail.walk():
+        if part.get_content_type() == "message/delivery-status":
+            blocks = [str(block) for block in part.get_payload()]
+            for text in blocks:
+                status = re.search(r"^Status:\s*(5\.\d+\.\d+)", text, re.IGNORECASE | re.MULTILINE)
+                if status:
+                    said = re.search(r"^Diagnostic-Code:\s*[\w-]+;\s*(.+)", text, re.IGNORECASE | re.MULTILINE)
+                    why = " ".join((said.group(1) if said else status.group(1)).split())[:200]
+        elif part.get_content_type() in ("message/rfc822", "text/rfc822-headers"):
+            named += re.findall(r"^Message-ID:\s*(<[^>\s]+>)", part.as_string(), re.IGNORECASE | re.MULTILINE)
+    return tuple((name, why) for name in named) if why else ()
 
 
 def _first(headers: dict[str, tuple[str, ...]], name: str) -> str:

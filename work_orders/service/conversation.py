@@ -24,6 +24,7 @@ from work_orders.service.contacts import MAIL, card, known_senders
 from work_orders.service.door import MAX_TEXT, Request, open_case
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.mail_keys import kept
+from work_orders.service.outbox import came_back
 from work_orders.service.sla import answered, heard
 from work_orders.service.telling import customer_name, facts_of, message_id, put_incoming, say
 from work_orders.service.unit import Row, Unit, derived_id, unit
@@ -37,7 +38,10 @@ _INSIDE = (Role.TECHNICIAN, Role.DISPATCHER, Role.ENGINEER, Role.ADMIN)
 
 @dataclass(frozen=True, slots=True)
 class Mail:
-    """A mail that came in. `references` are the Message-IDs that it answers; `automatic` = no person wrote it."""
+    """A mail that came in. `references` are the Message-IDs that it answers; `automatic` = no person wrote it.
+
+    `failed` = Message-IDs that a server reports as not delivered for good, with its reason.
+    """
 
     mail_id: str
     sender: str
@@ -47,6 +51,7 @@ class Mail:
     references: tuple[str, ...] = ()
     files: tuple[tuple[str, bytes], ...] = field(default=(), repr=False)
     automatic: bool = False
+    failed: tuple[tuple[str, str], ...] = ()
 
 
 def _case_seen(work: Unit, case_id: str) -> Row:
@@ -105,7 +110,7 @@ def add_note(shared: Shared, tenant: str, case_id: str, text: str, actor: Actor)
 
 
 def take_mail(shared: Shared, default_tenant: str, mail: Mail) -> str:
-    """Take a mail in: `joined`, `requested`, `unassigned` or, when it came before, `repeated`."""
+    """Take a mail in: `joined`, `requested`, `bounced`, `unassigned` or, when it came before, `repeated`."""
     with shared.database.read() as connection:
         found = _conversation(connection, mail)
         senders = known_senders(connection, mail.sender)
@@ -114,6 +119,10 @@ def take_mail(shared: Shared, default_tenant: str, mail: Mail) -> str:
         id = derived_id("E", tenant, mail.mail_id)
         if work.all(m.mails, m.mails.c.id == id):
             return "repeated"
+        if mail.failed and found is not None:
+            done = [came_back(work, named, MAIL, why) for id_, why in mail.failed if (named := _ours(id_))]
+            _keep(work, id, mail, "a server reports that a message did not arrive", handled=True)
+            return "bounced" if any(done) else "unassigned"
         if mail.automatic:
             _keep(work, id, mail, "nobody wrote it: an automatic answer", handled=True)
             return "unassigned"
@@ -148,9 +157,8 @@ def _conversation(connection: sa.Connection, mail: Mail) -> Row | None:
         row = connection.execute(sa.select(m.conversations).where(c.id == id)).first()
         if row is not None and genuine(kept(connection, row.tenant) or "", id, signed):
             return row
-    for reference in reversed(mail.references):
-        if match := _OURS.match(reference.strip()):
-            named = f"M{match.group(1)[1:].lower()}"
+    for reference in reversed((*(named for named, _ in mail.failed), *mail.references)):
+        if named := _ours(reference):
             row = connection.execute(
                 sa.select(m.conversations)
                 .join(m.messages, sa.and_(w.tenant == c.tenant, w.conversation_id == c.id))
@@ -159,6 +167,12 @@ def _conversation(connection: sa.Connection, mail: Mail) -> Row | None:
             if row is not None:
                 return row
     return None
+
+
+def _ours(reference: str) -> str:
+    """The message that a Message-ID names; empty = it is none of ours."""
+    match = _OURS.match(reference.strip())
+    return f"M{match.group(1)[1:].lower()}" if match else ""
 
 
 def _is_contact(work: Unit, customer_id: str, sender: str) -> bool:

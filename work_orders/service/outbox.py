@@ -172,24 +172,36 @@ def _later(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
 
 
 def _bounced(shared: Shared, tenant: str, claimed: Row, no: Bounced) -> None:
-    """The next way, unless he has seen it on his page meanwhile."""
     with unit(shared, tenant, SYSTEM) as work:
-        if not _end(work, claimed, "bounced", no.why):
-            return
-        message = work.one(m.messages, claimed.message_id, "message")
-        if no.lasting:
-            put_way(work, message.customer_id, claimed.channel, claimed.address, no.why)
-        text = f"{message.subject}: {message.customer_id} cannot be reached by {claimed.channel}: {no.why}."
-        work.record("message_bounced", "", message.id, text, case=message.case_id, channel=claimed.channel)
-        notice = _notice_of(work, message)
-        if message.state == "withdrawn":
-            return
-        if notice is None:
-            work.update(m.messages, {"id": message.id}, state="bounced", due_at=work.now)
-        elif notice.state in (NoticeState.SENT, NoticeState.DELIVERED):
-            work.update(m.messages, {"id": message.id}, state="bounced")
-            move_notice(
-                work, notice, NoticeAction.BOUNCE, NoticeAction.NEXT_CHANNEL, role=Role.SYSTEM, send_after=work.now
-            )
-        else:
-            work.update(m.messages, {"id": message.id}, state="bounced")
+        if _end(work, claimed, "bounced", no.why):
+            _next_way(work, claimed, no)
+
+
+def came_back(work: Unit, message_id: str, channel: str, why: str) -> bool:
+    """A message that a server had taken came back later; whether it was one that we had handed over."""
+    c = m.deliveries.c
+    rows = work.all(m.deliveries, c.message_id == message_id, c.channel == channel, c.state == "delivered")
+    if not rows:
+        return False
+    keys = {"message_id": message_id, "channel": channel}
+    work.update(m.deliveries, keys, state="bounced", why=why[:300], ended_at=work.wall)
+    _next_way(work, rows[0], Bounced(why))
+    return True
+
+
+def _next_way(work: Unit, delivery: Row, no: Bounced) -> None:
+    """Mark the address and let the rules take the next way, unless he has seen it on his page meanwhile."""
+    message = work.one(m.messages, delivery.message_id, "message")
+    if no.lasting:
+        put_way(work, message.customer_id, delivery.channel, delivery.address, no.why)
+    text = f"{message.subject}: {message.customer_id} cannot be reached by {delivery.channel}: {no.why}."
+    work.record("message_bounced", "", message.id, text, case=message.case_id, channel=delivery.channel)
+    notice = _notice_of(work, message)
+    if message.state == "withdrawn":
+        return
+    if notice is None:
+        work.update(m.messages, {"id": message.id}, state="bounced", due_at=work.now)
+        return
+    work.update(m.messages, {"id": message.id}, state="bounced")
+    if notice.state in (NoticeState.SENT, NoticeState.DELIVERED):
+        move_notice(work, notice, NoticeAction.BOUNCE, NoticeAction.NEXT_CHANNEL, role=Role.SYSTEM, send_after=work.now)
