@@ -7,7 +7,14 @@ from dataclasses import fields
 import msgspec
 import sqlalchemy as sa
 
-from anomaly.adapters.sql_condition import confirm, keep_baseline, keep_quiet, keep_sensor, with_confirmation
+from anomaly.adapters.sql_condition import (
+    confirm,
+    keep_baseline,
+    keep_quiet,
+    keep_sensor,
+    newest_baselines,
+    with_confirmation,
+)
 from anomaly.adapters.sql_groups import groups_of, keep_groups, keep_place
 from anomaly.service import tables as t
 from anomaly.service.port import Behind, Label, Missed, Moved, Results, Saved, Taken
@@ -42,10 +49,14 @@ class SqlTables:
                 sa.select(t.progress.c.saved_through).where(t.progress.c.tenant == ALL)
             ).scalar()
             written = log.position(connection, CONSUMER, BLOCKS)
+            newest = newest_baselines(connection)
         saved = [
-            Saved(r.tenant, r.device, r.model, msgspec.msgpack.decode(r.memory), msgspec.json.decode(r.picture))
+            Saved(
+                r.tenant, r.device, r.model, msgspec.msgpack.decode(r.memory), msgspec.json.decode(r.picture),
+                newest_baseline=newest.get((r.tenant, r.device), 0),
+            )
             for r in rows
-        ]
+        ]  # fmt: skip
         return saved, int(through or 0), written
 
     def blocks(self, after: int, limit: int) -> list[Taken]:

@@ -58,6 +58,13 @@ def keep_baseline(connection: sa.Connection, tenant: str, device: str, made: Bas
         )  # fmt: skip
 
 
+def newest_baselines(connection: sa.Connection) -> dict[tuple[str, str], int]:
+    """Number of the newest baseline by tenant and device."""
+    c = t.baselines.c
+    query = sa.select(c.tenant, c.device, sa.func.max(c.number)).group_by(c.tenant, c.device)
+    return {(tenant, device): int(number) for tenant, device, number in connection.execute(query)}
+
+
 def confirm(connection: sa.Connection, done: Confirmed) -> bool:
     """Confirm a baseline, unless it is confirmed; False = there is none to confirm."""
     c = t.baselines.c

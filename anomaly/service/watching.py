@@ -60,6 +60,8 @@ class Watching:
         self._dirty: set[Key] = set()
         self._unknown: set[tuple[str, str]] = set()
         self._written: dict[Key, int] = {}
+        self._baselines: dict[Key, int] = {}
+        """Newest baselines of machines whose snapshots are of another version."""
 
     def restore(self, saved: Sequence[Saved]) -> None:
         """Begin from snapshots."""
@@ -73,6 +75,7 @@ class Watching:
             except OldSnapshot as old:
                 logger.warning("%s/%s: its snapshot is of another version (%s), reading its history", one.tenant,
                                one.device, old)  # fmt: skip
+                self._baselines[one.tenant, one.device] = one.newest_baseline
                 continue
             key = (one.tenant, one.device)
             self._of(one.tenant, model).put(one.device, memory, _held(one.device, held[0]) if held else None)
@@ -233,7 +236,15 @@ class Watching:
             return
         self._model_of[key] = rows.model
         self._orders[key] = Ordering()
+        self._go_on_numbering(key)
         self._from_store(key, None, min(rows.t_us), results)
+
+    def _go_on_numbering(self, key: Key) -> None:
+        """What is learned again after parts were replaced is another baseline than those on record."""
+        newest, model = self._baselines.pop(key, 0), self._models(self._model_of[key])
+        if newest and model is not None:
+            memory = self._of(key[0], model).watch(key[1]).memory
+            memory.epoch, memory.epoch_why = newest + 1, "learned again from all its readings"
 
     def _from_store(self, key: Key, from_us: int | None, to_us: int | None, results: Results) -> None:
         model = self._models(self._model_of[key])

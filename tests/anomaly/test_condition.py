@@ -14,6 +14,7 @@ from anomaly.domain.quiet import Day, reason
 from anomaly.domain.watch import Watch
 from anomaly.queries.condition import baselines, confirmed, quiet_log, sensor_faults
 from anomaly.queries.states import asset_state
+from anomaly.service.tables import states
 from contracts.records import Alarm, Finding, Prediction, SensorChecked
 from plumbing.runtime import Shared
 from plumbing.sql import from_us
@@ -101,6 +102,28 @@ def test_a_replacement_makes_a_new_baseline_and_keeps_the_old_one(bench: Bench) 
     bench.tell(found("false", False, int(t_us[-1])))
     bench.run()
     assert confirmed(bench.database, "acme", "pump")
+
+
+def test_a_baseline_that_is_learned_again_after_an_upgrade_does_not_take_the_place_of_a_confirmed_one(
+    bench: Bench,
+) -> None:
+    t_us, x = life(140, seed=3)
+    feed(bench, t_us[:480], x[:480])
+    bench.tell(found("false", False, int(t_us[479])))
+    bench.tell(found("prevented", True, int(t_us[479])))
+    bench.run()
+    feed(bench, t_us[480:800], x[480:800], before=480)
+    with bench.database.write() as connection:
+        other = msgspec.msgpack.encode(["c", "OfAnotherVersion", {}])
+        connection.execute(states.update().values(memory=other))
+    bench.store.rows["pump"] = t_us[:800], x[:800]
+    bench.rounds = bench.started()
+    feed(bench, t_us[800:], x[800:], before=800)
+    newest, *older = baselines(bench.database, "acme", "pump")
+    assert (newest.number, newest.state, newest.why) == (
+        2, "learned, not confirmed", "learned again from all its readings",
+    )  # fmt: skip
+    assert [(b.number, b.state) for b in older] == [(1, "learned, not confirmed"), (0, "confirmed")]
 
 
 def test_a_prediction_says_whether_its_baseline_counts_as_healthy(bench: Bench, tmp_path: Path) -> None:
