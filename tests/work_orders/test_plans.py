@@ -11,6 +11,7 @@ import pytest
 from contracts.asset_model import Running
 from contracts.points import DeviceRows
 from plumbing.sql import to_us
+from tests.work_orders.test_crashes import crash_everywhere
 from tests.work_orders.test_sla import MONDAY
 from tests.work_orders.world import CUSTOMER, DISPATCHER, PUMP, TECHNICIAN, World
 from work_orders import service
@@ -61,7 +62,8 @@ def test_a_job_is_opened_before_it_is_due_and_the_next_counts_from_when_it_was_d
     assert [(r.result, r.n) for r in world.rows(p.jobs)] == [("done", 1)]
 
 
-def test_it_rides_along_with_a_visit_that_comes_to_the_site_anyway(world: World) -> None:
+def test_it_rides_along_with_a_visit_that_comes_to_the_site_anyway(any_world: World) -> None:
+    world = any_world
     plan(world, asset="p2", begins=MONDAY - 25 * DAY, lead_days=0)
     order = world.booked()  # of p1, at the same site, in a day or two: the job is due on Saturday
     job = world.only(p.jobs)
@@ -105,7 +107,14 @@ def test_what_did_not_get_done_is_due_again(world: World) -> None:
     service.order_action(world.shared, world.tenant, order, "cancel", DISPATCHER, reason="wrong")
     assert world.only(p.jobs).result == "missed"
     world.later(days=6)
-    assert [r.type for r in world.rows(t.orders)] == ["predictive", "preventive"]
+    assert sorted(r.type for r in world.rows(t.orders)) == ["predictive", "preventive"]
+
+
+def test_a_crash_while_a_job_is_opened_leaves_no_half_of_it(world: World) -> None:
+    plan(world)
+    world.clock.at += 24 * DAY
+    assert crash_everywhere(world, lambda: service.tick(world.shared, world.tenant)) > 20
+    assert len(world.rows(t.orders)) == len(world.rows(p.jobs)) == 1
 
 
 def test_two_plans_of_a_machine_share_an_order(world: World) -> None:

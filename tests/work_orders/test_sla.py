@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import sqlalchemy as sa
 
+from tests.work_orders.test_crashes import crash_everywhere
 from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import service
 from work_orders.domain.calendars import Hours
@@ -109,7 +110,8 @@ def test_what_an_order_waits_for_pauses_it_or_not(world: World, reason: str, pau
     assert states(world) == {"restore": "met"}
 
 
-def test_a_breach_is_told_once_and_the_chain_ends_when_somebody_answers(world: World) -> None:
+def test_a_breach_is_told_once_and_the_chain_ends_when_somebody_answers(any_world: World) -> None:
+    world = any_world
     chain = (Step("dispatcher", 0.5), Step("admin"), Step("owner", 1, 60), Step("owner", 1, 600))
     set_sla_policy(world.shared, world.tenant, policy(60, steps=chain), ADMIN)
     case = reported(world)
@@ -129,6 +131,14 @@ def test_a_breach_is_told_once_and_the_chain_ends_when_somebody_answers(world: W
     with world.database.read() as connection:
         (kept,) = attainment(connection, world.tenant)
     assert (kept.met, kept.breached, kept.share) == (0, 1, 0)
+
+
+def test_a_crash_while_a_breach_is_told_tells_it_once(world: World) -> None:
+    set_sla_policy(world.shared, world.tenant, policy(60, steps=(Step("admin"),)), ADMIN)
+    reported(world)
+    world.clock.at += timedelta(minutes=61)
+    assert crash_everywhere(world, lambda: service.tick(world.shared, world.tenant)) > 8
+    assert (told(world), world.actions().count("sla_breached")) == (["admin"], 1)
 
 
 def test_who_sees_to_it_silences_the_chain_but_not_the_clock(world: World) -> None:

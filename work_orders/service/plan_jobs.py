@@ -109,6 +109,10 @@ def counted_until(work: Unit, plan: Row) -> datetime:
 
 def ride_along(work: Unit, order_id: str, again: bool = False) -> None:
     """A visit was planned: take the jobs along that may be done then at the same site."""
+    c = p.plans.c
+    coming = sa.select(c.id).where(c.tenant == work.tenant, c.state == "active", c.due_at.is_not(None)).limit(1)
+    if work.connection.execute(coming).first() is None:
+        return
     for visit in work.all(t.visits, t.visits.c.order_id == order_id, t.visits.c.state.in_(_COMING)):
         order = work.one(t.orders, order_id, "work order")
         asset = work.one(t.assets, order.asset_id, "asset")
@@ -116,7 +120,6 @@ def ride_along(work: Unit, order_id: str, again: bool = False) -> None:
             continue  # a job of a plan itself; what is due beside it has its own
         same = t.assets.c.site_id == asset.site_id if asset.site_id is not None else t.assets.c.id == asset.id
         here = [a.id for a in work.all(t.assets, same)]
-        c = p.plans.c
         for plan in work.all(p.plans, c.asset_id.in_(here), c.state == "active", c.due_at.is_not(None)):
             if open_job_of(work, plan.id) is None and fits(work, plan, visit):
                 take_along(work, plan, order, visit)

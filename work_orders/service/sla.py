@@ -32,7 +32,7 @@ def follow(work: Unit, case_id: str, again: bool = False) -> None:
     """Bring the clocks of a case in line with its rows; `again` = it was opened, or proposed, once more."""
     case = work.one(t.cases, case_id, "case")
     clocks = _clocks(work, case_id)
-    if not clocks and only_watched(case):
+    if (not clocks and only_watched(case)) or (clocks and not again and _at_rest(case, clocks)):
         return
     facts = facts_of(work, case)
     if not clocks and not facts.asked:
@@ -44,6 +44,13 @@ def follow(work: Unit, case_id: str, again: bool = False) -> None:
     for row in clocks:
         if row.stopped_at is None:
             _bring(work, row, facts, book, waits)
+
+
+def _at_rest(case: Row, clocks: list[Row]) -> bool:
+    """Whether all that was promised is given or over, and nothing more is by now."""
+    newest = clocks[-1]
+    broke_down = case.broke_down_at is not None and newest.kind not in ("breakdown", "complaint")
+    return not broke_down and all(r.stopped_at is not None for r in clocks)
 
 
 def follow_all(work: Unit) -> int:
