@@ -15,7 +15,11 @@ from plumbing import audit, log
 from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import service
 from work_orders.adapters.consumer import take_next
+from work_orders.domain.machine import SYSTEM
+from work_orders.service import door_tables, incidents, labels, merging, order_steps, reports
 from work_orders.service import tables as t
+from work_orders.service.intake import take
+from work_orders.service.unit import unit
 
 ALL = [*t.metadata.sorted_tables, audit.entries, log.entries, log.consumers]
 
@@ -112,3 +116,44 @@ def test_a_step_of_the_road(world: World, path: str) -> None:
             pass
         world.clock.at += timedelta(hours=25)
     assert crash_everywhere(world, steps[path]) >= 3
+
+
+DOOR_PATHS = ("report", "merge", "unmerge", "reject", "release")
+
+
+@pytest.mark.parametrize("path", DOOR_PATHS)
+def test_a_step_by_the_door(world: World, path: str) -> None:
+    shared, tenant = world.shared, world.tenant
+    token = labels.label_of(shared, tenant, "p1", DISPATCHER)
+    picture = b"\x89PNG\r\n\x1a\n1"
+    steps: dict[str, Callable[[], object]] = {
+        "report": lambda: reports.report_by_label(shared, token, "leak", photos=[("x", picture)], once="1"),
+        "merge": lambda: merging.merge(shared, tenant, report, forecast, DISPATCHER),
+        "unmerge": lambda: merging.unmerge(shared, tenant, report, DISPATCHER),
+        "reject": lambda: order_steps.visit_action(shared, tenant, order, "reject", TECHNICIAN, reason="ill"),
+        "release": lambda: incidents.release(shared, tenant, incident, DISPATCHER, cases=[held]),
+    }
+    report = forecast = order = incident = held = ""
+    if path in ("merge", "unmerge"):
+        steps["report"]()
+        world.take(1)
+        report, forecast = sorted((str(r.id) for r in world.rows(t.cases)), key=lambda id: id == case_of(world))
+    if path == "unmerge":
+        steps["merge"]()
+    if path == "reject":
+        order = world.booked()
+    if path == "release":
+        for n in range(5):
+            service.add_asset(shared, tenant, f"q{n}", "pump", site_id="waterworks-site")
+        for n in range(1, 4):
+            with unit(shared, tenant, SYSTEM) as work:
+                for k in range(5):
+                    take(work, world.forecast(n, device=f"q{k}", group="g"))
+        incident = str(world.only(door_tables.incidents).id)
+        held = next(str(r.id) for r in world.rows(t.cases) if r.path == "gathered")
+    assert crash_everywhere(world, steps[path]) >= 3
+
+
+def case_of(world: World) -> str:
+    """The case that a forecast opened."""
+    return next(str(r.id) for r in world.rows(t.cases) if r.kind == "forecast")
