@@ -44,8 +44,10 @@ details{margin:.75rem 0}pre{overflow-x:auto;font-size:.8rem}
 @page{size:A4;margin:12mm}
 @media print{
 body{margin:0;max-width:none;font-size:10pt}h1{font-size:1.25rem;margin:.25rem 0}h2{margin:.75rem 0 .25rem}
-figure{margin:.5rem 0}figure,.miss,.cards{break-inside:avoid}.money svg{max-height:42mm;width:auto}
-table{font-size:8pt}th,td{padding:.1rem .4rem;white-space:normal}.more{break-before:page}details{display:none}
+figure{margin:.5rem 0}figure,.miss,.cards{break-inside:avoid}
+.money svg{max-height:30mm;width:auto}p{margin:.4rem 0}.cards{margin:.5rem 0}.interval{display:none}
+.small{font-size:8pt}table{font-size:8pt}th,td{padding:.1rem .4rem;white-space:normal}
+.more{break-before:page}details{display:none}
 }
 """
 
@@ -58,12 +60,12 @@ def page(proof: Proof) -> str:
         '<!doctype html><html lang="en"><head><meta charset="utf-8">',
         '<meta name="viewport" content="width=device-width,initial-scale=1">',
         f"<title>{_text(title)}</title><style>{STYLE}{EXTRA}</style></head><body><main><h1>{_text(title)}</h1>",
-        f'<p class="answer">{_text(sentence(proof))}</p>', _cards(proof, found), _money(proof, found),
+        f'<p class="answer">{_text(sentence(proof))}</p>', _cards(found), _money(proof, found),
         "<h2>Machine by machine</h2>", _machines(proof, _eventful(proof.verdicts)),
         f'<p class="small">Learned from the record until {day(proof.split_us)}, judged on what came after it, until'
         f" {day(proof.end_us)}. {_text(_way(proof))} A failure costs {number(proof.wanted.prices.failure)}, a planned"
         f" visit {number(proof.wanted.prices.planned)}, a visit for nothing"
-        f" {number(proof.wanted.prices.false_visit)} {_text(proof.wanted.prices.unit)}; an announced failure counts as"
+        f" {number(proof.wanted.prices.false_visit)} ({_text(proof.wanted.prices.unit)}); an announced failure counts as"
         " a planned visit. Nothing left this computer.</p>",
         '<section class="more">', _details(proof, found), "</section></main></body></html>",
     ]  # fmt: skip
@@ -92,9 +94,8 @@ def _details(proof: Proof, found: Mapping[str, float | None]) -> str:
     ])  # fmt: skip
 
 
-def _cards(proof: Proof, found: Mapping[str, float | None]) -> str:
+def _cards(found: Mapping[str, float | None]) -> str:
     """The few figures that a boss asks for."""
-    unit = proof.wanted.prices.unit
 
     def money(name: str) -> str:
         return number(found[name])
@@ -104,12 +105,12 @@ def _cards(proof: Proof, found: Mapping[str, float | None]) -> str:
         (f"{number(found['failures_announced'])} of {number(found['failures_judged'])}", "failures announced"),
         ("–" if found["lead_hours_p50"] is None else f"{found['lead_hours_p50']:.0f} h", "notice, median"),
         (number(found["false_orders_per_asset_month"]), "visits for nothing per machine and month"),
-        (money("cost_with_forewarn"), f"{unit} with Forewarn, {money('cost_as_it_was')} as it was"
+        (money("cost_with_forewarn"), f"cost with Forewarn, {money('cost_as_it_was')} as it was"
          + (f" ({-saved:+.0%})" if saved is not None else "")),
     ]  # fmt: skip
     if found["cost_best_fixed_interval"] is not None:
         cards.append((money("cost_with_forewarn_without_planned_work"),
-                      f"{unit} without planned work, {money('cost_best_fixed_interval')} by the best fixed interval"
+                      f"cost without planned work, {money('cost_best_fixed_interval')} by the best fixed interval"
                       + (f" ({-against:+.0%})" if against is not None else "")))  # fmt: skip
     if found["downtime_hours_as_it_was"] is not None:
         down = found["downtime_hours_with_forewarn"]
@@ -151,7 +152,7 @@ def _money(proof: Proof, found: Mapping[str, float | None]) -> str:
         f"{name} never early" if days is None else f"{name} every {days:g} days"
         for name, days in proof.interval.days.items()
     )
-    said = f"<p>Best fixed interval by the first part: {_text(intervals)}.</p>" if intervals else ""
+    said = f"<p class='interval'>Best fixed interval by the first part: {_text(intervals)}.</p>" if intervals else ""
     caption = "What failures and visits cost on the judged part"
     return f'<figure class="money">{drawn}<figcaption>{caption}</figcaption></figure>{said}'
 

@@ -52,7 +52,7 @@ class Prices:
     failure: float = 10.0
     planned: float = 1.0
     false_visit: float = 1.0
-    unit: str = "planned visits"
+    unit: str = "in planned visits"
 
 
 @dataclass(frozen=True)

@@ -40,7 +40,7 @@ def test_an_engineer_corrects_the_columns_and_gets_the_page_and_the_installation
     assert "What would Forewarn have done?" in eva.get("/prove").text
     seen = eva.post("/prove", files=files("time,machine\n2024-02-15,pump-1\n"), follow_redirects=True)
     assert seen.status_code == 200
-    for there in ('value="vibration"', "mm/s", "1 failures", "1 errors and warnings", "2.013"):
+    for there in ('value="vibration"', "mm/s", "1 failure,", "1 error or warning", "2.013"):
         assert there in seen.text
     here = seen.url.path
     bad = eva.post(here, data={**MEANS, "unit": ["furlong", "Cel"]})
