@@ -99,7 +99,7 @@ class Foretelling:
                 model = self._shared.models(of.asset_model)
                 if model is None:
                     continue
-                if of.state is LearnedState.LIVE:
+                if of.state is LearnedState.LIVE and self._reader.hazard(tenant, of) is not None:
                     live.add((tenant, of.asset_model))
                 for device, newest_us in devices_of(self._shared.database, tenant, of.asset_model):
                     if self._stopping.is_set():
