@@ -14,7 +14,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
 
-from api import access, metrics, service
+from api import access, idempotency, metrics, service
 from api.problems import Problem
 from api.roles import Principal
 from contracts.names import is_name
@@ -76,6 +76,7 @@ def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
     class Guarded(APIRoute):
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle, path = super().get_route_handler(), self.path
+            own_key = any(p.alias.lower() == idempotency.HEADER for p in self.dependant.header_params)
 
             async def handler(request: Request) -> Response:
                 began, status = time.perf_counter(), 500
@@ -100,7 +101,24 @@ def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
                 if request.method not in SAFE:
                     await _check_form(request, who if roles is not None else None)
                 request.state.who = who
-                return await handle(request)
+                key = request.headers.get(idempotency.HEADER)
+                if key is None or who is None or own_key or request.method in SAFE or not path.startswith("/api/"):
+                    return await handle(request)
+                return await once(request, who, key)
+
+            async def once(request: Request, who: Principal, key: str) -> Response:
+                """A change whose route leaves its key to us."""
+                idempotency.check_size(request.headers)  # before it is read into memory
+                claim = idempotency.claim_of(who, key, request.method, request.url.path, await request.body())
+                known = await run_in_threadpool(idempotency.take, database, wall(), claim)
+                if known is not None:
+                    return known
+                response: Response | None = None
+                try:
+                    response = await handle(request)
+                    return response
+                finally:
+                    await run_in_threadpool(idempotency.settle, database, claim, response)
 
             return handler
 

@@ -59,3 +59,16 @@ attempts = sa.Table(
     sa.Column("at", UtcTime, nullable=False),
     sa.Index("api_sign_in_attempts_who", "who", "at"),
 )
+answers = sa.Table(  # to changes that carried an Idempotency-Key; status None = still being worked on
+    "api_answers",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("account", sa.String(80), primary_key=True),
+    sa.Column("key", sa.String(160), primary_key=True),
+    sa.Column("print", sa.String(64), nullable=False),
+    sa.Column("status", sa.Integer, nullable=True),
+    sa.Column("body", sa.LargeBinary, nullable=True),
+    sa.Column("media_type", sa.String(100), nullable=True),
+    sa.Column("at", UtcTime, nullable=False),
+    sa.Index("api_answers_by_time", "at"),
+)

@@ -1,16 +1,19 @@
 """Commands: answers of customers, moves of orders and cases, findings, devices, the demo's clock."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Header
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.clockwork import set_clock
 from api.guard import Who
 from api.json.answers import answer
-from api.problems import not_found
+from api.owners.jobs import BY_HAND, Jobs
+from api.problems import bad_field, not_found
 from api.web import Web
+
+Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 
 
 class Body(BaseModel):
@@ -42,6 +45,7 @@ class MoveBody(Body):
     agreed_by: str | None = Field(None, max_length=200)
     day: str | None = None
     half: Literal["am", "pm"] | None = None
+    into: str | None = Field(None, max_length=80)
 
 
 class TaskBody(Body):
@@ -83,28 +87,39 @@ class ClockBody(Body):
     factor: float | None = Field(None, ge=0, le=100_000)
 
 
+def seen(match: str) -> dict[str, str]:
+    """The version of an `If-Match` header, as a field. Raises Problem."""
+    given = match.strip().removeprefix("W/").strip('"')
+    if not given or given == "*":
+        return {}
+    if not given.isdigit() or len(given) > 9:
+        raise bad_field("If-Match", match, "the version that was shown")
+    return {"version": given}
+
+
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
-    owners = web.owners
+    owners, jobs = web.owners, Jobs(web.shared)
     root = "/api/v1"
 
     @router.post(
         f"{root}/notices/{{notice}}/{{reply}}", tags=["work"],
         summary="Answer a notice: accept, decline, propose, call-me",
     )  # fmt: skip
-    def answer_notice(who: Who, notice: str, reply: str, body: AnswerBody | None = None) -> Response:
-        found = owners.answer(who, notice, reply, body.fields() if body else {})
+    def answer_notice(who: Who, notice: str, reply: str, body: AnswerBody | None = None, match: Match = "") -> Response:
+        found = owners.answer(who, notice, reply, {**(body.fields() if body else {}), **seen(match)})
         return _or_404(found, "notice")
 
     @router.post(f"{root}/work-orders/{{order}}/finding", tags=["work"], summary="Record what was found")
-    def finding(who: Who, order: str, body: FindingBody) -> Response:
-        return _or_404(owners.find(who, order, body.fields()), "work order")
+    def finding(who: Who, order: str, body: FindingBody, match: Match = "") -> Response:
+        return _or_404(owners.find(who, order, {**body.fields(), **seen(match)}), "work order")
 
     @router.post(
         f"{root}/work-orders/{{order}}/{{action}}", tags=["work"], summary="Move a work order; 409 when it cannot"
     )
-    def move_order(who: Who, order: str, action: str, body: MoveBody | None = None) -> Response:
-        return _or_404(owners.move_order(who, order, action, body.fields() if body else {}), "work order")
+    def move_order(who: Who, order: str, action: str, body: MoveBody | None = None, match: Match = "") -> Response:
+        fields = {**(body.fields() if body else {}), **seen(match)}
+        return _or_404(owners.move_order(who, order, action, fields), "work order")
 
     @router.post(
         f"{root}/work-orders/{{order}}/tasks/{{n}}/{{action}}", tags=["work"],
@@ -114,8 +129,15 @@ def routes(web: Web, router: APIRouter) -> None:
         return _or_404(owners.do_task(who, order, n, action, body.result if body else ""), "work order")
 
     @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
-    def move_case(who: Who, case: str, action: str, body: MoveBody | None = None) -> Response:
-        return _or_404(owners.move_case(who, case, action, body.fields() if body else {}), "case")
+    def move_case(who: Who, case: str, action: str, body: MoveBody | None = None, match: Match = "") -> Response:
+        """approve, reject, order, solve, merge (`into`), unmerge."""
+        fields = {**(body.fields() if body else {}), **seen(match)}
+        if action in BY_HAND:
+            if owners.case(who, case) is None:
+                raise not_found("case")
+            jobs.move_case(who, case, action, fields)
+            return _or_404(owners.case(who, case), "case")
+        return _or_404(owners.move_case(who, case, action, fields), "case")
 
     @router.post(f"{root}/assets/{{asset}}/breakdown", tags=["work"], summary="Report that a machine broke down")
     def break_down(who: Who, asset: str, body: BreakdownBody) -> Response:

@@ -50,7 +50,8 @@ def refusals() -> Iterator[None]:
         raise Problem(409, str(no)) from no
 
 
-def _version(fields: dict[str, str]) -> int | None:
+def version_of(fields: dict[str, str]) -> int | None:
+    """The version that the caller saw; None = he does not say. Raises Problem."""
     given = fields.get("version", "")
     if not given:
         return None
@@ -88,7 +89,7 @@ class Commands:
 
     def answer(self, who: Principal, notice: str, reply: str, fields: dict[str, str]) -> None:
         """Answer, or stop, a notice."""
-        shared, tenant, actor, version = self._shared, who.tenant, actor_of(self._shared, who), _version(fields)
+        shared, tenant, actor, version = self._shared, who.tenant, actor_of(self._shared, who), version_of(fields)
         reason = fields.get("reason", "")
         with refusals():
             match reply:
@@ -115,7 +116,7 @@ class Commands:
 
     def move_order(self, who: Principal, order: str, action: str, fields: dict[str, str]) -> None:
         """One of the order's actions, or `book`: the first free half day, or the one named by day and half."""
-        shared, tenant, actor, version = self._shared, who.tenant, actor_of(self._shared, who), _version(fields)
+        shared, tenant, actor, version = self._shared, who.tenant, actor_of(self._shared, who), version_of(fields)
         with refusals():
             if action != "book":
                 service.order_action(
@@ -173,7 +174,7 @@ class Commands:
                 self._shared, who.tenant, order, fields.get("result", ""), actor_of(self._shared, who),
                 failure_mode=fields.get("failure_mode", ""), as_found=fields.get("as_found", ""),
                 replaced=None if replaced is None else replaced == "true", serial=fields.get("serial", ""),
-                version=_version(fields),
+                version=version_of(fields),
             )  # fmt: skip
 
     def break_down(self, who: Principal, asset: str, fields: dict[str, str]) -> str:

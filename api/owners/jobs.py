@@ -6,7 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from api.owners.commands import actor_of, refusals
+from api.owners.commands import actor_of, refusals, version_of
 from api.owners.service_work import own
 from api.problems import bad_field, not_found
 from api.roles import Principal, Role
@@ -81,17 +81,18 @@ class Jobs:
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> None:
         """order, solve, merge (with `into`) or unmerge."""
         shared, tenant, actor = self._shared, who.tenant, actor_of(self._shared, who)
-        reason = fields.get("reason", "")
+        reason, version = fields.get("reason", ""), version_of(fields)
         with refusals():
             match action:
                 case "order":
-                    opening.order_visit(shared, tenant, case, actor, why=reason)
+                    opening.order_visit(shared, tenant, case, actor, why=reason, version=version)
                 case "solve":
-                    opening.solve(shared, tenant, case, reason, actor)
+                    opening.solve(shared, tenant, case, reason, actor, version=version)
                 case "merge":
-                    merging.merge(shared, tenant, case, fields.get("into", ""), actor, reason=reason)
+                    into = fields.get("into", "")
+                    merging.merge(shared, tenant, case, into, actor, reason=reason, version=version)
                 case _:
-                    merging.unmerge(shared, tenant, case, actor)
+                    merging.unmerge(shared, tenant, case, actor, version=version)
 
     def job(self, who: Principal, order: str) -> JobDetail | None:
         """None when the order is not the principal's."""

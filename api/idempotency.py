@@ -1,0 +1,101 @@
+"""The same change asked for twice is done once: the first answer is kept a day by the caller's `Idempotency-Key`.
+
+The key is claimed before the change and gets its answer after it. A process that dies between the two leaves a claim
+that may be taken over after a minute: then the tables of states refuse what was done already.
+"""
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import sqlalchemy as sa
+from sqlalchemy.exc import IntegrityError
+from starlette.responses import Response
+
+from api.problems import Problem, bad_field
+from api.roles import Principal
+from api.tables import answers
+from plumbing.sql import Database
+
+HEADER = "idempotency-key"
+KEPT = timedelta(hours=24)
+TAKEN_OVER_AFTER = timedelta(minutes=1)
+LONGEST = 160
+LARGEST = 1_000_000
+"""Bodies and answers that are larger are not kept, so their requests cannot carry a key."""
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A key of a caller, and the print of what he asks with it."""
+
+    tenant: str
+    account: str
+    key: str
+    print: str
+
+
+def check_size(headers: Mapping[str, str]) -> None:
+    """Raises Problem for a body that is too large to be kept, or does not say how large it is."""
+    length = headers.get("content-length", "0")
+    form = headers.get("content-type", "").startswith("multipart/")
+    if form or "transfer-encoding" in headers or not length.isdigit() or int(length) > LARGEST:
+        raise Problem(413, f"A request with an Idempotency-Key may have {LARGEST} bytes, and is no upload.")
+
+
+def claim_of(who: Principal, key: str, method: str, path: str, body: bytes) -> Claim:
+    """The claim of a request. Raises Problem."""
+    if not 0 < len(key) <= LONGEST or not key.isprintable():
+        raise bad_field("Idempotency-Key", key, f"1 to {LONGEST} printable characters")
+    digest = hashlib.sha256(b"\0".join((method.encode(), path.encode(), body))).hexdigest()
+    return Claim(who.tenant, who.account[:80], key, digest)
+
+
+def take(database: Database, wall: datetime, claim: Claim) -> Response | None:
+    """Claim the key: None = go on; else the answer that the same request had. Raises Problem when the key was used for
+    something else, or its request is still being worked on."""
+    c = answers.c
+    mine = sa.and_(c.tenant == claim.tenant, c.account == claim.account, c.key == claim.key)
+    try:
+        with database.write() as connection:
+            connection.execute(answers.delete().where(c.at < wall - KEPT))
+            connection.execute(
+                answers.insert().values(
+                    tenant=claim.tenant, account=claim.account, key=claim.key, print=claim.print, at=wall
+                )
+            )
+        return None
+    except IntegrityError:
+        pass
+    with database.write() as connection:
+        row = connection.execute(sa.select(answers).where(mine)).first()
+        if row is None:
+            raise Problem(409, "The request with this Idempotency-Key has just failed. Send it again.")
+        if row.print != claim.print:
+            raise bad_field("Idempotency-Key", claim.key, "was used for another request")
+        if row.status is not None:
+            headers = {"Idempotent-Replayed": "true"}
+            return Response(row.body, row.status, headers=headers, media_type=row.media_type)
+        taken = connection.execute(
+            answers.update().where(mine, c.status.is_(None), c.at <= wall - TAKEN_OVER_AFTER).values(at=wall)
+        )
+        if taken.rowcount != 1:
+            raise Problem(409, "The request with this Idempotency-Key is still being worked on.")
+    return None
+
+
+def settle(database: Database, claim: Claim, response: Response | None) -> None:
+    """Keep the answer of a change that was made; forget the claim of one that was not."""
+    c = answers.c
+    mine = sa.and_(c.tenant == claim.tenant, c.account == claim.account, c.key == claim.key)
+    body = getattr(response, "body", None)
+    with database.write() as connection:
+        if response is not None and response.status_code < 300 and isinstance(body, bytes) and len(body) <= LARGEST:
+            connection.execute(
+                answers.update()
+                .where(mine)
+                .values(status=response.status_code, body=body, media_type=response.media_type or "")
+            )
+        else:
+            connection.execute(answers.delete().where(mine))
