@@ -67,6 +67,31 @@ def test_each_scores_live_as_the_detector_of_its_name(name: str) -> None:
     np.testing.assert_allclose(scores, expected / own * model.detection.threshold, rtol=0, atol=1e-9)
 
 
+@pytest.mark.parametrize("name", ["baseline", "cusum", "limits", "seasonal"])
+def test_each_keeps_the_promises_of_the_family_live(name: str) -> None:
+    """Rows stay as they are, a signal that never comes is left out, alone or in other columns; parts sum up."""
+    t_us, values = rows(187, fails_at=186)
+    pressure = Watch(MODEL).layout.signals.index("pressure")
+    values[:, pressure] = np.nan
+    before = values.copy()
+    model = with_methods(name, baseline_hours=0.0, hold_hours=0.0, hold_samples=1, seasonal_threshold=4.0)
+    watch, turned = Watch(model), Watch(model)
+    _, events = watch.feed(t_us, values)
+    assert np.array_equal(values, before, equal_nan=True)
+    raised = [e for e in events if isinstance(e, AlarmChanged) and e.change is Change.RAISED]
+    assert raised
+    for one in raised:
+        assert sum(share for _, share in one.parts) == pytest.approx(1.0)
+        assert "pressure" not in dict(one.parts)
+    told = explain(watch)
+    assert told is not None
+    assert told.by == name
+    assert sum(c.part for c in told.contributions) == pytest.approx(told.score)
+    names = list(reversed(watch.layout.signals))
+    _, same = turned.feed(t_us, turned.layout.arrange(names, values[:, ::-1]))
+    assert [exact(e) for e in same] == [exact(e) for e in events]
+
+
 def test_a_limit_that_is_reached_while_it_still_learns_is_an_alarm_with_its_component_and_its_reason() -> None:
     t_us, values = rows(20)
     values[:, Watch(MODEL).layout.signals.index("vibration")] = 10.0 + 0.01 * np.arange(len(t_us)) % 0.05
