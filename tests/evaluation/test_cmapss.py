@@ -138,6 +138,13 @@ def test_the_nasa_score_punishes_a_life_told_too_long_more() -> None:
     assert cmapss.penalty(20.0) > cmapss.penalty(-20.0)
 
 
+@pytest.mark.parametrize(("bias", "level"), [(0.0, 30.75), (-3.0, 27.75), (100.0, 30.0)])
+def test_warnings_are_given_where_held_out_engines_make_them_right(bias: float, level: float) -> None:
+    hours = np.arange(200.0)
+    life = remaining_life.Lived("1", hours, np.zeros((200, 1)), np.zeros((200, 0)), 200.0, True)
+    assert cmapss.warning_level([life.left + bias] * 3, [life] * 3) == level
+
+
 @pytest.mark.shared_data
 def test_deviations_of_real_engines_survive_six_regimes(shared_data: Path) -> None:
     named = columns()
