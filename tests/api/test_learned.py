@@ -56,7 +56,12 @@ def test_each_kind_shows_what_became_of_it_and_is_rolled_back_by_itself(company:
             verdict="true", from_at=now - 9 * DAY, to_at=now - 7 * DAY, as_found="", replaced=True, serial="",
         ))  # fmt: skip
     page = company.browser("engineer").get("/learned").text
-    for words in ("hazard of components", "remaining life by readings", "50 % of 2", "100 % of failures warned of, 72 h before"):
+    for words in (
+        "hazard of components",
+        "remaining life by readings",
+        "50 % of 2",
+        "100 % of failures warned of, 72 h before",
+    ):
         assert words in page
     eva = company.program("engineer")
     shown = eva.get(f"{ROOT}/learned/pump-2").json()
