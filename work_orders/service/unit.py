@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cache
 from typing import Any
 
 import msgspec
@@ -26,6 +27,26 @@ from work_orders.service.errors import NotFound, Stale, UnknownModel
 from work_orders.service.moment_tables import moments
 
 Row = sa.Row[Any]
+
+
+# Statements are made once: putting one together takes as long as running it.
+
+
+@cache
+def _one(table: sa.Table) -> sa.Select[Any]:
+    return sa.select(table).where(table.c.tenant == sa.bindparam("of_tenant"), table.c.id == sa.bindparam("of_id"))
+
+
+@cache
+def _into(table: sa.Table) -> sa.Insert:
+    return table.insert()
+
+
+@cache
+def _change(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...], counted: bool) -> sa.Update:
+    where = [table.c[k] == sa.bindparam(f"of_{k}", type_=table.c[k].type) for k in ("tenant", *keys)]
+    values: dict[str, Any] = {n: sa.bindparam(f"to_{n}", type_=table.c[n].type) for n in names}
+    return table.update().where(*where).values(values | ({"version": table.c.version + 1} if counted else {}))
 
 
 def derived_id(prefix: str, *parts: object) -> str:
@@ -88,7 +109,7 @@ class Unit:
 
     def one(self, table: sa.Table, id: str, what: str) -> Row:
         """The row of that id. Raises NotFound."""
-        row = self.connection.execute(sa.select(table).where(table.c.tenant == self.tenant, table.c.id == id)).first()
+        row = self.connection.execute(_one(table), {"of_tenant": self.tenant, "of_id": id}).first()
         if row is None:
             raise NotFound(what, id)
         return row
@@ -99,7 +120,10 @@ class Unit:
 
     def insert(self, table: sa.Table, **values: Any) -> None:
         """Insert a row of the tenant."""
-        self.connection.execute(table.insert().values(tenant=self.tenant, **values))
+        if any(isinstance(v, sa.ClauseElement) for v in values.values()):
+            self.connection.execute(table.insert().values(tenant=self.tenant, **values))
+        else:
+            self.connection.execute(_into(table), {"tenant": self.tenant, **values})
 
     def insert_new(self, table: sa.Table, **values: Any) -> bool:
         """Insert unless a unique key forbids it; whether it was inserted."""
@@ -111,10 +135,16 @@ class Unit:
 
     def update(self, table: sa.Table, keys: Mapping[str, Any], **values: Any) -> None:
         """Update rows of the tenant by key; a table with a version counts it up."""
-        if "version" in table.c and "version" not in values:
-            values["version"] = table.c.version + 1
-        where = [table.c[k] == v for k, v in keys.items()]
-        self.connection.execute(table.update().where(table.c.tenant == self.tenant, *where).values(**values))
+        counted = "version" in table.c and "version" not in values
+        if any(v is None for v in keys.values()) or any(isinstance(v, sa.ClauseElement) for v in values.values()):
+            if counted:
+                values["version"] = table.c.version + 1
+            where = [table.c[k] == v for k, v in keys.items()]
+            self.connection.execute(table.update().where(table.c.tenant == self.tenant, *where).values(**values))
+            return
+        given = {"of_tenant": self.tenant, **{f"of_{k}": v for k, v in keys.items()}}
+        given |= {f"to_{name}": value for name, value in values.items()}
+        self.connection.execute(_change(table, tuple(keys), tuple(values), counted), given)
 
     def check_version(self, row: Row, version: int | None) -> None:
         """Raises Stale when the caller saw another version."""
