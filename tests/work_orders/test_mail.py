@@ -20,6 +20,7 @@ from contracts.points import DeviceRows
 from plumbing.sql import to_us
 from plumbing.system_clock import SystemClock
 from tests.work_orders.mail_server import Post, serving
+from tests.work_orders.test_crashes import crash_everywhere
 from tests.work_orders.test_sending import Mail
 from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import service
@@ -27,6 +28,8 @@ from work_orders.adapters.smtp import BadAddress, SmtpChannel, SmtpServer
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.contacts import give_consent, set_contact, set_way
+from work_orders.service.conversation import Mail as Received
+from work_orders.service.conversation import take_mail
 from work_orders.service.outbox import post as post_out
 from work_orders.service.sending import WEB, Channel, Message, TryLater
 from work_orders.service.wording import PAGES
@@ -410,3 +413,17 @@ def test_a_service_takes_a_message_or_it_is_tried_later() -> None:
         http.shutdown()
     assert heard[-1]["title"] == "Title"
     assert heard[-1]["message"] == "See https://pages.example.org/notices/N-1"
+
+
+def test_a_crash_while_deciding_or_recording_leaves_no_half_state(world: World) -> None:
+    mail = Mail()
+    world.take(3)
+    world.clock.at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert crash_everywhere(
+        world, lambda: service.tick(world.shared, world.tenant, (mail, WEB), handing_over=False)
+    ) > 10  # fmt: skip
+    assert mail.sent == []
+    service.tick(world.shared, world.tenant, (mail, WEB))
+    answer = Received("<1@x>", "waterworks@example.org", "Re", "Yes", recipients=(f"s+{mail.sent[0].reply_token}@x",))
+    assert crash_everywhere(world, lambda: take_mail(world.shared, "local", answer)) > 5
+    assert [row.incoming for row in world.rows(m.messages)].count(True) == 1

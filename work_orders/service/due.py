@@ -29,6 +29,8 @@ from work_orders.service.sla_tables import clocks
 from work_orders.service.telling import dispatch, due_messages, rule
 from work_orders.service.unit import Row, Unit, unit
 
+AT_ONCE = 100
+"""Notices of a kind in one transaction: nobody else waits for more than that."""
 _OPEN = (*NOT_YET_SENT, *OUT)
 
 
@@ -75,7 +77,9 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
     )
 
     def ids(*where: sa.ColumnElement[bool]) -> tuple[str, ...]:
-        return tuple(connection.execute(sa.select(c.id).where(*where).order_by(c.queued_at, c.id)).scalars())
+        return tuple(
+            connection.execute(sa.select(c.id).where(*where).order_by(c.queued_at, c.id).limit(AT_ONCE)).scalars()
+        )
 
     w = m.messages.c
     waiting = connection.execute(sa.select(sa.func.count()).where(w.tenant == tenant, w.due_at <= now)).scalar_one()

@@ -116,9 +116,10 @@ def send(work: Unit, notice: Row, channels: Sequence[Channel]) -> None:
         return
     if notice.state == NoticeState.HELD:
         notice = move_notice(work, notice, NoticeAction.RELEASE, role=Role.SYSTEM)
+    language = language_for(work, notice.customer_id)
     say(
-        work, "forecast", Purpose.FORECAST, id, notice.case_id, notice.customer_id, _facts(work, notice, chart=True),
-        notice_id=notice.id,
+        work, "forecast", Purpose.FORECAST, id, notice.case_id, notice.customer_id,
+        _facts(work, notice, language, chart=True), notice_id=notice.id, language=language,
     )  # fmt: skip
     dispatch(work, id, notice.customer_id, said)
     refused = work.one(m.messages, id, "message").why
@@ -151,13 +152,13 @@ def rests_on_history(work: Unit, notice: Row) -> bool:
     return prediction is None or not prediction.pageable
 
 
-def _facts(work: Unit, notice: Row, *, chart: bool = False) -> dict[str, Any]:
+def _facts(work: Unit, notice: Row, language: str, *, chart: bool = False) -> dict[str, Any]:
     """What the templates of a notice are given."""
     asset, order = work.one(t.assets, notice.asset_id, "asset"), work.one(t.orders, notice.order_id, "work order")
     body = msgspec.json.decode(notice.body, type=NoticeText)
     record = track_record(work.connection, work.tenant, notice.customer_id, asset.model, order.failure_mode)
     letter = forecast_letter(
-        body, language_for(work, notice.customer_id), asset=asset.name,
+        body, language, asset=asset.name,
         slots=[(HalfDay(s.day, s.half), s.end) for s in slots_of(work, notice) if s.start > work.now],
         latest=order.latest, zone=zone_of(work, asset.id), record=record, now=work.now,
     )  # fmt: skip
@@ -168,8 +169,12 @@ def _facts(work: Unit, notice: Row, *, chart: bool = False) -> dict[str, Any]:
 def say_again(work: Unit, notice: Row, template: str) -> None:
     """Say a notice anew: as a reminder, or because other half days are offered."""
     id = message_id(work, notice.id, template, work.now.isoformat())
-    facts = _facts(work, notice, chart=template == "forecast")
-    say(work, template, Purpose.FORECAST, id, notice.case_id, notice.customer_id, facts, notice_id=notice.id)
+    language = language_for(work, notice.customer_id)
+    facts = _facts(work, notice, language, chart=template == "forecast")
+    say(
+        work, template, Purpose.FORECAST, id, notice.case_id, notice.customer_id, facts, notice_id=notice.id,
+        language=language,
+    )  # fmt: skip
 
 
 def take_back_message(work: Unit, notice: Row, template: str, **more: Any) -> None:

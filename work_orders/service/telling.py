@@ -60,11 +60,11 @@ def language_for(work: Unit, customer_id: str) -> str:
 
 def say(
     work: Unit, template: str, purpose: Purpose, id: str, case_id: str, customer_id: str, facts: Mapping[str, Any], *,
-    notice_id: str | None = None, author: str = "",
+    notice_id: str | None = None, author: str = "", language: str = "",
 ) -> bool:  # fmt: skip
-    """Write a message that waits for the rules; whether it is new."""
-    language = language_for(work, customer_id)
-    made = compose(work.connection, work.tenant, template, language, facts)
+    """Write a message that waits for the rules; whether it is new. `language` = his, where that is known already."""
+    chosen = language or language_for(work, customer_id)
+    made = compose(work.connection, work.tenant, template, chosen, facts)
     thread = conversation_of(work, case_id, customer_id)
     return work.insert_new(
         m.messages, id=id, conversation_id=thread, n=_next(work, thread), case_id=case_id,

@@ -77,6 +77,12 @@ def _environment(html: bool) -> Any:
     return made
 
 
+@lru_cache(maxsize=256)
+def _compiled(html: bool, source: str) -> Any:
+    """A template ready to be filled in: making it takes far longer than using it."""
+    return _environment(html).from_string(source)
+
+
 def render(words: Words, context: Mapping[str, Any], name: str, version: int, language: str) -> Rendered:
     """Fill a template in. Raises BadInput that names the part and the fault."""
     from jinja2 import TemplateError
@@ -84,7 +90,7 @@ def render(words: Words, context: Mapping[str, Any], name: str, version: int, la
     out = {}
     for part in MOST:
         try:
-            made = _environment(part == "html").from_string(getattr(words, part)).render(context)
+            made = _compiled(part == "html", getattr(words, part)).render(context)
         except (TemplateError, TypeError, ValueError, OverflowError) as fault:
             line = getattr(fault, "lineno", None)
             raise BadInput(part, f"{'line ' + str(line) + ': ' if line else ''}{fault}") from fault
