@@ -31,24 +31,55 @@ HOME = {
     Role.ADMIN: "/fleet",
 }
 MENU = (
-    ("/my-machines", "My machines"),
-    ("/my-jobs", "My jobs"),
-    ("/inbox", "Inbox"),
-    ("/fleet", "Fleet"),
-    ("/review", "To decide"),
-    ("/requests", "Requests"),
-    ("/incidents", "Incidents"),
-    ("/cases", "Cases"),
-    ("/promises", "Promises"),
-    ("/orders", "Orders"),
-    ("/notices", "Notices"),
-    ("/devices", "Devices"),
-    ("/commands", "Commands"),
-    ("/customers", "Customers"),
-    ("/installed-base", "Installed base"),
-    ("/figures", "Figures"),
-    ("/people", "People"),
-)
+    ("My machines", (("/my-machines", "My machines"),)),
+    ("My jobs", (("/my-jobs", "My jobs"),)),
+    (
+        "Inbox",
+        (
+            ("/inbox", "Inbox"), ("/review", "To decide"), ("/requests", "Requests"), ("/incidents", "Incidents"),
+            ("/mail", "Mail"),
+        ),
+    ),
+    (
+        "Machines",
+        (
+            ("/fleet", "Fleet"), ("/alarm-groups", "Shared causes"), ("/devices", "Devices"), ("/commands", "Commands"),
+            ("/learned", "Learned models"),
+        ),
+    ),
+    (
+        "Work",
+        (
+            ("/cases", "Cases"), ("/orders", "Orders"), ("/notices", "Notices"), ("/plans", "Plans"),
+            ("/promises", "Promises"),
+        ),
+    ),
+    ("Customers", (("/customers", "Customers"), ("/installed-base", "Installed base"))),
+    ("Figures", (("/figures", "Figures"),)),
+    ("Settings", (("/people", "People"), ("/templates", "Templates"), ("/webhooks", "Webhooks"))),
+)  # fmt: skip
+"""Groups of pages; a role sees of each what it may call."""
+
+
+@dataclass(frozen=True, slots=True)
+class Tab:
+    """A group in the menu: where it leads, and its pages while one of them is open."""
+
+    title: str
+    at: str
+    here: bool
+    pages: tuple[tuple[str, str], ...]
+
+
+def menu_of(role: Role, path: str) -> list[Tab]:
+    """The menu of a role on a page."""
+    made = []
+    for title, pages in MENU:
+        mine = tuple((at, words) for at, words in pages if role in (access.TABLE[f"GET {at}"] or ()))
+        if mine:
+            here = any(path == at or path.startswith(f"{at}/") for at, _ in mine)
+            made.append(Tab(title if len(mine) > 1 else mine[0][1], mine[0][0], here, mine))
+    return made
 
 
 def template_environment() -> jinja2.Environment:
@@ -93,7 +124,7 @@ class Web:
         if who is not None:
             clock = self.clock(who.tenant)
             frame.update(
-                menu=[(at, words) for at, words in MENU if who.role in (access.TABLE[f"GET {at}"] or ())],
+                menu=menu_of(who.role, request.url.path),
                 shown_name=self.owners.name_of(who.tenant, who.subject) or who.name, now=clock.now(), clock=clock,
                 simulated=self.shared.clocks.simulated(who.tenant),
                 demo=who.tenant == DEMO and self.shared.clocks.simulated(DEMO), roles=tuple(Role), home=HOME[who.role],

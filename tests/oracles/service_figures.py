@@ -109,6 +109,13 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
     out["notices_read"] = _mean([bool(n["read_at"] or n["answered_at"]) for n in sent])
     yes = {a["notice_id"] for a in rows["answers"] if a["kind"] == "accept"}
     out["notices_accepted"] = _mean([n["id"] in yes for n in sent])
+    looked = [v["verdict"] for v in rows["checks"] if v["done_at"] and v["verdict"] in ("stayed_fixed", "came_back")]
+    out["stayed_fixed"] = _mean([v == "stayed_fixed" for v in looked])
+    said = [s for s in rows["surveys"] if s["answered_at"]]
+    out["csat"] = _mean([s["satisfied"] >= 4 for s in said if s["satisfied"] is not None])
+    would = [s["recommends"] for s in said if s["recommends"] is not None]
+    out["nps"] = _mean([100 * (r >= 9) - 100 * (r <= 6) for r in would])
+    out["effort"] = _mean([s["effort"] for s in said if s["effort"] is not None])
     kinds = {"failed": "failure", "prevented": "planned", "found_nothing": "false_visit"}
     for bearer in ("customer", "provider"):
         out[f"cost_{bearer}"] = _mean(

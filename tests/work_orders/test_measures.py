@@ -16,7 +16,7 @@ from plumbing.sql import Database, UtcTime
 from tests.oracles import service_figures
 from work_orders.domain.money import Costs
 from work_orders.queries.measured import SIDES, fairness, measured
-from work_orders.service import door_tables, message_tables, sla_tables
+from work_orders.service import aftercare_tables, door_tables, message_tables, sla_tables
 from work_orders.service import tables as t
 from work_orders.service.measures import MEASURES, PREFIX, views
 
@@ -29,6 +29,7 @@ TABLES = {
     "orders": t.orders, "findings": t.findings, "visits": t.visits, "notices": t.notices, "answers": t.answers,
     "requests": door_tables.requests, "conversations": message_tables.conversations,
     "messages": message_tables.messages, "clocks": sla_tables.clocks, "escalations": sla_tables.escalations,
+    "checks": aftercare_tables.verify_checks, "surveys": aftercare_tables.surveys,
 }  # fmt: skip
 
 
@@ -117,6 +118,18 @@ class Years:
             self.add(
                 "messages", id=f"m{n}-{k}", conversation_id=f"t{n}", case_id=c["id"], at=self.when(opened),
                 incoming=pick((True, False)),
+            )  # fmt: skip
+        order = next((o["id"] for o in self.rows["orders"] if o["case_id"] == c["id"]), None)
+        if order is not None:
+            done = self.maybe(0.7, opened)
+            self.add(
+                "checks", order_id=order, days=7, case_id=c["id"], done_at=done,
+                verdict=pick(("stayed_fixed", "came_back", "unknown")) if done else "",
+            )  # fmt: skip
+            self.add(
+                "surveys", order_id=order, case_id=c["id"], answered_at=self.maybe(0.6, opened),
+                satisfied=self.some.randint(1, 5), recommends=self.some.randint(0, 10),
+                effort=pick((None, self.some.randint(1, 7))),
             )  # fmt: skip
         state = pick(("met", "breached", "running"))
         self.add("clocks", id=f"k{n}", case_id=c["id"], state=state, decided_at=self.when(opened))

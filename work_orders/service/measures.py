@@ -29,8 +29,8 @@ _ASKED = "('report', 'phone', 'email', 'complaint', 'breakdown')"
 class Measure:
     """A figure: what it is called, how it comes about, which moment dates it, and the rows that it counts.
 
-    `unit`: share (0 to 1), hours, minutes, count, money. `per`: "" | asset_month (events per machine and month) |
-    hours_between (machine hours per event). `rows` selects tenant, at, asset_id, unit, part, whole.
+    `unit`: share (0 to 1), hours, minutes, count, score, money. `per`: "" | asset_month (events per machine and
+    month) | hours_between (machine hours per event). `rows` selects tenant, at, asset_id, unit, part, whole.
     """
 
     name: str
@@ -258,6 +258,46 @@ MEASURES: tuple[Measure, ...] = (
             ),
         )
         + " WHERE n.sent_at IS NOT NULL",
+    ),
+    Measure(
+        "stayed_fixed",
+        "Repairs that lasted",
+        "share",
+        "looks at the readings 7 and 30 days after a repair that saw no alarm of the component / all such looks",
+        "when it was looked",
+        _rows(_case("work_orders_verify_checks", "v"), "v.done_at", _IS.format("v.verdict = 'stayed_fixed'"))
+        + " WHERE v.done_at IS NOT NULL AND v.verdict IN ('stayed_fixed', 'came_back')",
+    ),
+    Measure(
+        "csat",
+        "Customers who were satisfied",
+        "share",
+        "surveys answered with 4 or 5 of 5 / surveys answered",
+        "when the survey was answered",
+        _rows(_case("work_orders_surveys", "s"), "s.answered_at", _IS.format("s.satisfied >= 4"))
+        + " WHERE s.answered_at IS NOT NULL AND s.satisfied IS NOT NULL",
+    ),
+    Measure(
+        "nps",
+        "Would recommend it (NPS)",
+        "score",
+        "100 x (those who would recommend it with 9 or 10 of 10 - those with 6 or less) / answers, from -100 to 100",
+        "when the survey was answered",
+        _rows(
+            _case("work_orders_surveys", "s"),
+            "s.answered_at",
+            "CASE WHEN s.recommends >= 9 THEN 100 WHEN s.recommends <= 6 THEN -100 ELSE 0 END",
+        )
+        + " WHERE s.answered_at IS NOT NULL AND s.recommends IS NOT NULL",
+    ),
+    Measure(
+        "effort",
+        "How easy it was",
+        "score",
+        "mean answer from 1 (a lot of effort) to 7 (none)",
+        "when the survey was answered",
+        _rows(_case("work_orders_surveys", "s"), "s.answered_at", "s.effort")
+        + " WHERE s.answered_at IS NOT NULL AND s.effort IS NOT NULL",
     ),
     Measure(
         "cost_customer", "Cost of a case to the customer", "money",
