@@ -236,6 +236,12 @@ def _times(path: Path, column: str, cells: list[str], lines: list[int]) -> tuple
 
 def parsed_times(path: Path, column: str, cells: list[str], lines: list[int]) -> NDArray[np.int64]:
     """A column's times in microseconds since 1970, in whatever way they are written. Raises BadTable."""
+    return times_as_written(path, column, cells, lines)[0]
+
+
+def times_as_written(path: Path, column: str, cells: list[str], lines: list[int]) -> tuple[NDArray[np.int64], str]:
+    """The same, and how they are written: a pattern of `strptime`, `seconds`, or nothing for ISO 8601 and other
+    numbers. Raises BadTable."""
     try:
         numbers = np.array(cells, dtype=np.float64)
     except ValueError:
@@ -246,10 +252,10 @@ def parsed_times(path: Path, column: str, cells: list[str], lines: list[int]) ->
         if len(wrong):
             i = int(wrong[0])
             raise BadTable(f"{path}:{lines[i]}: column {column!r}: {cells[i]!r} must be a time")
-        return np.round(numbers * factor).astype(np.int64)
-    readers = [_iso, *(_written(form) for form in FORMATS)]
+        return np.round(numbers * factor).astype(np.int64), "seconds" if factor == EPOCHS[-1][1] else ""
     furthest, fits = 0, None
-    for read in readers:
+    for form in ("", *FORMATS):
+        read = _written(form) if form else _iso
         out = np.empty(len(cells), dtype=np.int64)
         done = 0
         for done, cell in enumerate(cells):
@@ -259,8 +265,8 @@ def parsed_times(path: Path, column: str, cells: list[str], lines: list[int]) ->
                 break
         else:
             if len(out) < 2 or (np.diff(out) >= 0).all():
-                return out
-            fits = out if fits is None else fits
+                return out, form
+            fits = (out, form) if fits is None else fits
         furthest = max(furthest, done)
     if fits is not None:
         return fits

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
 
-from anomaly.adapters.table import LABELS, BadTable, numbers_of, parsed_times, read_cells
+from anomaly.adapters.table import LABELS, BadTable, numbers_of, parsed_times, read_cells, times_as_written
 from anomaly.domain.history import Times
 from anomaly.domain.layout import Array
 from anomaly.evaluation.files import ENDINGS, BadData, plain_name
@@ -95,6 +96,10 @@ class OwnData:
     notices: list[str]
     errors: list[Happened] = field(default_factory=list)
     """A log of events; `component` is the code."""
+    time_format: str = ""
+    """How times of readings are written, see `times_as_written`."""
+    zoned: bool = True
+    """Whether they say their zone, or need none."""
 
 
 def sheet(path: Path, tell: Callable[[str], None] = lambda line: None) -> Sheet:
@@ -203,7 +208,10 @@ def read_own(given: Given, mapping: Mapping) -> OwnData:
             notices.append(f"{count} {what} are of machines without telemetry and left out: {', '.join(lost[:5])}")
     mine = ([h for h in rows if h.asset in known] for rows in (failed, worked, logged))
     failed, worked, logged = mine
-    return OwnData(mapping, machines, failed, worked, given.paths, notices, logged)
+    cells = sheets[0].column(mapping.time)
+    form = times_as_written(sheets[0].path, mapping.time, cells, sheets[0].lines)[1]
+    zoned = form == "seconds" or _number(cells[0]) or (not form and datetime.fromisoformat(cells[0]).tzinfo is not None)
+    return OwnData(mapping, machines, failed, worked, given.paths, notices, logged, form, zoned)
 
 
 def _machines(sheets: Sequence[Sheet], mapping: Mapping) -> list[Machine]:

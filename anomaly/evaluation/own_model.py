@@ -116,6 +116,10 @@ def driver_text(data: OwnData, telemetry: Path) -> str:
         "[drivers.telemetry]", 'kind = "csv"', f"path = {_quoted(str(telemetry))}", f"time = {_quoted(mapping.time)}",
         f"columns = {_quoted(columns)}",
     ]  # fmt: skip
+    if data.time_format:
+        lines.append(f"time_format = {_quoted(data.time_format)}")
+    if not data.zoned:
+        lines.append('zone = "UTC"  # the file does not say; the proof took it so')
     if mapping.asset:
         lines += [f"machine_column = {_quoted(mapping.asset)}", f"machine = {_quoted(machines[0].asset)}"]
     return "\n".join([*lines, "rate = 0", f"units = {{{units}}}", ""])

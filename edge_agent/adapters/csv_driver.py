@@ -8,11 +8,12 @@ import csv
 import gzip
 import lzma
 from collections.abc import Callable, Iterator
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 from itertools import islice
 from math import isfinite
 from pathlib import Path
 from typing import IO, ClassVar, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -49,6 +50,8 @@ class CsvDriver:
         Option("time", str, "the column with the time", "time"),
         Option("rate", float, "most rows a second; 0 = as fast as they are taken", 1.0),
         Option("sep", str, "what separates the columns; auto finds it in the first line", "auto"),
+        Option("time_format", str, "how times are written: a pattern as %d.%m.%Y %H:%M, or seconds (since 1970)", ""),
+        Option("zone", str, "time zone of times that do not say theirs, as Europe/Berlin or UTC", ""),
         Option("columns", str, "signals: column; column = another name for it; ... (without it every column)", ""),
         Option("machine_column", str, "the column with the machine, in a file of several", ""),
         Option("machine", str, "only the rows of this machine", ""),
@@ -57,6 +60,7 @@ class CsvDriver:
     def __init__(self, options: Options) -> None:
         self._path = Path(options.folder, options.text("path"))
         self._time, self._rate, self._sep = options.text("time"), options.number("rate"), options.text("sep")
+        self._format, self._zone = options.text("time_format"), options.text("zone")
         self._names = named_columns(options.text("columns"))
         self._machine = (options.text("machine_column"), options.text("machine"))
         self._file: IO[bytes] | None = None
@@ -72,6 +76,9 @@ class CsvDriver:
     @classmethod
     def check(cls, options: Options, path: str) -> list[Fault]:
         """What can be told before anything is read for good."""
+        zone = options.text("zone")
+        if zone and _zone(zone) is None:
+            return [Fault(f"{path}.zone", zone, "is no time zone that is known here")]
         sep = options.text("sep")
         if sep != "auto" and len(sep) != 1:
             return [Fault(f"{path}.sep", sep, "must be one character, or auto")]
@@ -202,6 +209,8 @@ class CsvDriver:
                 t = text.strip()
             elif name := self._signal(column) if i < len(self._columns) else f"column_{i + 1}":
                 values[name] = cell(text)
+        if self._format or self._zone:
+            return Reading(_moment(t, self._format, self._zone), values)
         return Reading(int(t) if t.isascii() and t.lstrip("-").isdigit() and len(t) < 19 else t, values)
 
     def _lines(self, now: float) -> Iterator[str]:
@@ -223,6 +232,30 @@ class CsvDriver:
         if self._still[0] != end:
             self._still = (end, now)
         return now - self._still[1] >= AT_THE_END_S
+
+
+def _zone(name: str) -> tzinfo | None:
+    if name == "UTC":
+        return UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        return None
+
+
+def _moment(text: str, form: str, zone: str) -> str | int:
+    """A time as RFC 3339, or as it is where it cannot be read: the platform refuses it by name."""
+    try:
+        if form == "seconds":
+            return round(float(text) * 1000)
+        if "%z" in form:
+            return datetime.strptime(text, form).astimezone(UTC).isoformat()
+        if form:
+            return datetime.strptime(text, form).replace(tzinfo=_zone(zone) or UTC).isoformat()
+        at = datetime.fromisoformat(text)
+    except (ValueError, OverflowError):
+        return text
+    return (at if at.tzinfo else at.replace(tzinfo=_zone(zone) or UTC)).isoformat()
 
 
 def named_columns(text: str) -> dict[str, str]:

@@ -146,6 +146,29 @@ def test_times_quotes_short_and_long_rows_and_bad_bytes_come_as_they_are(tmp_pat
         msgspec.json.encode(dict(reading.values))
 
 
+@pytest.mark.parametrize(
+    ("time", "more", "said"),
+    [
+        ("2026-07-01 10:00:00", {"zone": "Europe/Berlin"}, "2026-07-01T10:00:00+02:00"),
+        ("2026-07-01T10:00:00Z", {"zone": "Europe/Berlin"}, "2026-07-01T10:00:00+00:00"),
+        ("01.07.2026 10:00", {"time_format": "%d.%m.%Y %H:%M", "zone": "UTC"}, "2026-07-01T10:00:00+00:00"),
+        ("01.07.2026 10:00 +0200", {"time_format": "%d.%m.%Y %H:%M %z"}, "2026-07-01T08:00:00+00:00"),
+        ("1782900000.5", {"time_format": "seconds"}, 1782900000500),
+        ("yesterday", {"zone": "UTC"}, "yesterday"),
+    ],
+)
+def test_times_as_people_write_them(tmp_path: Path, time: str, more: dict[str, object], said: str | int) -> None:
+    (reading,) = read(csv(tmp_path, "a.csv", f"time,v\n{time},1\n", **more)).readings
+    assert reading.t == said
+
+
+def test_a_file_of_several_machines_gives_the_named_signals_of_one(tmp_path: Path) -> None:
+    text = "time,machine,Bearing temp (degC),note\n1000,a,40,x\n2000,b,50,x\n3000,a,41,x\n"
+    more = {"machine_column": "machine", "machine": "a", "columns": "Bearing temp (degC) = bearing"}
+    found = read(csv(tmp_path, "a.csv", text, **more)).readings
+    assert found == [Reading(1000, {"bearing": 40.0}), Reading(3000, {"bearing": 41.0})]
+
+
 def test_a_row_beyond_every_size_is_named_and_the_next_is_read(tmp_path: Path) -> None:
     batch = read(csv(tmp_path, "a.csv", f"time,x\n1,1\n2,{'9' * 200_000}\n3,3\n"))
     assert [r.values.get("x") for r in batch.readings if r.t in (1, 3)] == [1.0, 3.0]
@@ -203,6 +226,8 @@ def test_a_file_that_goes_away_is_a_problem_in_words_and_no_end(tmp_path: Path) 
         ({"path": "a.csv", "time": "when"}, "d.time", "it has time, x"),
         ({"path": "a.csv", "rate": -1}, "d.rate", "from 0 on"),
         ({"path": "a.csv", "sep": "--"}, "d.sep", "one character"),
+        ({"path": "a.csv", "zone": "Mars"}, "d.zone", "no time zone"),
+        ({"path": "a.csv", "columns": "y = x"}, "d.columns", "is no column"),
         ({"path": "no.csv.xz"}, "d.path", "cannot be read"),
     ],
 )

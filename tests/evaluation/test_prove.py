@@ -142,6 +142,7 @@ def test_the_trial_becomes_the_installation(tmp_path: Path, capsys: pytest.Captu
     model = parse((tmp_path / "proof" / "own-machines.yaml").read_text("utf-8"), "model")
     assert {name for r in taken for name in r.values} == set(model.signals)
     assert len(taken) == DAYS * 24 / STEP_HOURS
+    assert taken[0].t == "2024-01-01T00:00:00+00:00"
     assert "install -D" in capsys.readouterr().out
 
 
