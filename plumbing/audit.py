@@ -137,7 +137,8 @@ def tenants(connection: sa.Connection) -> Sequence[str]:
     return connection.execute(sa.select(named.c.tenant).order_by(named.c.tenant)).scalars().all()
 
 
-def signed_up_to(connection: sa.Connection) -> dict[str, int]:
-    """The newest entry that a checkpoint signs, by tenant."""
-    newest = sa.select(checkpoints.c.tenant, sa.func.max(checkpoints.c.last)).group_by(checkpoints.c.tenant)
-    return {tenant: int(last) for tenant, last in connection.execute(newest)}
+def signed_up_to(connection: sa.Connection, tenant: str) -> int:
+    """The newest entry that a checkpoint signs; 0 = none."""
+    c = checkpoints.c
+    newest = sa.select(c.last).where(c.tenant == tenant).order_by(c.n.desc()).limit(1)
+    return int(connection.execute(newest).scalar() or 0)

@@ -78,13 +78,10 @@ class AuditSigner:
     def sign_due(self) -> int:
         """Sign what is due by count or time in every chain; how many checkpoints were made."""
         wall, h = self._wall(), audit.heads.c
-        newest = (
-            sa.select(_C.tenant, sa.func.max(_C.at).label("at")).group_by(_C.tenant).subquery()
-        )  # one row a tenant: there are few checkpoints
         with self._database.read() as connection:
             rows = connection.execute(
-                sa.select(h.tenant, h.seq - h.signed_seq, newest.c.at)
-                .outerjoin(newest, newest.c.tenant == h.tenant)
+                sa.select(h.tenant, h.seq - h.signed_seq, _C.at)
+                .outerjoin(audit.checkpoints, sa.and_(_C.tenant == h.tenant, _C.n == h.checkpoints))
                 .where(h.seq > h.signed_seq)
             ).all()
         due = [t for t, more, at in rows if more >= MOST or at is None or wall - at >= EVERY]

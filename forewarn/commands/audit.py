@@ -51,7 +51,7 @@ def verify(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         with database.read() as connection:
             tenants = sorted({*chain.tenants(connection), *noted})
             found = {t: find_fault(connection, t, keys, noted.get(t)) for t in tenants}
-            signed = chain.signed_up_to(connection)
+            signed = {t: chain.signed_up_to(connection, t) for t in tenants}
     except SQLAlchemyError as failure:
         raise _trouble(failure) from failure
     bad = {t: fault for t, fault in found.items() if fault is not None}

@@ -377,3 +377,19 @@ def test_the_key_is_made_once_and_read_by_its_owner_alone(tmp_path: Path) -> Non
     assert audit_key.load({}, tmp_path).public == made.public == audit_key.find_public({}, tmp_path)
     assert (tmp_path / audit_key.FILE).stat().st_mode & 0o777 == 0o600
     assert audit_key.find_public({}, tmp_path / "nowhere") == ""
+
+
+def test_it_is_the_same_on_every_database(database: Database, tmp_path: Path) -> None:
+    with database.write() as connection:
+        audit.metadata.create_all(connection)
+    append(database, 5)
+    assert signer(database, tmp_path).sign_due() == 1
+    append(database, 2)
+    assert fault(database, noted=newest_noted(tmp_path)["acme"]) is None
+    with database.read() as connection:
+        assert audit.signed_up_to(connection, "acme") == 5
+        proof = prove(connection, "acme", 3)
+    assert proof is not None
+    assert fault_of(proof, KEY.public) == ""
+    assert found(database, lambda c: with_head(c, chained(rows_of(c)[1:]))) == Fault(1, "removed")
+    assert found(database, run(E.update().where(E.c.seq == 6).values(actor="bob"))) == Fault(6, "changed")

@@ -54,7 +54,7 @@ def draft(shared: Shared, key: str, record: ServiceRecord, pictures: Mapping[str
     signer = key_of(shared, key)
     with shared.database.read() as connection:
         entries = _about(connection, tenant, order)
-        newest = audit.signed_up_to(connection).get(tenant, 0)
+        newest = audit.signed_up_to(connection, tenant)
     if signer is not None and entries and entries[-1] > newest:
         AuditSigner(shared.database, signer, shared.system.now, shared.home).sign(tenant)
     with shared.database.read() as connection:
