@@ -11,14 +11,20 @@ import sqlalchemy as sa
 from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, ENGINEER, TECHNICIAN, TENANT, World
 from work_orders import service
 from work_orders.domain.slots import HalfDay
+from work_orders.domain.templates import BUILT_IN
 from work_orders.service import holding
 from work_orders.service import tables as t
+from work_orders.service.contacts import give_consent, set_contact, set_way
+from work_orders.service.conversation import Mail, add_note, take_mail, write_message
 from work_orders.service.webhooks import add_webhook, move_webhook
+from work_orders.service.wording import save_template
 
 _CHANGE = re.compile(r"\s*(?:insert into|update|delete from)\s+\"?(\w+)", re.IGNORECASE)
 BOOKKEEPING = {
     "work_orders_webhook_deliveries",  # what was sent is no service data
     "work_orders_report_tries",
+    "work_orders_deliveries",  # tries of a message; its way is told
+    "work_orders_mail_keys",
     "work_orders_prediction_intake",  # each forecast that came in; what follows from it is told
     "work_orders_decisions",  # is a log itself
 }
@@ -84,6 +90,16 @@ def test_every_change_of_a_long_story_stands_in_the_chain(world: World, watched:
     world.later(days=3)
     world.later(days=5)
     world.clear("p3")
+    told = world.rows(t.cases)[0].id
+    write_message(shared, TENANT, told, "Is it loud?", CUSTOMER)
+    write_message(shared, TENANT, told, "It should not be.", DISPATCHER)
+    add_note(shared, TENANT, told, "He asks a lot.", DISPATCHER)
+    take_mail(shared, TENANT, Mail("<1@x>", "x@example.com", "Pump", "Loud"))
+    set_contact(shared, TENANT, "waterworks", CUSTOMER, name="Ida", language="zh", time_zone="UTC")
+    set_way(shared, TENANT, "waterworks", "sms", "+49 1", CUSTOMER)
+    give_consent(shared, TENANT, "waterworks", "forecast", "sms", True, CUSTOMER)
+    save_template(shared, TENANT, "reply", "zh", BUILT_IN["reply", "zh"], ADMIN)
+    world.later(hours=1)
     service.report_breakdown(shared, TENANT, "p2", "bearing_wear", DISPATCHER)
     held = holding.set_hold(shared, TENANT, "p1", "permit", "hot work", TECHNICIAN)
     holding.release_hold(shared, TENANT, held, ENGINEER)

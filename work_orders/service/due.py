@@ -132,12 +132,18 @@ def _message(work: Unit, message: Row, channels: Sequence[Channel]) -> None:
     notice = None if message.notice_id is None else work.one(t.notices, message.notice_id, "notice")
     if notice is not None and message.template in ("forecast", "reminder") and notice.state not in OUT:
         work.update(m.messages, {"id": message.id}, state="withdrawn", due_at=None)
+        text = f"{message.subject}: not said any more to {message.customer_id}."
+        work.record("message_withdrawn", notice.asset_id, message.id, text, case=message.case_id)
         return
     history = notice is not None and rests_on_history(work, notice)
     purpose = Purpose(message.purpose)
     said = rule(work, message.customer_id, message.id, purpose, channels, history=history)
     dispatch(work, message.id, message.customer_id, said)
-    if notice is not None and message.template == "reminder" and not isinstance(said, HoldUntil):
+    held = isinstance(said, HoldUntil)
+    text = f"{message.subject}: {'held back for' if held else 'sent to'} {message.customer_id}."
+    asset = notice.asset_id if notice is not None else work.one(t.cases, message.case_id, "case").asset_id
+    work.record("message_held" if held else "message_sent", asset, message.id, text, case=message.case_id)
+    if notice is not None and message.template == "reminder" and not held:
         work.update(t.notices, {"id": notice.id}, reminded_at=work.now)  # he has his time from here
 
 

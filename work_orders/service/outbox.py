@@ -154,7 +154,10 @@ def _stays(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
         if _end(work, claimed, "withdrawn", why):
             refused = f"{claimed.channel}: {why}"[:300]
             work.update(m.messages, {"id": claimed.message_id}, channel=WEB, why=refused)
-            notice = _notice_of(work, work.one(m.messages, claimed.message_id, "message"))
+            message = work.one(m.messages, claimed.message_id, "message")
+            text = f"{message.subject}: stays inside: {why}."
+            work.record("message_stays", "", message.id, text, case=message.case_id)
+            notice = _notice_of(work, message)
             if notice is not None:
                 work.update(t.notices, {"id": notice.id}, channel=WEB, refused=refused)
 
