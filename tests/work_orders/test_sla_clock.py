@@ -99,7 +99,7 @@ def scenes(draw: st.DrawFn) -> Scene:
     return Scene(calendar, hours, start, waits)
 
 
-@settings(max_examples=50, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(scenes(), st.integers(1, 1500), st.sampled_from((("customer", "weather"), ("customer", "parts"), ())))
 def test_every_minute_agrees_with_the_oracle(scene: Scene, target: int, reasons: tuple[str, ...]) -> None:
     # one set of segments under several policies: what pauses, and how much is promised, may change at any time
