@@ -94,6 +94,14 @@ class Conversations:
             found = conversations.conversation(connection, who.tenant, case)
             return None if found is None else Talk(found, conversations.notes(connection, who.tenant, case))
 
+    def reach(self, who: Principal) -> str:
+        """How a customer who is signed in can be reached, so that no form asks again; empty for anybody else."""
+        if who.role is not Role.CUSTOMER:
+            return ""
+        with self._shared.database.read() as connection:
+            card = contacts.card(connection, who.tenant, who.subject)
+        return card.ways[0].address if card is not None and card.ways else ""
+
     def under_way(self, who: Principal) -> Sequence[OnTheWay]:
         """The customer's open cases, each with the step that it has reached."""
         out = []

@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.owners.conversations import Conversations
 from api.owners.jobs import Jobs
 from api.pages.jobs import taken
 from api.problems import bad_field, not_found
@@ -62,7 +63,7 @@ def routes(web: Web, router: APIRouter) -> None:
             raise not_found("machine")
         return web.page(
             request, "report.html", machine=found, symptoms=SYMPTOMS, once=secrets.token_urlsafe(12),
-            action=f"/assets/{asset}/report",
+            action=f"/assets/{asset}/report", reach=Conversations(web.shared).reach(who),
         )  # fmt: skip
 
     @router.post("/assets/{asset}/report", include_in_schema=False)

@@ -103,6 +103,7 @@ def test_a_notice_tells_its_record_and_the_price_of_waiting(company: Company) ->
 def test_a_customer_says_how_he_is_told_and_nobody_else_does(company: Company) -> None:
     ida, otto = company.browser("customer"), company.browser("customer", "brewery")
     assert "waterworks@example.org" in ida.get("/contact").text
+    assert 'value="waterworks@example.org"' in ida.get("/assets/p1/report").text  # nobody asks again
     fields = {"name": "Ida", "language": "zh", "time_zone": "Asia/Shanghai", "quiet_from": "21:00", "quiet_to": "08:00"}
     assert ida.post("/contacts/waterworks", data=fields).status_code == 200
     assert otto.post("/contacts/waterworks", data=fields).status_code == 404
