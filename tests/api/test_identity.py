@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from api import service as identity
 from api import tables
 from api.guard import COOKIE
+from api.live import entries_for
 from api.roles import Principal, Role
 from tests.api.company import TENANT, Company
 
@@ -158,3 +159,22 @@ def test_no_other_role_has_a_key_of_the_whole_installation(company: Company) -> 
 def test_a_key_of_one_tenant_stays_in_it_whatever_is_named(company: Company) -> None:
     client = company.program("admin")
     assert client.get("/api/v1/me", params={"tenant": "elsewhere"}).json()["tenant"] == TENANT
+
+
+def test_signing_in_and_out_and_failing_to_stand_in_the_chain_and_are_for_admins_alone(company: Company) -> None:
+    database, wall = company.world.database, company.world.clock.at
+    browser = company.browser("engineer")
+    browser.post("/sign-out", follow_redirects=False)
+    company.program("dispatcher")
+    told = company.world.actions()
+    assert {"signed_in", "signed_out", "key_made"} <= set(told)
+    for role, hears in ((Role.ADMIN, True), (Role.DISPATCHER, False)):
+        who = Principal(TENANT, role, "", "x", "X", None)
+        entries, last = entries_for(database, who, set, 0, 10_000)
+        assert ("signed_in" in {e.action for e in entries}) is hears
+        assert last == len(told)
+    made = identity.add_account(database, wall, ADMIN, wall, "engineer", "", "Eva", "eva@x.org")
+    identity.set_password(database, made.id, PASSWORD)
+    with pytest.raises(identity.WrongPassword):
+        identity.sign_in(database, wall, TENANT, "eva@x.org", "not this one", "1.2.3.4")
+    assert company.world.actions()[-1] == "sign_in_refused"
