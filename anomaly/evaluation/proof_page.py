@@ -65,8 +65,8 @@ def page(proof: Proof) -> str:
         f'<p class="small">Learned from the record until {day(proof.split_us)}, judged on what came after it, until'
         f" {day(proof.end_us)}. {_text(_way(proof))} A failure costs {number(proof.wanted.prices.failure)}, a planned"
         f" visit {number(proof.wanted.prices.planned)}, a visit for nothing"
-        f" {number(proof.wanted.prices.false_visit)} ({_text(proof.wanted.prices.unit)}); an announced failure counts as"
-        " a planned visit. Nothing left this computer.</p>",
+        f" {number(proof.wanted.prices.false_visit)} ({_text(proof.wanted.prices.unit)}); an announced failure counts"
+        " as a planned visit. Nothing left this computer.</p>",
         '<section class="more">', _details(proof, found), "</section></main></body></html>",
     ]  # fmt: skip
     return "".join(parts)
