@@ -88,8 +88,9 @@ class People:
             self._try(technician, f"{path}/finish")
         elif order["state"] == "work_done":
             mode = self._look(order["asset"], now)
+            broke = order["type"] == "corrective"  # before the visit, so nothing was prevented
             found = {
-                "result": "prevented" if mode else "false",
+                "result": "false" if not mode else "true" if broke else "prevented",
                 "failure_mode": mode,
                 "as_found": "Worn; replaced." if mode else "Nothing found.",
                 "replaced": bool(mode),

@@ -6,7 +6,9 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -25,7 +27,7 @@ from ingest.service import commands
 from ingest.service.registry import add_device
 from plumbing import migrate
 from plumbing.runtime import Shared
-from plumbing.sql import to_us
+from plumbing.sql import Database, to_us
 from tests.plumbing.memory_store import MemoryStore
 from tests.work_orders.world import SUNDAY, World, open_world, settle
 from work_orders import service as work
@@ -153,14 +155,28 @@ class Company:
         work.add_asset(self.shared, self.world.tenant, "p9", "pump", name=text, site_id="evil-site")
 
 
+@cache
+def _settled(tenant: str, simulated: bool) -> bytes:
+    """The file of a company with its people, its machines and no history."""
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "forewarn.db"
+        made = Database(f"sqlite:///{path}")
+        migrate.upgrade(made)
+        made.close()
+        world = open_world(f"sqlite:///{path}", Path(folder), migrated=True)
+        world.tenant = tenant
+        if simulated:
+            world.shared.clocks.add_scaled(tenant, SUNDAY, 1.0)
+        settle(world)
+        world.database.close()
+        return path.read_bytes()
+
+
 def found_company(home: Path, tenant: str = TENANT, *, simulated: bool = False, **settings: Any) -> Company:
-    """A company in a fresh database."""
-    world = open_world(f"sqlite:///{home}/forewarn.db", home)
-    migrate.upgrade(world.database)
+    """A company in a database of its own: a copy of one that was made once."""
+    (home / "forewarn.db").write_bytes(_settled(tenant, simulated))
+    world = open_world(f"sqlite:///{home}/forewarn.db", home, migrated=True)
     world.tenant = tenant
-    if simulated:
-        world.shared.clocks.add_scaled(tenant, SUNDAY, 1.0)
-    settle(world)
     owners = ServiceOwners(world.shared, model_names=lambda: ("pump",))
     web = Web(
         Settings(default_tenant=tenant, **settings), world.shared, owners, Live(world.database, owners.tick), Book()
