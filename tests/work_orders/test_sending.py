@@ -14,6 +14,7 @@ from plumbing import log
 from tests.work_orders.world import SUNDAY, World, open_world, settle
 from work_orders import service
 from work_orders.adapters.consumer import take_next
+from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.sending import WEB, Message, MustNotLeave, deliver
 
@@ -123,3 +124,18 @@ def test_a_forecast_read_from_the_log_again_sends_nothing_again(world: World) ->
         world.clock.at += timedelta(hours=5)
         service.tick(world.shared, world.tenant, (mail, WEB))
     assert len(mail.sent) == 1
+
+
+def test_a_notice_that_cannot_be_read_stops_no_other(world: World) -> None:
+    mail = Mail()
+    world.take(3)
+    world.take(3, device="p2")
+    bad, good = sorted(world.rows(t.notices), key=lambda n: (n.queued_at, n.id))
+    with world.database.write() as connection:
+        connection.execute(t.notices.update().where(t.notices.c.id == bad.id).values(body="{"))
+    for _ in range(2):
+        world.clock.at += timedelta(hours=13)
+        with pytest.raises(msgspec.DecodeError):
+            service.tick(world.shared, world.tenant, (mail, WEB), handing_over=False)
+    assert {n.id: n.sent_at is not None for n in world.rows(t.notices)} == {bad.id: False, good.id: True}
+    assert {r.notice_id for r in world.rows(m.messages)} == {good.id}

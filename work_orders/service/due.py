@@ -1,11 +1,14 @@
 """What is due: a query over facts and the tenant's `now`; nothing waits in memory."""
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
 import msgspec
 import sqlalchemy as sa
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import NOT_YET_SENT, OUT, CaseAction, CaseState
@@ -30,7 +33,8 @@ from work_orders.service.telling import dispatch, due_messages, rule
 from work_orders.service.unit import Row, Unit, unit
 
 AT_ONCE = 100
-"""Notices of a kind in one transaction: nobody else waits for more than that."""
+"""Notices of a kind, and messages, in one transaction: nobody else waits for more than that."""
+logger = logging.getLogger(__name__)
 _OPEN = (*NOT_YET_SENT, *OUT)
 
 
@@ -94,37 +98,64 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
 
 def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True) -> int:
     """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
-    done = (
-        tell_places(shared, tenant)
-        + tell_due(shared, tenant)
-        + open_due(shared, tenant)
-        + verify_due(shared, tenant)
-        + _decide(shared, tenant, channels)
-    )
+    steps = (tell_places, tell_due, open_due, verify_due, partial(_decide, channels=channels))
+    done = _each(partial(step, shared, tenant) for step in steps)
     if handing_over and any(c.leaves for c in channels):
         done += post(shared, tenant, channels)
+    return done
+
+
+def _each(steps: Iterable[Callable[[], int]]) -> int:
+    """Take all steps: one that fails stops no other, and is raised in the end. A database that is away stops them."""
+    done, failures = 0, []
+    for step in steps:
+        try:
+            done += step()
+        except (OperationalError, InterfaceError):
+            raise
+        except Exception as failure:
+            logger.exception("something that is due cannot be done")
+            failures.append(failure)
+    if failures:
+        raise failures[0]
     return done
 
 
 def _decide(shared: Shared, tenant: str, channels: Sequence[Channel]) -> int:
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
-        if not due(connection, tenant, now):
+        found = due(connection, tenant, now)
+        if not found:
             return 0
+    try:
+        return _alone(shared, tenant, channels)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        logger.exception("what is due in %s cannot be done together: one by one", tenant)
+    with unit(shared, tenant, SYSTEM) as work:
+        messages = [str(r.id) for r in due_messages(work, AT_ONCE)]
+    ids = dict.fromkeys((*found.send, *found.renew, *found.remind, *found.give_up, *messages))
+    return _each(partial(_alone, shared, tenant, channels, id) for id in ids)
+
+
+def _alone(shared: Shared, tenant: str, channels: Sequence[Channel], only: str = "") -> int:
+    """Do what is due, in one transaction; with `only` that of one notice or message."""
     with unit(shared, tenant, SYSTEM) as work:
         found = due(work.connection, tenant, work.now)  # again, now that nobody else can change it
-        for id in found.send:
-            send(work, work.one(t.notices, id, "notice"), channels)
-        for id in found.renew:
-            _renew(work, work.one(t.notices, id, "notice"))
-        for id in found.remind:
-            _remind(work, work.one(t.notices, id, "notice"))
-        for id in found.give_up:
-            _give_up(work, work.one(t.notices, id, "notice"))
-        messages = due_messages(work)
-        for message in messages:
-            _message(work, message, channels)
-        return sum(map(len, (found.send, found.renew, found.remind, found.give_up, messages)))
+        acts = ((partial(send, channels=channels), found.send), (_renew, found.renew), (_remind, found.remind),
+                (_give_up, found.give_up))  # fmt: skip
+        done = 0
+        for act, ids in acts:
+            for id in ids:
+                if only in ("", id):
+                    act(work, work.one(t.notices, id, "notice"))
+                    done += 1
+        for message in due_messages(work, AT_ONCE):
+            if only in ("", message.id):
+                _message(work, message, channels)
+                done += 1
+        return done
 
 
 def _message(work: Unit, message: Row, channels: Sequence[Channel]) -> None:

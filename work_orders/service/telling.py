@@ -130,12 +130,11 @@ def dispatch(work: Unit, id: str, customer_id: str, decision: Decision) -> None:
         )  # fmt: skip
 
 
-def due_messages(work: Unit) -> list[Row]:
-    """Messages whose time has come, oldest first."""
+def due_messages(work: Unit, limit: int) -> list[Row]:
+    """Messages whose time has come, oldest first, at most so many."""
     c = m.messages.c
-    return sorted(
-        work.all(m.messages, c.due_at.is_not(None), c.due_at <= work.now), key=lambda r: (r.at, r.case_id, r.n)
-    )
+    chosen = sa.select(m.messages).where(c.tenant == work.tenant, c.due_at <= work.now)
+    return list(work.connection.execute(chosen.order_by(c.at, c.case_id, c.n).limit(limit)))
 
 
 def call_back(work: Unit, notice_id: str) -> bool:
