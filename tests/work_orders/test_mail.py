@@ -6,6 +6,7 @@ import json
 import ssl
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from email.message import EmailMessage
@@ -30,6 +31,7 @@ from work_orders.service import tables as t
 from work_orders.service.contacts import give_consent, set_contact, set_way
 from work_orders.service.conversation import Mail as Received
 from work_orders.service.conversation import take_mail
+from work_orders.service.outbox import SILENT
 from work_orders.service.outbox import post as post_out
 from work_orders.service.sending import WEB, Channel, Message, TryLater
 from work_orders.service.wording import PAGES
@@ -204,6 +206,53 @@ def test_a_crash_after_handing_over_makes_one_repetition_of_the_same_name(world:
     after(world, dying, hours=1)
     assert len(dying.sent) == 2
     assert len(set(dying.sent)) == 1
+
+
+def test_what_fails_without_a_word_is_tried_ever_more_seldom_and_given_up_after_a_day(world: World) -> None:
+    @dataclass
+    class Broken(Dying):
+        def send(self, message: Message) -> None:
+            self.sent.append(message.id)
+            raise ArithmeticError
+
+    broken = Broken()
+    world.take(3)
+    with pytest.raises(ArithmeticError):
+        noon(world, broken)
+    for _ in range(26 * 6):
+        world.clock.at += timedelta(minutes=10)
+        with suppress(ArithmeticError):
+            service.tick(world.shared, world.tenant, (broken, WEB))
+    first = broken.sent[0]
+    assert 6 < broken.sent.count(first) < 32
+    ended = [(d.state, d.why) for d in world.rows(m.deliveries) if d.message_id == first]
+    assert ended == [("bounced", f"for a day: {SILENT}")]
+    assert world.only(t.notices).channel == "web"
+
+
+@pytest.mark.parametrize(
+    ("said", "address", "bounced"),
+    [
+        ("550 5.1.1 no such mailbox", "", "550 5.1.1 no such mailbox"),
+        ("550 5.7.1 you are on a block list", "", ""),
+        ("550 no such mailbox", "new@example.org", ""),
+    ],
+)
+def test_a_refusal_marks_the_address_alone_that_it_is_about(
+    world: World, post: Post, said: str, address: str, bounced: str
+) -> None:
+    set_way(world.shared, world.tenant, "waterworks", "mail", "old@example.org", CUSTOMER)
+    give_consent(world.shared, world.tenant, "waterworks", "forecast", "mail", True, CUSTOMER)
+    world.take(3)
+    world.clock.at = datetime(2026, 11, 22, 12, tzinfo=UTC)
+    service.tick(world.shared, world.tenant, (channel(post), WEB), handing_over=False)
+    if address:
+        set_way(world.shared, world.tenant, "waterworks", "mail", address, CUSTOMER)
+    post.rcpt.append(said)
+    post_out(world.shared, world.tenant, (channel(post),))
+    assert world.only(m.deliveries).state == "bounced"
+    (way,) = world.rows(m.contact_ways)
+    assert (way.address, way.bounced) == (address or "old@example.org", bounced)
 
 
 def test_many_posters_hand_a_message_over_once(any_world: World) -> None:

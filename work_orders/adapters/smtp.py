@@ -10,7 +10,7 @@ from email.utils import format_datetime, formataddr, parseaddr
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from work_orders.service.contacts import MAIL
-from work_orders.service.sending import Bounced, Message, TryLater
+from work_orders.service.sending import Bounced, Message, TryLater, lasting
 from work_orders.service.wording import PAGES
 
 TIMEOUT_S = 20.0
@@ -145,7 +145,8 @@ def _hand_over(session: smtplib.SMTP, made: EmailMessage, sender: str, recipient
     except smtplib.SMTPRecipientsRefused as no:
         code, text = next(iter(no.recipients.values()), (550, b"refused"))
         if 500 <= code < 600:
-            raise Bounced(f"{code} {_said(text)}") from no
+            why = f"{code} {_said(text)}"
+            raise Bounced(why, lasting=lasting(why)) from no
         raise TryLater(f"{code} {_said(text)}") from no
     except smtplib.SMTPSenderRefused as no:  # our own address, not his
         raise TryLater(_words(no)) from no

@@ -2,7 +2,8 @@
 
 A process that dies between handing over and recording leaves a claim that becomes void; the message is then handed over
 once more, under the same Message-ID, by which mail programs show it once. A connection that breaks before the server
-said yes or no is the same case. Nothing else is ever handed over twice.
+said yes or no is the same case. Nothing else is ever handed over twice. What fails by a fault of our own leaves its
+claim, too: its claims become longer, and after a day it is given up.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,18 +21,19 @@ from work_orders.domain.reply_token import token
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.chart_picture import chart_picture
-from work_orders.service.contacts import put_way
+from work_orders.service.contacts import card, put_way
 from work_orders.service.mail_keys import key_of
 from work_orders.service.moves import move_notice
 from work_orders.service.offers import prediction_of
-from work_orders.service.sending import Bounced, Channel, Message, MustNotLeave, TryLater, may_leave
+from work_orders.service.sending import Bounced, Channel, Message, MustNotLeave, TryLater, lasting, may_leave
 from work_orders.service.unit import Row, Unit, unit
 
-CLAIM = timedelta(minutes=2)
-"""Longer than any channel's own time limit."""
+CLAIM = timedelta(minutes=5)
+"""Longer than a channel takes whose every step takes all the time that it may: SMTP has 13 of 20 seconds."""
 RETRY_MINUTES = (1, 2, 5, 15, 30, 60)
 GIVE_UP = timedelta(hours=24)
 MOST_EARLIER = 20
+SILENT = "the try before ended without a word"
 
 
 def tenants_waiting(connection: sa.Connection, wall: datetime) -> list[str]:
@@ -58,13 +60,14 @@ def _claim(shared: Shared, tenant: str) -> Row | None:
         if connection.execute(due).first() is None:
             return None
     with unit(shared, tenant, SYSTEM) as work:
-        rows = work.all(m.deliveries, c.try_at <= work.wall)
-        if not rows:
+        chosen = sa.select(m.deliveries).where(c.tenant == tenant, c.try_at <= work.wall)
+        row = work.connection.execute(chosen.order_by(c.try_at, c.message_id).limit(1)).first()
+        if row is None:
             return None
-        row = min(rows, key=lambda r: (r.try_at, r.message_id))
         work.update(
             m.deliveries, {"message_id": row.message_id, "channel": row.channel}, state="claimed",
-            attempts=row.attempts + 1, try_at=work.wall + CLAIM,
+            attempts=row.attempts + 1, try_at=work.wall + max(CLAIM, _wait(row.attempts + 1)),
+            why=SILENT if row.state == "claimed" else row.why,
         )  # fmt: skip
         return next(iter(work.all(m.deliveries, c.message_id == row.message_id, c.channel == row.channel)))
 
@@ -73,6 +76,10 @@ def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str,
     channel = channels.get(claimed.channel)
     if channel is None:
         _bounced(shared, tenant, claimed, Bounced(f"{claimed.channel} is not set up any more", lasting=False))
+        return
+    old = shared.system.now() - claimed.created_at >= GIVE_UP
+    if old and claimed.why == SILENT and claimed.attempts > len(RETRY_MINUTES):
+        _bounced(shared, tenant, claimed, Bounced(f"for a day: {SILENT}", lasting=False))
         return
     message = _message(shared, tenant, claimed)
     try:
@@ -87,6 +94,11 @@ def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str,
         _bounced(shared, tenant, claimed, no)
     else:
         _taken(shared, tenant, claimed)
+
+
+def _wait(attempts: int) -> timedelta:
+    """Until the next try, after so many."""
+    return timedelta(minutes=RETRY_MINUTES[min(attempts, len(RETRY_MINUTES)) - 1])
 
 
 def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
@@ -167,11 +179,10 @@ def _later(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
     if wall - claimed.created_at >= GIVE_UP:
         _bounced(shared, tenant, claimed, Bounced(f"for a day: {why}", lasting=False))
         return
-    minutes = RETRY_MINUTES[min(claimed.attempts, len(RETRY_MINUTES)) - 1]
     with unit(shared, tenant, SYSTEM) as work:
         if _end(work, claimed, "queued", why):
             keys = {"message_id": claimed.message_id, "channel": claimed.channel}
-            work.update(m.deliveries, keys, try_at=work.wall + timedelta(minutes=minutes), ended_at=None)
+            work.update(m.deliveries, keys, try_at=work.wall + _wait(claimed.attempts), ended_at=None)
 
 
 def _bounced(shared: Shared, tenant: str, claimed: Row, no: Bounced) -> None:
@@ -188,14 +199,22 @@ def came_back(work: Unit, message_id: str, channel: str, why: str) -> bool:
         return False
     keys = {"message_id": message_id, "channel": channel}
     work.update(m.deliveries, keys, state="bounced", why=why[:300], ended_at=work.wall)
-    _next_way(work, rows[0], Bounced(why))
+    _next_way(work, rows[0], Bounced(why, lasting=lasting(why)))
     return True
+
+
+def _is_his(work: Unit, customer_id: str, delivery: Row) -> bool:
+    """Whether the address of a delivery is still the customer's: a late bounce says nothing about a newer one."""
+    found = card(work.connection, work.tenant, customer_id)
+    return found is not None and any(
+        way.channel == delivery.channel and way.address == delivery.address for way in found.ways
+    )
 
 
 def _next_way(work: Unit, delivery: Row, no: Bounced) -> None:
     """Mark the address and let the rules take the next way, unless he has seen it on his page meanwhile."""
     message = work.one(m.messages, delivery.message_id, "message")
-    if no.lasting:
+    if no.lasting and _is_his(work, message.customer_id, delivery):
         put_way(work, message.customer_id, delivery.channel, delivery.address, no.why)
     text = f"{message.subject}: {message.customer_id} cannot be reached by {delivery.channel}: {no.why}."
     work.record("message_bounced", "", message.id, text, case=message.case_id, channel=delivery.channel)

@@ -3,6 +3,7 @@
 `deliver` is the only caller of a channel; it refuses what must not leave before the channel sees it.
 """
 
+import re
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -55,6 +56,12 @@ class Bounced(Exception):
     def __init__(self, why: str, *, lasting: bool = True) -> None:
         super().__init__(why)
         self.why, self.lasting = why, lasting
+
+
+def lasting(why: str) -> bool:
+    """Whether a refusal is about the address itself, so that nothing gets there any more. Of a full mailbox, a server,
+    a road, a content or a rule (RFC 3463: x.2.2, x.3 to x.7) another message may know nothing."""
+    return re.search(r"\b5\.(2\.2|[3-7]\.\d{1,3})\b", why) is None
 
 
 class TryLater(Exception):
