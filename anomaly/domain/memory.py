@@ -9,7 +9,7 @@ from anomaly.domain.alarm import AlarmMachine
 from anomaly.domain.beside import BesideState
 from anomaly.domain.detector import State
 from anomaly.domain.following import EARLY, Why
-from anomaly.domain.layout import Array
+from anomaly.domain.layout import Array, Layout
 from anomaly.domain.quiet import Day
 from anomaly.domain.trail import Trail
 
@@ -99,3 +99,20 @@ class Memory:
     epoch_why: str = "learned"
     beside: BesideState = field(default_factory=BesideState)
     """Of the methods beside the baseline."""
+    columns: tuple[str, ...] = ()
+    """What its arrays are of, see `columns_of`; empty = written before this was kept."""
+
+
+def columns_of(layout: Layout) -> tuple[str, ...]:
+    """Symptoms, conditions, and conditions that set the regime, in the order of the arrays."""
+    regimes = (layout.conditions[j] for j in layout.regimes)
+    return (*layout.symptoms, "|", *layout.conditions, "|", *regimes)
+
+
+def fits(memory: Memory, layout: Layout) -> bool:
+    """Whether a memory is of machines with these signals: an asset model may have got others since."""
+    if memory.columns:
+        return memory.columns == columns_of(layout)
+    follower, base = memory.detector.follower, memory.detector.baseline
+    same = (len(follower.sums), len(follower.conditions)) == (len(layout.signals), len(layout.conditions))
+    return same and (base is None or len(base.regimes.low) == len(layout.regimes))

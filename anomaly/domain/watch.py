@@ -16,7 +16,7 @@ from anomaly.domain.forecast import Forecast
 from anomaly.domain.health import bands_of, health_of, hot_signals, seen_of, spared, worst_shares
 from anomaly.domain.layout import Array, Layout, layout_of
 from anomaly.domain.lone import lone_signal
-from anomaly.domain.memory import Memory, Path
+from anomaly.domain.memory import Memory, Path, columns_of
 from anomaly.domain.quiet import DAY_US, ODD, SILENT, Day, QuietDay
 from anomaly.domain.sensing_records import take
 from anomaly.domain.sensor_faults import KINDS, Fault, SensorChanged, rules_of
@@ -68,6 +68,7 @@ class Watch:
         self.point_hours = model.prognosis.every_hours
         """How often a point for charts is made."""
         self.memory = memory or Memory(State(Follower.of(self.layout)), *self._blank())
+        self.memory.columns = columns_of(self.layout)
         self.rules = rules_of(model, self.layout)
         fresh = blank(self.rules.signals)
         if self.memory.sensors.shape != fresh.shape:
@@ -122,8 +123,9 @@ class Watch:
                     self._note_fault(name, fault if faulty else Fault.NONE)
             if turn.after is not Fault.NONE and not device:
                 state, k = self.memory.detector, self.rules.symptoms
-                state.window_z = state.window_z.copy()
-                state.window_z[:, slice(0, k) if turn.column >= k else turn.column] = np.nan
+                if state.window_z.size:  # without a baseline there is no window yet, nor its columns
+                    state.window_z = state.window_z.copy()
+                    state.window_z[:, slice(0, k) if turn.column >= k else turn.column] = np.nan
                 self.memory.alarm.interrupted()
         return out
 

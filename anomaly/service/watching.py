@@ -15,6 +15,7 @@ from anomaly.domain.fits import Submit
 from anomaly.domain.following import HOUR_US, Follower
 from anomaly.domain.forecast import Forecast
 from anomaly.domain.machines import Arrival, Held, Machines, Outcome
+from anomaly.domain.memory import fits
 from anomaly.domain.ordering import Ordering, Sample
 from anomaly.domain.packing import OldSnapshot, pack, unpack
 from anomaly.domain.picture import picture_of
@@ -72,6 +73,8 @@ class Watching:
                 continue
             try:
                 memory, order, told, *held = unpack(one.memory)
+                if not fits(memory, self._of(one.tenant, model).layout):
+                    raise OldSnapshot(f"{one.model} had other signals")
             except OldSnapshot as old:
                 logger.warning("%s/%s: its snapshot is of another version (%s), reading its history", one.tenant,
                                one.device, old)  # fmt: skip

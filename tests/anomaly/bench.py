@@ -86,9 +86,9 @@ class Bench:
         self.clocks, self.store, self.monotonic = StillClocks(), MemoryStore(), 0.0
         self.rounds = self.started()
 
-    def started(self, batch: int = 10, save_seconds: float = 1.0) -> Rounds:
+    def started(self, batch: int = 10, save_seconds: float = 1.0, model: AssetModel = MODEL) -> Rounds:
         def models(name: str) -> AssetModel | None:
-            return MODEL if name == MODEL.name else None
+            return model if name == model.name else None
 
         return Rounds(
             SqlTables(self.database, SystemClock()),

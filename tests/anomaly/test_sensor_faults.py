@@ -1,6 +1,7 @@
 """Faults of sensors are recognised, named, and kept out of the machine's score; wear of the machine is none of them."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -71,6 +72,16 @@ def test_a_faulty_sensor_is_named_and_raises_no_alarm(fault: Fault) -> None:
     assert abs(begin.since_us - int(t_us[FROM])) <= HOUR_US
     assert end.at_us >= int(t_us[TO - 20])
     assert not [e for e in events if isinstance(e, AlarmChanged)]
+
+
+def test_a_sensor_may_be_faulty_before_there_is_a_baseline() -> None:
+    learns = replace(MODEL, detection=replace(MODEL.detection, learning_hours=1000.0))
+    t_us, x = life(250, seed=3)
+    stuck(x, SIGNALS.index("temperature"))
+    watch = Watch(learns)
+    begin, end = sensors(watch.feed(t_us, LAYOUT.arrange(SIGNALS, x))[1])
+    assert watch.detector.baseline is None
+    assert (begin.signal, begin.fault, begin.faulty, end.faulty) == ("temperature", Fault.STUCK, True, False)
 
 
 def test_the_unit_that_it_looks_like_is_said() -> None:

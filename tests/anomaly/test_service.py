@@ -1,6 +1,7 @@
 """The service on a database: blocks in, alarms and predictions out, exactly once whatever dies in between."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
@@ -96,6 +97,22 @@ def test_imported_history_trains_and_forecasts_but_pages_nobody(bench: Bench) ->
     assert state is not None
     assert state.learned
     assert [a.history for a in alarms(bench.database, "acme")] == [True]
+
+
+def test_a_machine_whose_asset_model_got_another_signal_learns_again_from_its_readings(
+    bench: Bench, caplog: pytest.LogCaptureFixture
+) -> None:
+    feed(bench, [24], hours=100)
+    bench.rounds.save()
+    t_us, values = life(290, fails_at=FAILS_AT)
+    bench.store.rows["pump"] = (t_us[:600], values[:600])
+    current = replace(MODEL.signals["pressure"], name="current")
+    bench.rounds = bench.started(model=replace(MODEL, signals={**MODEL.signals, "current": current}))
+    bench.put("pump", t_us[600:1740], values[600:1740])
+    bench.run()
+    assert "small-machine had other signals" in caplog.text
+    assert newest(bench) == from_us(int(t_us[1739]))
+    assert any(isinstance(said, Prediction) for said in bench.said())
 
 
 def test_a_gap_is_waited_for_once_then_left(bench: Bench) -> None:
