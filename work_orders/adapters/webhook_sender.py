@@ -5,7 +5,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from plumbing.runtime import Shared
 from work_orders.adapters.webhook_post import Answer, post
@@ -58,16 +58,24 @@ class WebhookSender:
                 logger.exception("a round of webhooks failed")
 
     def round(self) -> int:
-        """Give every webhook that has something to do its turn; how many events were taken."""
+        """Give every webhook that has something to do its turn; how many events were taken. A fault of ours at one is
+        raised when all others had their turn."""
         with self._shared.database.read() as connection:
             due = service.due_webhooks(connection, self._shared.system.now())
-        taken = 0
+        taken, failures = 0, []
         for tenant, id in due:
             if not self._stopping.is_set() and service.lease(self._shared, tenant, id):
                 try:
                     taken += self._turn(tenant, id)
+                except (OperationalError, InterfaceError):
+                    raise
+                except Exception as failure:
+                    logger.exception("the turn of webhook %s of %s failed", id, tenant)
+                    failures.append(failure)
                 finally:
                     service.release(self._shared, tenant, id)
+        if failures:
+            raise failures[0]
         return taken
 
     def _turn(self, tenant: str, id: str) -> int:

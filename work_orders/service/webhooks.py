@@ -81,6 +81,8 @@ def move_webhook(
     events behind entry `after` again), `remove`. Raises NotFound, Stale, BadInput, NotPermitted."""
     _admin(actor, f"{action} a webhook")
     with unit(shared, tenant, actor) as work:
+        mine = sa.select(_W.id).where(_W.tenant == tenant, _W.id == id)
+        work.connection.execute(mine.with_for_update())  # what is being collected for it comes before or after this
         row = work.one(webhooks, id, "webhook")
         work.check_version(row, version)
         secret, text, more = "", "", {"url": str(row.url)}
