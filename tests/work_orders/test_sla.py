@@ -199,6 +199,22 @@ def test_a_new_policy_is_right_for_what_has_already_happened(world: World) -> No
     assert states(world)["response"] == "breached"  # judged once
 
 
+def test_a_wait_begins_beside_one_that_lasts_and_after_it(world: World) -> None:
+    set_sla_policy(world.shared, world.tenant, SlaPolicy((Rule(Target(Metric.RESTORE, 6000)),)), ADMIN)
+    world.offered()  # he is waited for
+    order = world.only(t.orders).id
+    for action in ("plan", "mark_ready"):
+        service.order_action(world.shared, world.tenant, order, action, DISPATCHER)
+    service.order_action(world.shared, world.tenant, order, "hold", DISPATCHER, reason="parts")
+    service.order_action(world.shared, world.tenant, order, "resume", DISPATCHER)
+    service.accept_notice(world.shared, world.tenant, world.only(t.notices).id, 1, CUSTOMER)
+    service.order_action(world.shared, world.tenant, order, "hold", DISPATCHER, reason="weather")
+    case_clock_action(world.shared, world.tenant, world.only(t.cases).id, "wait", DISPATCHER, reason="safety")
+    assert [(r.n, r.reason) for r in sorted(world.rows(s.waits), key=lambda r: r.n)] == [
+        (1, "customer"), (2, "parts"), (3, "weather"), (4, "safety"),
+    ]  # fmt: skip
+
+
 def test_another_priority_keeps_the_pauses(world: World) -> None:
     def rule(minutes: float, priority: str = "") -> Rule:
         return Rule(Target(Metric.RESTORE, minutes), priority=priority)

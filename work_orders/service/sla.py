@@ -17,6 +17,7 @@ from work_orders.domain.sla import Clock, ClockState, Metric, Step, Target, Wait
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput
+from work_orders.service.one_by_one import each
 from work_orders.service.sla_book import SlaBook, book_of
 from work_orders.service.sla_facts import Facts, facts_of, only_watched
 from work_orders.service.unit import Row, Unit, derived_id, unit
@@ -191,10 +192,17 @@ def _bring_waits(work: Unit, facts: Facts) -> None:
     for source, row in lasting.items():
         if facts.over or (source != DESK and wanted.get(source) != row.reason):
             _end_wait(work, row)
-    for n, (source, reason) in enumerate(wanted.items(), len(kept) + 1):
+    for source, reason in wanted.items():
         row_ = lasting.get(source)
         if not facts.over and (row_ is None or row_.reason != reason):
-            work.insert(s.waits, case_id=facts.case.id, n=n, source=source, reason=reason, start=work.now)
+            _begin_wait(work, facts.case.id, source, reason)
+
+
+def _begin_wait(work: Unit, case_id: str, source: str, reason: str) -> None:
+    c = s.waits.c
+    newest = sa.select(sa.func.max(c.n)).where(c.tenant == work.tenant, c.case_id == case_id)
+    n = (work.connection.execute(newest).scalar() or 0) + 1
+    work.insert(s.waits, case_id=case_id, n=n, source=source, reason=reason, start=work.now)
 
 
 def _end_wait(work: Unit, row: Row) -> None:
@@ -274,8 +282,7 @@ def case_clock_action(
     with unit(shared, tenant, actor) as work:
         case = work.one(t.cases, case_id, "case")
         c = s.waits.c
-        kept = work.all(s.waits, c.case_id == case_id)
-        lasting = [r for r in kept if r.source == DESK and r.end is None]
+        lasting = work.all(s.waits, c.case_id == case_id, c.source == DESK, c.end.is_(None))
         if case.closed_at is not None:
             raise BadInput("case", "is closed")
         match action:
@@ -290,7 +297,7 @@ def case_clock_action(
                     raise BadInput("reason", f"must be one of {', '.join(WAIT_REASONS)}")
                 for row in lasting:
                     _end_wait(work, row)
-                work.insert(s.waits, case_id=case_id, n=len(kept) + 1, source=DESK, reason=reason, start=work.now)
+                _begin_wait(work, case_id, DESK, reason)
                 text = f"The case of {case.asset_id} waits: {reason}."
             case "go-on":
                 for row in lasting:
@@ -306,8 +313,9 @@ def tell_due(shared: Shared, tenant: str) -> int:
     """Tell what is due in a tenant, each clock in a unit of its own; how much was told."""
     with shared.database.read() as connection:
         found = due_clocks(connection, tenant, shared.clocks.of(tenant).now())
-    done = 0
-    for clock_id in found[:AT_ONCE]:
+
+    def one(clock_id: str) -> int:
         with unit(shared, tenant, SYSTEM) as work:
-            done += tell(work, clock_id)
-    return done
+            return tell(work, clock_id)
+
+    return each(one, found[:AT_ONCE])
