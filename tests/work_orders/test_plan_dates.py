@@ -139,6 +139,7 @@ def test_the_next_date_lies_ahead_and_not_much_more_than_an_interval(every: int,
     [
         {}, {"every_days": -1}, {"every_days": 1, "every_months": 1}, {"every_days": 10, "tasks": ()},
         {"every_days": 10, "title": " "}, {"every_days": 10, "lead_days": 1000}, {"every_days": 10, "minutes": 1},
+        {"every_hours": float("nan")}, {"every_hours": float("inf")}, {"when": Condition("pressure", float("nan"))},
     ],
 )  # fmt: skip
 def test_plans_that_cannot_be_are_refused(values: dict[str, Any]) -> None:

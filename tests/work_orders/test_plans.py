@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts.asset_model import Running
-from contracts.points import DeviceRows
+from contracts.points import DeviceRows, StoreUnreachable
 from plumbing.sql import to_us
 from tests.work_orders.test_crashes import crash_everywhere
 from tests.work_orders.test_sla import MONDAY
@@ -159,6 +160,46 @@ def test_running_hours_are_counted_from_telemetry_where_nobody_reads_a_meter(wor
         service.tick(shared, world.tenant)
     assert [r.value for r in world.rows(p.readings)] == [0, 10, 20]
     assert due(world) == MONDAY + 20 * DAY
+
+
+def test_a_store_that_does_not_answer_is_asked_again_an_hour_later(world: World) -> None:
+    shared = replace(world.shared, models=lambda name: replace(PUMP, running_when=Running("vibration", ">", 1.0)))
+    world.clock.at = MONDAY
+    for asset in ("p1", "p2"):
+        make_plan(shared, world.tenant, asset, Spec("Grease", ("Grease",), every_hours=200.0), DISPATCHER)
+    asked: list[str] = []
+
+    def away(tenant: str, device: str, *_: Any) -> Any:
+        asked.append(device)
+        raise StoreUnreachable
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(shared.store, "band", away)
+        for wait in (DAY + timedelta(minutes=1), timedelta(seconds=1), timedelta(minutes=58)):
+            world.clock.at += wait
+            service.tick(shared, world.tenant)
+        assert len(asked) == 1  # nor is it asked for the other machine
+        world.clock.at += timedelta(minutes=2)
+        service.tick(shared, world.tenant)
+        assert len(asked) == 2
+    world.clock.at += timedelta(hours=1, minutes=1)
+    service.tick(shared, world.tenant)
+    assert len(world.rows(p.readings)) == 4  # two that begin, two counted
+
+
+def test_a_plan_that_cannot_be_worked_out_holds_up_no_other_one(world: World) -> None:
+    bad = plan(world)
+    plan(world, asset="p2")
+    with world.database.write() as connection:
+        connection.execute(p.plans.update().where(p.plans.c.id == bad).values(spec="{}"))
+    with pytest.raises(msgspec.ValidationError):
+        world.later(days=24)
+    assert world.only(t.orders).asset_id == "p2"
+
+
+def test_a_plan_does_not_begin_in_another_age(world: World) -> None:
+    with pytest.raises(BadInput, match="begins"):
+        plan(world, begins=datetime(1, 1, 2, tzinfo=UTC))
 
 
 def test_a_plan_rests_and_ends(world: World) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import pairwise
+from math import inf, isfinite
 
 from work_orders.domain.words import day_words
 
@@ -82,8 +83,14 @@ class Spec:
             raise BadPlan("every", "say when: every so many days, months or running hours, or at which reading")
         if self.every_days and self.every_months:
             raise BadPlan("every_months", "days or months, not both")
-        if not 0 <= self.every_days <= FURTHEST_DAYS or not 0 <= self.every_months <= 120 or self.every_hours < 0:
+        if (
+            not 0 <= self.every_days <= FURTHEST_DAYS
+            or not 0 <= self.every_months <= 120
+            or not 0 <= self.every_hours < inf
+        ):
             raise BadPlan("every", f"at most {FURTHEST_DAYS} days or 120 months, and nothing below 0")
+        if self.when is not None and not isfinite(self.when.limit):
+            raise BadPlan("when.limit", "must be a number")
         for name in ("grace_before_days", "grace_after_days", "lead_days"):
             if not 0 <= getattr(self, name) <= 366:
                 raise BadPlan(name, "0 to 366")
@@ -213,7 +220,7 @@ def by_hours(spec: Spec, begins: datetime, done: datetime | None, readings: Sequ
 def ran(starts: Sequence[datetime], running: Sequence[bool], until: datetime) -> timedelta:
     """How long it ran: what a reading shows holds until the next one, an hour at the most."""
     total_ = timedelta()
-    for start, after, on in zip(starts, [*starts[1:], until], running, strict=True):
+    for start, after, on in zip(starts, [*starts, until][1:], running, strict=True):
         if on:
             total_ += min(after - start, LONGEST_GAP)
     return total_

@@ -2,7 +2,6 @@
 
 from datetime import timedelta
 
-from contracts.points import StoreUnreachable
 from plumbing.runtime import Shared
 from plumbing.sql import from_us, to_us
 from work_orders.domain.machine import SYSTEM
@@ -15,14 +14,12 @@ from work_orders.service.unit import unit
 
 STEP = timedelta(minutes=10)
 MOST_AT_ONCE = timedelta(days=31)
-AGAIN_AFTER = timedelta(hours=1)
-"""When the store did not answer, on the tenant's clock."""
 
 
 def count_hours(shared: Shared, tenant: str, plan_id: str) -> float | None:
     """Count the running hours of a plan's asset since they were counted last; how many there were, None = none are due.
 
-    The store is asked outside of any transaction.
+    The store is asked outside of any transaction. Raises StoreUnreachable.
     """
     with unit(shared, tenant, SYSTEM) as work:
         plan = work.one(p.plans, plan_id, "plan")
@@ -39,12 +36,7 @@ def count_hours(shared: Shared, tenant: str, plan_id: str) -> float | None:
         return None
     end, hours = begin + span, 0.0
     for device in devices:
-        try:
-            band = shared.store.band(tenant, device, running.signal, to_us(begin), to_us(end), span // STEP)
-        except StoreUnreachable:
-            with unit(shared, tenant, SYSTEM) as work:
-                work.update(p.plans, {"id": plan_id}, next_at=work.now + AGAIN_AFTER)
-            return None
+        band = shared.store.band(tenant, device, running.signal, to_us(begin), to_us(end), span // STEP)
         starts = [from_us(us) for us in band.t_us.tolist()]
         hours = max(hours, ran(starts, [running.holds(x) for x in band.mean.tolist()], end) / timedelta(hours=1))
     with unit(shared, tenant, SYSTEM) as work:

@@ -6,11 +6,12 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.names import NAME_RULE, is_name
+from contracts.points import StoreUnreachable
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState, TaskState
 from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.domain.order_states import BEFORE_WORK, OrderState
-from work_orders.domain.plans import COUNTED_HOURS, BadPlan, Spec
+from work_orders.domain.plans import COUNTED_HOURS, FURTHEST_DAYS, BadPlan, Spec
 from work_orders.domain.requests import UPKEEP, RequestKind
 from work_orders.domain.words import day_words
 from work_orders.service import plan_tables as p
@@ -18,6 +19,7 @@ from work_orders.service import tables as t
 from work_orders.service.door import Request, open_case
 from work_orders.service.errors import BadInput
 from work_orders.service.moves import move_case, open_order_of
+from work_orders.service.one_by_one import each
 from work_orders.service.opening import open_order
 from work_orders.service.plan_counting import count_hours
 from work_orders.service.plan_jobs import (
@@ -36,6 +38,7 @@ from work_orders.service.unit import Row, Unit, derived_id, unit
 
 AT_ONCE = 50
 AGAIN_AFTER = timedelta(hours=1)
+"""On the tenant's clock, where a job cannot be opened, or hours cannot be counted, yet."""
 _FRESH = (CaseState.TRIAGING, CaseState.MONITORING, CaseState.REMOTE_FIX)
 _OPEN = (*BEFORE_WORK, OrderState.IN_PROGRESS, OrderState.ON_HOLD)
 _MAY = (Role.DISPATCHER, Role.ADMIN, Role.SYSTEM)
@@ -66,6 +69,8 @@ def make_plan(
         raise BadInput("when.meter", f"{spec.when.meter!r} must be {NAME_RULE}")
     with unit(shared, tenant, actor) as work:
         asset = work.one(t.assets, asset_id, "asset")
+        if begins is not None and abs(begins - work.now) > timedelta(days=FURTHEST_DAYS):
+            raise BadInput("begins", f"must be within {FURTHEST_DAYS} days of now")
         n = len(work.all(p.plans, p.plans.c.asset_id == asset_id)) + 1
         id = derived_id("PP", tenant, asset_id, *(("key", key) if key else (n,)))
         if work.all(p.plans, p.plans.c.id == id):
@@ -139,11 +144,23 @@ def open_due(shared: Shared, tenant: str) -> int:
     """Do what is due of a tenant's plans; how many were looked at."""
     with shared.database.read() as connection:
         found = due_plans(connection, tenant, shared.clocks.of(tenant).now())
-    for plan_id in found:
-        count_hours(shared, tenant, plan_id)
+    heard = True
+
+    def one(plan_id: str) -> int:
+        nonlocal heard
+        try:
+            if heard:
+                count_hours(shared, tenant, plan_id)
+        except StoreUnreachable:
+            heard = False  # for the others neither: nobody waits for it once more in this round
         with unit(shared, tenant, SYSTEM) as work:
             open_job(work, plan_id)
-    return len(found)
+            plan = work.one(p.plans, plan_id, "plan")
+            if not heard and plan.next_at is not None and plan.next_at < work.now:
+                work.update(p.plans, {"id": plan_id}, next_at=work.now + AGAIN_AFTER)
+        return 1
+
+    return each(one, found)
 
 
 def open_job(work: Unit, plan_id: str) -> str | None:
