@@ -34,15 +34,20 @@ def _take_in(connection: sa.Connection) -> None:
     owners = {(r.tenant, r.id): r.customer_id for r in rows if r.customer_id}
     if not owners:
         return
-    entries = connection.execute(sa.text("SELECT tenant, seq, diff FROM audit_entries")).partitions(_AT_ONCE)
-    found = [
-        {"tenant": e.tenant, "seq": e.seq, "asset": asset, "customer": owners[e.tenant, asset]}
-        for some in entries
-        for e in some
-        if (e.tenant, asset := json.loads(e.diff).get("asset", "")) in owners
-    ]
     into = sa.text(
         "INSERT INTO work_orders_moments (tenant, seq, asset_id, customer_id) VALUES (:tenant, :seq, :asset, :customer)"
     )
-    for n in range(0, len(found), _AT_ONCE):
-        connection.execute(into, found[n : n + _AT_ONCE])
+    page = sa.text(
+        "SELECT seq, diff FROM audit_entries WHERE tenant = :tenant AND seq > :after ORDER BY seq LIMIT :most"
+    )
+    for tenant in sorted({of for of, _ in owners}):
+        after = 0
+        while some := connection.execute(page, {"tenant": tenant, "after": after, "most": _AT_ONCE}).all():
+            after = some[-1].seq
+            found = [
+                {"tenant": tenant, "seq": e.seq, "asset": asset, "customer": owners[tenant, asset]}
+                for e in some
+                if (tenant, asset := json.loads(e.diff).get("asset", "")) in owners
+            ]
+            if found:
+                connection.execute(into, found)
