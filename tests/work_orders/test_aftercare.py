@@ -139,3 +139,16 @@ def test_a_job_that_was_closed_too_late_is_not_asked_about(world: World) -> None
     world.clock.at += timedelta(hours=25)
     service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
     assert not world.rows(f.surveys)
+
+
+def test_a_check_that_finds_another_case_of_the_component_open_is_done_all_the_same(world: World) -> None:
+    mended(world)
+    with world.database.write() as connection:  # the technician found another component than the case was about
+        connection.execute(f.verify_checks.update().values(component="seal"))
+    world.clock.at += timedelta(days=1)
+    world.take(1, first=10, alarm_id="seal", component="seal", failure_mode="seal_leak")
+    world.clear(alarm="seal")
+    world.take(1, first=20, alarm_id="again")
+    world.later(days=8)
+    assert verdicts(world)[7] == "came_back"
+    assert [r.component for r in world.rows(t.cases) if r.closed_at is None] == ["bearing"]

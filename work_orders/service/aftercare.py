@@ -129,7 +129,10 @@ def _verify(shared: Shared, work: Unit, check: Row) -> None:
     heard = bool(alarms or broke) or _heard(shared, work, check)
     verdict, why = judge(Since(alarms, broke, heard))
     _done(work, check, verdict, why)
-    if verdict is Verdict.CAME_BACK and not work.all(t.cases, *here, c.closed_at.is_(None)):
+    if verdict is not Verdict.CAME_BACK:
+        return
+    places = (check.component, case.component)  # the finding may have named another component than the case
+    if not work.all(t.cases, c.asset_id == check.asset_id, c.component.in_(places), c.closed_at.is_(None)):
         again = {"closed_at": None, "decided_at": None, "decided_by": None, "path": None, "in_row": 0}
         move_case(work, case.id, CaseAction.REOPEN, role=Role.SYSTEM, reason=f"it did not stay fixed: {why}", **again)
         text = f"The case of {case.asset_id} ({case.component}) was opened again after {check.days} days: {why}."
