@@ -13,10 +13,13 @@ from work_orders import service
 from work_orders.domain.case_states import CaseState
 from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.domain.requests import COMPLAINT, MAY, OpenCase, RequestKind, joins, may_bring
+from work_orders.queries.door import undecided
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service.door import Opened, Request, place_request, take_request
 from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.opening import order_visit
+from work_orders.service.planning import book_visit
 
 K = RequestKind
 MONITORING = CaseState.MONITORING
@@ -147,3 +150,33 @@ def test_a_breakdown_comes_through_the_door(world: World) -> None:
 def test_a_machine_that_stands_still_is_urgent_though_nobody_knows_why(world: World) -> None:
     bring(world, kind=K.BREAKDOWN, text="It stands still")
     assert world.only(t.cases).broke_down_at == world.clock.at
+
+
+def test_a_breakdown_that_was_placed_later_counts_from_when_it_was_said(world: World) -> None:
+    kept = bring(world, DISPATCHER, K.BREAKDOWN, asset="", text="It stands")
+    said = world.clock.at
+    world.clock.at += timedelta(hours=2)
+    place_request(world.shared, TENANT, kept.request, "p1", DISPATCHER)
+    assert world.only(t.cases).broke_down_at == said
+
+
+def test_a_request_without_a_machine_gets_a_number_of_its_own_after_another_one_was_placed(world: World) -> None:
+    kept = bring(world, DISPATCHER, K.PHONE, asset="", text="A pump leaks")
+    place_request(world.shared, TENANT, kept.request, "p1", DISPATCHER)
+    assert bring(world, DISPATCHER, K.PHONE, asset="", text="Another one leaks").request != kept.request
+
+
+def test_what_is_said_between_the_repair_and_its_review_is_not_closed_with_it(world: World) -> None:
+    case = bring(world, text="It leaks").case
+    order = order_visit(world.shared, TENANT, str(case), DISPATCHER)
+    day = (world.clock.at + timedelta(days=1)).date()
+    book_visit(world.shared, TENANT, order, day, "pm", DISPATCHER, agreed_by="Ida", dispatch=True)
+    for action in ("start", "finish"):
+        service.order_action(world.shared, TENANT, order, action, DISPATCHER)
+    service.record_finding(world.shared, TENANT, order, "true", DISPATCHER, failure_mode="bearing_wear")
+    assert world.only(t.cases).state == "resolved"
+    assert bring(world, text="It leaks again").case == case
+    service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
+    assert (world.only(t.cases).state, world.only(t.cases).closed_at) == ("triaging", None)
+    with world.database.read() as connection:
+        assert [r.case_id for r in undecided(connection, TENANT)] == [case]

@@ -162,14 +162,16 @@ class ReportedRow:
 
 
 def undecided(connection: sa.Connection, tenant: str) -> list[ReportedRow]:
-    """Reported cases without an order, the oldest first."""
+    """Reported cases without an order, the oldest first; those of forecasts, too, that somebody spoke of."""
     a, o = t.assets.c, t.orders.c
+    said = sa.select(_R.id).where(_R.tenant == _C.tenant, _R.case_id == _C.id, _R.kind != "forecast").exists()
     ordered = sa.select(o.id).where(o.tenant == _C.tenant, o.case_id == _C.id, o.ended_at.is_(None)).exists()
     rows = connection.execute(
         sa.select(_C.id, a.name, _C.kind, _C.reason, _C.opened_at)
         .join(t.assets, sa.and_(a.tenant == _C.tenant, a.id == _C.asset_id))
         .where(
-            _C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", _C.kind != "forecast", ~ordered,
+            _C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", sa.or_(_C.kind != "forecast", said),
+            ~ordered,
         )
         .order_by(_C.opened_at, _C.id)
         .limit(SHOWN_CASES)

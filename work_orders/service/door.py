@@ -27,6 +27,10 @@ from work_orders.service.sla import follow
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
 MAX_TEXT = 4000
+_BACK = {
+    CaseState.RESOLVED: (CaseAction.VERIFY, CaseAction.REOPEN), CaseState.VERIFYING: (CaseAction.REOPEN,),
+}  # fmt: skip
+"""What is said of a machine after its repair opens the case again, from these states."""
 _MAY_PLACE = (Role.DISPATCHER, Role.ADMIN, Role.SYSTEM)
 
 
@@ -100,17 +104,25 @@ def open_case(work: Unit, request: Request) -> Opened:
     if not new and request.kind is RequestKind.FORECAST:  # its own row is that of the intake
         return Opened("", case.id)
     id = _write(work, request, source, case.id, component)
-    if request.kind is RequestKind.BREAKDOWN and case.broke_down_at is None:
-        work.update(t.cases, {"id": case.id}, broke_down_at=request.at or work.now)
-    if request.cause and new:
-        share_cause(work, request.cause, case.id, request.at or work.now)
     if not new:
         who = request.who or work.actor.name
         work.record("request_joined", asset.id, id, f"{who} reported {asset.name}, too.", case=case.id)
-        if case.state == CaseState.VERIFYING and request.kind in FROM_PEOPLE:
-            move_case(work, case.id, CaseAction.REOPEN, role=Role.SYSTEM)
-            work.record("case_reopened", asset.id, case.id, f"The trouble of {asset.name} is back.")
+    _heed(work, request, asset, case, new)
     return Opened(id, case.id, new)
+
+
+def _heed(work: Unit, request: Request, asset: Row, case: Row, new: bool) -> None:
+    """What a request means for its case beside being one more row of it."""
+    at = request.at or work.now
+    if request.kind is RequestKind.BREAKDOWN and case.broke_down_at is None:
+        work.update(t.cases, {"id": case.id}, broke_down_at=at)
+    if request.cause and new:
+        share_cause(work, request.cause, case.id, at)
+    back = _BACK.get(CaseState(case.state))
+    told_late = request.kind is RequestKind.BREAKDOWN and request.failure_mode  # of what the finding is about
+    if back is not None and request.kind in FROM_PEOPLE and not told_late:
+        move_case(work, case.id, *back, role=Role.SYSTEM)
+        work.record("case_reopened", asset.id, case.id, f"The trouble of {asset.name} is back.")
 
 
 def _component(request: Request, model: AssetModel) -> str:
@@ -145,17 +157,15 @@ def _case_for(work: Unit, request: Request, asset: Row, model: AssetModel, compo
 
 
 def _merged_into(work: Unit, asset_id: str, component: str) -> str | None:
-    """The open case that the last one of this asset and component was merged into."""
-    c, into = t.cases.c, t.cases.alias()
-    return work.connection.execute(
-        sa.select(into.c.id)
-        .join(t.cases, sa.and_(c.tenant == into.c.tenant, c.merged_into == into.c.id))
-        .where(
-            c.tenant == work.tenant, c.asset_id == asset_id, c.component == component,
-            c.state == CaseState.MERGED, into.c.closed_at.is_(None),
-        )
-        .limit(1)
-    ).scalar()  # fmt: skip
+    """The open case that one of this asset and component was merged into, by whatever stations."""
+    cases = {str(r.id): r for r in work.all(t.cases, t.cases.c.asset_id == asset_id)}
+    for row in cases.values():
+        if row.component == component and row.state == CaseState.MERGED:
+            while row.state == CaseState.MERGED:
+                row = cases[row.merged_into]
+            if row.closed_at is None:
+                return str(row.id)
+    return None
 
 
 def _new_case(work: Unit, request: Request, asset: Row, model: AssetModel, component: str) -> tuple[Row, bool]:
@@ -194,7 +204,9 @@ def costs_of(model: AssetModel, failure_mode: str) -> str:
 def _write(work: Unit, request: Request, source: str, case_id: str | None, component: str) -> str:
     external = request.external[:200]
     c = d.requests.c
-    count = sa.select(sa.func.count()).where(c.tenant == work.tenant, c.asset_id == request.asset)
+    count = sa.select(sa.func.count()).where(c.tenant == work.tenant)
+    if request.asset:  # those without a machine are counted with all: they leave their kind when they are placed
+        count = count.where(c.asset_id == request.asset)
     n = 0 if external else work.connection.execute(count).scalar_one() + 1
     id = derived_id("R", work.tenant, source, external or request.asset, n)
     work.insert(
@@ -218,7 +230,10 @@ def place_request(
             return str(row.case_id)
         asset = work.one(t.assets, asset_id, "asset")
         kind = RequestKind(row.kind)
-        asked = Request(kind, asset_id, component, text=row.text, who=row.who, contact=row.contact)
+        asked = Request(
+            kind, asset_id, component, text=row.text, who=row.who, contact=row.contact, cause=row.cause,
+            at=row.said_at,
+        )  # fmt: skip
         model = work.model(asset.model)
         case, new = _case_for(work, asked, asset, model, _component(asked, model))
         work.at_end(follow, case.id)
@@ -226,4 +241,5 @@ def place_request(
         work.update(w.attachments, {"request_id": request_id}, case_id=case.id)  # what came with it goes along
         text = f"{actor.name} says that the request of {row.who} is about {asset.name}."
         work.record("request_placed", asset_id, request_id, text, case=case.id, new=new)
+        _heed(work, asked, asset, case, new)
         return str(case.id)
