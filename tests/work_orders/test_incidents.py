@@ -18,6 +18,7 @@ from work_orders.service.errors import BadInput
 from work_orders.service.incidents import dissolve, gather, recall, release
 from work_orders.service.intake import take
 from work_orders.service.merging import merge, unmerge
+from work_orders.service.opening import solve
 from work_orders.service.unit import unit
 
 GROUP = "waterworks-site/2026-11-22T00:00"
@@ -190,3 +191,27 @@ def test_what_cannot_be_merged(world: World) -> None:
             merge(world.shared, TENANT, case, into, DISPATCHER)
     with pytest.raises(NotPermitted):
         merge(world.shared, TENANT, report, forecast, CUSTOMER)
+
+
+def test_a_merge_of_a_merge_is_undone_in_any_order(world: World) -> None:
+    report, forecast = two_cases(world)
+    world.take(1, component="seal", failure_mode="seal_leak", alarm_id="s")
+    seal = next(str(r.id) for r in world.rows(t.cases) if r.component == "seal")
+    before = {r.id: r.case_id for r in world.rows(d.requests)}
+    merge(world.shared, TENANT, report, seal, DISPATCHER)
+    merge(world.shared, TENANT, seal, forecast, DISPATCHER)
+    later = take_request(world.shared, TENANT, Request(RequestKind.REPORT, "p1", "seal", text="Wet"), CUSTOMER)
+    assert (later.case, later.new) == (forecast, False)
+    unmerge(world.shared, TENANT, report, DISPATCHER)
+    unmerge(world.shared, TENANT, seal, DISPATCHER)
+    assert {r.id: r.case_id for r in world.rows(d.requests)} == before | {later.request: seal}
+
+
+def test_a_recall_that_is_over_is_not_opened_again_empty(world: World) -> None:
+    many(world, 2)
+    said = (world.shared, TENANT, "R-7", "Cracked seals", DISPATCHER)
+    incident, _ = recall(*said, model="pump", serials=["B1"], component="seal")
+    for case in world.rows(t.cases):
+        solve(world.shared, TENANT, case.id, "changed", DISPATCHER)
+    assert recall(*said, model="pump", serials=["B1"], component="seal") == (incident, 0)
+    assert world.only(d.incidents).closed_at is not None

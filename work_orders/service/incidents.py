@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+import sqlalchemy as sa
+
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState
 from work_orders.domain.decision import Path
@@ -36,7 +38,7 @@ def _open(work: Unit, incident_id: str, version: int | None) -> Row:
 def waiting_of(work: Unit, incident_id: str) -> list[Row]:
     """The open cases of an incident whose orders wait for the one decision, the cause's own left out."""
     k, c = d.incident_cases.c, t.cases.c
-    members = [r.case_id for r in work.all(d.incident_cases, k.incident_id == incident_id)]
+    members = sa.select(k.case_id).where(k.tenant == work.tenant, k.incident_id == incident_id)
     rows = work.all(
         t.cases, c.id.in_(members), c.closed_at.is_(None), c.path == Path.GATHERED, c.state == CaseState.MONITORING
     )
@@ -129,8 +131,7 @@ def recall(
         if not assets:
             raise BadInput("serials", f"no {model} of these is on record")
         cause = f"recall:{name}"
-        incident = open_incident(work, cause, "recall", f"Recall {name}: {text}")
-        made = 0
+        taken = []
         for asset in assets:
             opened = open_case(
                 work,
@@ -140,6 +141,11 @@ def recall(
                 ),
             )  # fmt: skip
             if opened.case is not None and not opened.repeated:
-                join(work, work.one(d.incidents, incident.id, "incident"), opened.case, work.now)
-                made += opened.new
-        return str(incident.id), made
+                taken.append(opened)
+        before = work.all(d.incidents, d.incidents.c.cause == cause)
+        if before and not taken:  # nothing has come since: what is over is not opened again, empty
+            return str(max(before, key=lambda r: (r.closed_at is None, r.opened_at)).id), 0
+        incident = open_incident(work, cause, "recall", f"Recall {name}: {text}")
+        for opened in taken:
+            join(work, work.one(d.incidents, incident.id, "incident"), str(opened.case), work.now)
+        return str(incident.id), sum(o.new for o in taken)

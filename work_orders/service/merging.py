@@ -83,6 +83,15 @@ def _carry(work: Unit, requests: Sequence[str], predictions: Sequence[str], to: 
         work.update(t.intake, {"prediction_id": id}, case_id=to)
 
 
+def _stations(work: Unit, case_id: str) -> list[str]:
+    """A case, and what it has been merged into since."""
+    found, row = [case_id], work.one(t.cases, case_id, "case")
+    while row.merged_into:
+        found.append(str(row.merged_into))
+        row = work.one(t.cases, row.merged_into, "case")
+    return found
+
+
 def unmerge(shared: Shared, tenant: str, case_id: str, actor: Actor, *, version: int | None = None) -> str:
     """Undo a merge: what moved goes back, with what has come since for the same component. Returns the state.
 
@@ -98,16 +107,18 @@ def unmerge(shared: Shared, tenant: str, case_id: str, actor: Actor, *, version:
         if other:
             raise BadInput("case", f"{other[0].id} is open for the same component by now")
         (row,) = work.all(d.merges, k.case_id == case_id, k.undone_at.is_(None))
-        moved = msgspec.json.decode(row.moved, type=Moved)
+        moved, at = msgspec.json.decode(row.moved, type=Moved), _stations(work, row.into_id)
         since = [
-            x.id
-            for x in work.all(d.requests, r.case_id == row.into_id, r.component == case.component, r.taken_at >= row.at)
+            x.id for x in work.all(d.requests, r.case_id.in_(at), r.component == case.component, r.taken_at >= row.at)
         ]
         later = [
             x.prediction_id
-            for x in work.all(t.intake, i.case_id == row.into_id, i.component == case.component, i.taken_at >= row.at)
+            for x in work.all(t.intake, i.case_id.in_(at), i.component == case.component, i.taken_at >= row.at)
         ]
-        _carry(work, [*moved.requests, *since], [*moved.predictions, *later], case_id)
+        back = [x.id for x in work.all(d.requests, r.case_id.in_(at)) if x.id in {*moved.requests, *since}]
+        forecasts = {*moved.predictions, *later}
+        told = [x.prediction_id for x in work.all(t.intake, i.case_id.in_(at)) if x.prediction_id in forecasts]
+        _carry(work, back, told, case_id)  # what another merge has given back meanwhile stays where it is
         work.update(d.merges, {"id": row.id}, undone_at=work.now)
         again = {"decided_at": None, "decided_by": None, "path": None} if moved.cancelled_order else {}
         actions = (CaseAction.UNMERGE,)
