@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from typing import Any
 
 import pytest
 
 from plumbing import audit
 from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, TENANT, World
-from work_orders.adapters.sheets import BadSheet, sheets_in
-from work_orders.domain.base_fields import FIELDS, Fault, Sheet, matched, read, table_of
+from work_orders.adapters.sheets import MOST_COLUMNS, MOST_UNPACKED, BadSheet, sheets_in
+from work_orders.domain.base_fields import FIELDS, Fault, Sheet, id_from, matched, read, table_of
 from work_orders.domain.machine import NotPermitted
 from work_orders.queries.installed import TABLES, base_table
 from work_orders.service import tables as t
@@ -156,7 +158,8 @@ def test_files_of_many_kinds_say_the_same(name: str, data: bytes) -> None:
 @pytest.mark.parametrize(
     ("name", "data"),
     [("a.csv", b""), ("a.csv", b"Name\n"), ("a.json", b"{"), ("a.json", b'{"x": 1}'), ("a.xlsx", b"PK no"),
-     ("a.csv", b'Name,Phone\n"open,1\n'), ("a.csv", b"\0\xff\0")],
+     ("a.csv", b'Name,Phone\n"open,1\n'), ("a.csv", b"\0\xff\0"), ("a.json", b"[" * 100_000),
+     ("a.json", json.dumps([{str(n): 1} for n in range(MOST_COLUMNS + 1)]).encode())],
 )  # fmt: skip
 def test_a_file_that_holds_no_table_is_refused_in_a_sentence(name: str, data: bytes) -> None:
     with pytest.raises(BadSheet, match=r"a\.(csv|json|xlsx)"):
@@ -170,3 +173,30 @@ def test_every_required_field_that_no_column_says_is_one_fault() -> None:
     assert isinstance(faults[0], Fault)
     wanted: dict[str, Any] = {f.name: f for f in FIELDS["sites"] if f.required}
     assert wanted.keys() == {"customer", "name"}
+
+
+@pytest.mark.parametrize("many", [0, 1, 2, 3, 7, 8, 5000])
+def test_an_identifier_for_the_next_of_one_name_is_found_in_few_steps(many: int) -> None:
+    asked: list[str] = []
+
+    def taken(id: str) -> bool:
+        asked.append(id)
+        return int(id.partition("-")[2] or 1) <= many
+
+    assert id_from("Pump", taken) == ("pump" if many == 0 else f"pump-{many + 1}")
+    assert len(asked) < 30
+
+
+def test_a_number_without_end_is_a_text_like_any_other() -> None:
+    (found,) = sheets_in("a.json", b'[{"Name": 1e999, "Phone": NaN, "Floor": 7.0}]')
+    assert found.cells == [["inf", "nan", "7"]]
+
+
+def test_a_book_that_unpacks_to_too_much_is_not_unpacked() -> None:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as book, book.open("sheet1.xml", "w") as part:
+        for _ in range(MOST_UNPACKED // 10_000_000 + 1):
+            part.write(b" " * 10_000_000)
+    assert len(out.getvalue()) < 1_000_000
+    with pytest.raises(BadSheet, match="unpacks to more"):
+        sheets_in("a.xlsx", out.getvalue())

@@ -3,12 +3,15 @@
 import csv
 import io
 import json
+import zipfile
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
 MOST_BYTES = 20_000_000
 MOST_ROWS = 200_000
+MOST_COLUMNS = 1000
+MOST_UNPACKED = 400_000_000
 _BOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _CALM = "cannot be read as"
 
@@ -72,7 +75,7 @@ def _text(name: str, data: bytes) -> str:
 def _objects(name: str, stem: str, data: bytes) -> list[Read]:
     try:
         told = json.loads(_text(name, data))
-    except ValueError as bad:
+    except (ValueError, RecursionError) as bad:
         raise BadSheet(f"{name} {_CALM} JSON: {bad}") from None
     tables = told if isinstance(told, dict) else {stem: told}
     out = []
@@ -80,6 +83,8 @@ def _objects(name: str, stem: str, data: bytes) -> list[Read]:
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadSheet(f"{name}: {title!r} must be a list of objects")
         headers = list(dict.fromkeys(key for row in rows for key in row))
+        if len(headers) > MOST_COLUMNS:
+            raise BadSheet(f"{name}: {title!r} has more than {MOST_COLUMNS} columns")
         out.append(Read(str(title), tuple(headers), [[_cell(row.get(h)) for h in headers] for row in rows]))
     return out
 
@@ -87,6 +92,13 @@ def _objects(name: str, stem: str, data: bytes) -> list[Read]:
 def _book(name: str, data: bytes) -> list[Read]:
     from python_calamine import CalamineError, CalamineWorkbook
 
+    if zipfile.is_zipfile(io.BytesIO(data)):
+        try:
+            unpacked = sum(part.file_size for part in zipfile.ZipFile(io.BytesIO(data)).infolist())
+        except zipfile.BadZipFile as bad:
+            raise BadSheet(f"{name} {_CALM} a spreadsheet: {bad}") from None
+        if unpacked > MOST_UNPACKED:
+            raise BadSheet(f"{name} unpacks to more than {MOST_UNPACKED // 1_000_000} MB")
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         return [
@@ -111,7 +123,7 @@ def _cell(value: Any) -> str:
             return ""
         case bool():
             return "true" if value else "false"
-        case float() if value == int(value):
+        case float() if value.is_integer():
             return str(int(value))
         case list():
             return ", ".join(_cell(v) for v in value)

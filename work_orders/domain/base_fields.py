@@ -233,4 +233,12 @@ def parts(text: str) -> list[str]:
 def id_from(name: str, taken: Callable[[str], bool]) -> str:
     """An identifier for what came without one: its name in plain letters, numbered where that is taken."""
     bare = re.sub(r"[^a-z0-9]+", "-", plain(name).encode("ascii", "ignore").decode()).strip("-")[:56] or "no-name"
-    return next(id for n in range(1, 1_000_000) if not taken(id := bare if n == 1 else f"{bare}-{n}"))
+    if not taken(bare):
+        return bare
+    low, high = 1, 2  # thousands of one name are asked for by halves, not one after another
+    while taken(f"{bare}-{high}"):
+        low, high = high, 2 * high
+    while high - low > 1:
+        middle = (low + high) // 2
+        low, high = (middle, high) if taken(f"{bare}-{middle}") else (low, middle)
+    return f"{bare}-{high}"
