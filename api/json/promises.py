@@ -97,7 +97,7 @@ def seen(match: str) -> int | None:
     given = match.strip().strip('"')
     if not given or given == "*":
         return None
-    if not given.isdigit() or len(given) > 9:
+    if not (given.isascii() and given.isdigit()) or len(given) > 9:
         raise bad_field("If-Match", match, "the version that was shown")
     return int(given)
 

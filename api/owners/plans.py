@@ -37,7 +37,7 @@ class Plans:
         with refusals():
             actor = actor_of(self._shared, who)
             id = make_plan(self._shared, who.tenant, asset, spec, actor, begins=begins, key=key)
-        return next(r for r in self.plans(who, asset, ended=True) if r.id == id)
+        return self._one(who, id)
 
     def suggested(self, who: Principal, asset: str, model: str) -> list[SuggestedPlan]:
         """What the machine's model suggests and nobody has taken up yet."""
@@ -57,7 +57,11 @@ class Plans:
         """`pause`, `resume`, `end`."""
         with refusals():
             move_plan(self._shared, who.tenant, plan, action, actor_of(self._shared, who), version=version)
-        found = [r for r in self.plans(who, ended=True) if r.id == plan]
+        return self._one(who, plan)
+
+    def _one(self, who: Principal, id: str) -> PlanRow:
+        with self._shared.database.read() as connection:
+            found = plans(connection, who.tenant, id=id, ended=True)
         if not found:
             raise not_found("plan")
         return found[0]

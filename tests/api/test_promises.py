@@ -5,11 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from contracts.asset_model_plans import SuggestedPlan
 from tests.api.company import Company
 from tests.work_orders.test_sla import MONDAY, reported
 from tests.work_orders.world import PUMP
+from work_orders.service.plan_tables import plans
 
 ROOT = "/api/v1"
 
@@ -102,6 +104,28 @@ def test_a_plan_is_made_read_and_ended(company: Company) -> None:
     assert stale.status_code == 409
     ended = program.post(f"{ROOT}/plans/{plan['id']}/end", headers={"If-Match": str(plan["version"])})
     assert (ended.json()["state"], program.get(f"{ROOT}/plans").json()["items"]) == ("ended", [])
+
+
+def test_a_plan_among_many_is_found_by_its_id(company: Company) -> None:
+    company.world.clock.at = MONDAY
+    program = company.program("dispatcher")
+    body = {"title": "Grease", "tasks": ["Grease it"], "every_months": 6}
+    made = program.post(f"{ROOT}/assets/p1/plans", json=body).json()
+    with company.world.database.write() as connection:
+        row = connection.execute(sa.select(plans)).one()._asdict()
+        connection.execute(plans.insert(), [row | {"id": f"PP-{n}", "due_at": MONDAY} for n in range(201)])
+    ended = program.post(f"{ROOT}/plans/{made['id']}/end")
+    assert (ended.status_code, ended.json()["state"]) == (200, "ended")
+    assert program.post(f"{ROOT}/plans/{made['id']}/end", headers={b"If-Match": b"\xb2"}).status_code == 422
+
+
+@pytest.mark.parametrize("field", ["every_hours", "limit"])
+@pytest.mark.parametrize("number", ["nan", "inf"])
+def test_what_is_no_number_makes_no_plan(company: Company, field: str, number: str) -> None:
+    browser = company.browser("dispatcher")
+    form = {"title": "Grease", "tasks": "Grease it", "every_months": "6", "meter": "pressure_drop", field: number}
+    assert browser.post("/assets/p1/plans", data=form).status_code == 422
+    assert browser.get("/plans").status_code == 200
 
 
 def asked_twice(company: Company) -> None:

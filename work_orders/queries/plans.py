@@ -57,8 +57,9 @@ JOBS = 5
 
 
 def plans(
-    connection: sa.Connection, tenant: str, *, asset_id: str | None = None, ended: bool = False, limit: int = 200
-) -> list[PlanRow]:
+    connection: sa.Connection, tenant: str, *, asset_id: str | None = None, id: str | None = None, ended: bool = False,
+    limit: int = 200,
+) -> list[PlanRow]:  # fmt: skip
     """Plans, what is due next first; ended ones only where asked for."""
     c, a, j = p.plans.c, t.assets.c, p.jobs.c
     chosen = (
@@ -70,6 +71,8 @@ def plans(
     )
     if asset_id is not None:
         chosen = chosen.where(c.asset_id == asset_id)
+    if id is not None:
+        chosen = chosen.where(c.id == id)
     if not ended:
         chosen = chosen.where(c.state != "ended")
     rows = connection.execute(chosen).all()
