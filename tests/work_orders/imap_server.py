@@ -12,11 +12,12 @@ from dataclasses import dataclass, field
 
 @dataclass
 class Box:
-    """Its mails, oldest first, and the numbers of those that were seen."""
+    """Its mails, oldest first, the numbers of those that were dealt with, and how."""
 
     port: int = 0
     mails: list[bytes] = field(default_factory=list)
     seen: set[int] = field(default_factory=set)
+    flags: dict[int, str] = field(default_factory=dict)
     password: str = "right"
 
     def answer(self, line: str) -> list[bytes]:
@@ -35,7 +36,9 @@ class Box:
             head = b"* %d FETCH (UID %d FLAGS () RFC822.SIZE %d BODY[] {%d}\r\n" % (n, n, len(body), len(body))
             return [head + body + b")"]
         if command.startswith("UID STORE"):
-            self.seen.add(int(line.split()[2]))
+            n = int(line.split()[2])
+            self.seen.add(n)
+            self.flags[n] = line.partition("(")[2].rstrip(")")
         return [b"* BYE"] if command.startswith("LOGOUT") else []
 
 

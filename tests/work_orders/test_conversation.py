@@ -17,6 +17,7 @@ from tests.work_orders.test_mail import after, noon
 from tests.work_orders.test_sending import Mail as Channel
 from tests.work_orders.world import CUSTOMER, DISPATCHER, ENGINEER, STRANGER, TECHNICIAN, World
 from work_orders import service
+from work_orders.adapters import imap
 from work_orders.adapters.imap import BadMailbox, Mailbox, fetch, mail_of
 from work_orders.domain.machine import NotPermitted
 from work_orders.domain.reply_token import tokens_in
@@ -24,6 +25,7 @@ from work_orders.queries import conversations
 from work_orders.service import door_tables as d
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
+from work_orders.service.attachments import files_of_case
 from work_orders.service.conversation import (
     Mail,
     add_note,
@@ -33,6 +35,7 @@ from work_orders.service.conversation import (
     write_message,
 )
 from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.work_tables import attachments
 
 IDA = "Waterworks@Example.org"
 SECRET = "between us: he always complains"
@@ -93,6 +96,32 @@ def test_a_forged_token_or_another_sender_waits_for_the_dispatcher(world: World,
     with world.database.read() as connection:
         assert conversations.loose_mails(connection, world.tenant) == []
     assert said(world)[-1] == (True, "mail", "Tuesday, please.")
+
+
+def test_what_came_with_a_mail_goes_along_when_it_is_assigned(world: World, told: Channel) -> None:
+    picture = b"\x89PNG\r\n\x1a\n" + b"0" * 40
+    for n, sender in enumerate(("ida@home.example", "spam@evil.org")):
+        mail = replace(ANSWER, mail_id=f"<{n}@x>", sender=sender, files=(("leak.png", picture + bytes([n])),))
+        assert take_mail(world.shared, world.tenant, mail) == "unassigned"
+    (ida,) = [r for r in world.rows(m.mails) if r.sender == "ida@home.example"]
+    (spam,) = [r for r in world.rows(m.mails) if r.sender == "spam@evil.org"]
+    assign_mail(world.shared, world.tenant, ida.id, case_of(world), DISPATCHER)
+    dismiss_mail(world.shared, world.tenant, spam.id, "advertising", DISPATCHER)
+    with world.database.read() as connection:
+        (kept,) = files_of_case(connection, world.tenant, case_of(world))
+    assert (kept.name, kept.who) == ("leak.png", "ida@home.example")
+    assert len(world.rows(attachments)) == 1
+
+
+def test_an_address_that_several_customers_have_says_of_nobody_who_wrote(world: World) -> None:
+    with world.database.write() as connection:  # somebody of another company says that it is his
+        row = world.rows(t.customers)[0]._asdict() | {"tenant": "aaa", "id": "thief", "contact": IDA.lower()}
+        connection.execute(t.customers.insert().values(**row))
+    mail = Mail("<9@theirs>", IDA, "It drips", "The pump drips.")
+    assert take_mail(world.shared, world.tenant, mail) == "unassigned"
+    kept = world.only(m.mails)
+    assert (kept.tenant, kept.why) == (world.tenant, "more than one customer has this address")
+    assert world.rows(d.requests) == []
 
 
 def test_a_customers_mail_about_no_case_is_a_request_through_the_one_door(world: World) -> None:
@@ -211,6 +240,42 @@ def test_a_mailbox_is_read_once_with_what_is_attached(world: World, told: Channe
     assert {x[2] for x in said(world)[1:]} == {"It leaks.", "See above."}
     incoming = [r for r in world.rows(m.messages) if r.incoming]
     assert {tuple(msgspec.json.decode(r.attachments)) for r in incoming} == {("leak.png",)}
+
+
+def test_a_mail_that_cannot_be_taken_in_is_flagged_and_stops_no_other(
+    world: World, told: Channel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(mail: Mail) -> Mail:
+        if mail.text.startswith("Bad"):
+            raise ArithmeticError
+        return mail
+
+    monkeypatch.setattr(imap, "take_mail", lambda shared, tenant, mail: take_mail(shared, tenant, fails(mail)))
+    token = told.sent[0].reply_token
+    with serving() as box:
+        mailbox = Mailbox.of(f"imap://ida:right@127.0.0.1:{box.port}")
+        box.mails += [a_mail(token, "Bad"), a_mail(token, "It leaks.")]
+        assert fetch(world.shared, mailbox, "local") == {"flagged": 1, "joined": 1}
+        assert box.flags == {1: "\\Flagged", 2: "\\Seen"}
+        assert fetch(world.shared, mailbox, "local") == {}
+
+
+@pytest.mark.parametrize(
+    ("html", "words"),
+    [
+        ("<html><head><title>x</title></head><style>p {}</style ><p>It drips.</p>A &amp; B<br>C</html>",
+         "It drips.\nA & B\nC"),
+        ("<head><p>no end", "no end"),
+        ("<" * 150_000, "<" * 150_000),
+        ("<style>" * 25_000, ""),
+        ("a\0b", "ab"),
+    ],
+)  # fmt: skip
+def test_words_are_found_in_any_page_in_no_time(html: str, words: str) -> None:
+    made = EmailMessage()
+    made["From"], made["Message-ID"] = IDA, "<1@x>"
+    made.set_content(html, subtype="html")
+    assert mail_of(MailMessage.from_bytes(made.as_bytes())).text == words
 
 
 REPORT = """From: MAILER-DAEMON@mx.example.org

@@ -1,4 +1,5 @@
-"""Answers of customers, fetched over IMAP: what was taken is marked as seen, so nothing is taken twice or lost."""
+"""Answers of customers, fetched over IMAP: what was taken is marked as seen, so nothing is taken twice or lost. A mail
+that cannot be taken in is flagged in the mailbox, for a person to look at, and stops no other."""
 
 import hashlib
 import logging
@@ -10,14 +11,17 @@ from email.message import Message as EmailMessage
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
 
 from plumbing.runtime import Shared
 from work_orders.service.conversation import Mail, take_mail
 
 TIMEOUT_S = 20.0
 AT_ONCE = 50
-_TAGS = re.compile(r"<(style|script|head)\b.*?</\1>|<br\s*/?>|</p>|</div>|<[^>]+>", re.IGNORECASE | re.DOTALL)
+MOST_TEXT = 200_000
+"""Characters of a mail that are looked at."""
+_TAGS = re.compile(r"<[^<>]+>")
+_HIDDEN = re.compile(r"<(style|script|head)\b|</(style|script|head)\b[^<>]{0,80}>", re.IGNORECASE)
 logger = logging.getLogger(__name__)
 
 
@@ -83,10 +87,17 @@ def fetch(shared: Shared, mailbox: Mailbox, default_tenant: str) -> dict[str, in
     done: dict[str, int] = {}
     session = mailbox.open()
     try:
-        for found in session.fetch(AND(seen=False), mark_seen=False, limit=AT_ONCE, bulk=False):
-            became = take_mail(shared, default_tenant, mail_of(found))
+        wanted = AND(seen=False, flagged=False)
+        for found in session.fetch(wanted, mark_seen=False, limit=AT_ONCE, bulk=False):
+            try:
+                became = take_mail(shared, default_tenant, mail_of(found))
+            except (OperationalError, InterfaceError):
+                raise
+            except Exception:
+                logger.exception("mail %s cannot be taken in: it is flagged in the mailbox", found.uid)
+                became = "flagged"
             done[became] = done.get(became, 0) + 1
-            session.flag(found.uid, MailMessageFlags.SEEN, True)
+            session.flag(found.uid, MailMessageFlags.FLAGGED if became == "flagged" else MailMessageFlags.SEEN, True)
     finally:
         session.logout()
     return done
@@ -105,9 +116,9 @@ def mail_of(found: Any) -> Mail:
         or found.obj.get_content_type() == "multipart/report"
     )
     return Mail(
-        named, found.from_ or "", found.subject or "", found.text or _plain(found.html or ""),
+        named, _clean(found.from_), _clean(found.subject), _clean(found.text) or _plain(_clean(found.html)),
         (*found.to, *found.cc, *headers.get("delivered-to", ()), *headers.get("x-original-to", ())), references,
-        tuple((a.filename or "file", a.payload) for a in found.attachments), automatic, _failed(found.obj),
+        tuple((_clean(a.filename) or "file", a.payload) for a in found.attachments), automatic, _failed(found.obj),
     )  # fmt: skip
 
 
@@ -137,14 +148,28 @@ def _listed(headers: dict[str, tuple[str, ...]], name: str) -> Iterable[str]:
     return re.findall(r"<[^<>\s]+>", " ".join(headers.get(name, ())))
 
 
+def _clean(text: str | None) -> str:
+    """No longer than it is looked at, without what no database takes."""
+    return (text or "")[:MOST_TEXT].replace("\0", "")
+
+
 def _plain(html: str) -> str:
-    """The words of a mail that has no text part."""
+    """The words of a mail that has no text part. In time that grows with its length alone, whatever stands in it."""
     import html as entities
 
     def instead(match: re.Match[str]) -> str:
         return "\n" if match.group().lower().startswith(("<br", "</p", "</div")) else ""
 
-    return entities.unescape(_TAGS.sub(instead, html)).strip()
+    shown, hidden, at = [], "", 0
+    for tag in _HIDDEN.finditer(html):
+        name, ends = (tag.group(1) or tag.group(2)).lower(), tag.group(2) is not None
+        if not hidden and not ends:
+            shown.append(html[at : tag.start()])
+            hidden, at = name, tag.start()
+        elif ends and name == hidden:
+            hidden, at = "", tag.end()
+    shown.append(html[at:])
+    return entities.unescape(_TAGS.sub(instead, "".join(shown))).strip()
 
 
 class MailIn:

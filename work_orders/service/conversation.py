@@ -28,6 +28,7 @@ from work_orders.service.outbox import came_back
 from work_orders.service.sla import answered, heard
 from work_orders.service.telling import customer_name, facts_of, message_id, put_incoming, say
 from work_orders.service.unit import Row, Unit, derived_id, unit
+from work_orders.service.work_tables import attachments
 
 MOST_TEXT = 10_000
 MOST_FILES = 10
@@ -86,12 +87,14 @@ def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: A
         id = message_id(work, case_id, actor.name, key or f"{work.now.isoformat()} {words}")
         if actor.role is Role.CUSTOMER:
             new = put_incoming(work, id, case_id, case.customer_id, actor.name, "web", "", words)
-            heard(work, case_id)
+            if new:
+                heard(work, case_id)
         else:
             facts = facts_of(work, asset.name, customer_name(work, case.customer_id), f"/my-cases/{case_id}")
             facts.update(said=words, author=actor.name)
             new = say(work, "reply", Purpose.SERVICE, id, case_id, case.customer_id, facts, author=actor.name)
-            answered(work, case_id)
+            if new:
+                answered(work, case_id)
         if new:
             work.record("message_written", asset.id, id, f"{actor.name} wrote about {asset.name}.", case=case_id)
         return id
@@ -114,7 +117,8 @@ def take_mail(shared: Shared, default_tenant: str, mail: Mail) -> str:
     with shared.database.read() as connection:
         found = _conversation(connection, mail)
         senders = known_senders(connection, mail.sender)
-    tenant = found.tenant if found is not None else senders[0][0] if senders else default_tenant
+    known = dict(senders) if len(senders) == 1 else {}  # an address of several says of nobody who wrote
+    tenant = found.tenant if found is not None else next(iter(known), default_tenant)
     with unit(shared, tenant, SYSTEM) as work:
         id = derived_id("E", tenant, mail.mail_id)
         if work.all(m.mails, m.mails.c.id == id):
@@ -132,10 +136,13 @@ def take_mail(shared: Shared, default_tenant: str, mail: Mail) -> str:
             return "joined"
         if found is not None:
             _keep(work, id, mail, f"it answers case {found.case_id}, but comes from another address")
+            _files(work, mail, mail.sender, request_id=id)
             return "unassigned"
-        customer = next((c for of, c in senders if of == tenant), None)
+        customer = known.get(tenant)
         if customer is None:
-            _keep(work, id, mail, "the sender is not known")
+            why = "more than one customer has this address" if senders else "the sender is not known"
+            _keep(work, id, mail, why)
+            _files(work, mail, mail.sender, request_id=id)
             return "unassigned"
         opened = open_case(
             work,
@@ -194,7 +201,8 @@ def _join(work: Unit, case_id: str, customer_id: str, mail: Mail) -> str:
 
 
 def _files(work: Unit, mail: Mail, who: str, *, case_id: str | None = None, request_id: str | None = None) -> None:
-    """Keep what came with a mail; what the store does not take is named in the message all the same."""
+    """Keep what came with a mail, under its own id until it is assigned; what the store does not take is named in the
+    message all the same."""
     for name, data in mail.files[:MOST_FILES]:
         for purpose in ("photo", "document"):
             try:
@@ -234,6 +242,8 @@ def assign_mail(shared: Shared, tenant: str, mail_id: str, case_id: str, actor: 
         id = message_id(work, "mail", mail.mail_id)
         names: Sequence[str] = msgspec.json.decode(mail.attachments, type=list[str])
         put_incoming(work, id, case_id, case.customer_id, mail.sender, MAIL, mail.subject, mail.text, names)
+        work.update(attachments, {"request_id": mail_id}, case_id=case_id)  # what came with it goes along
+        heard(work, case_id)
         work.update(m.mails, {"id": mail_id}, message_id=id, handled_at=work.now, actor=actor.name)
         work.record("mail_assigned", case.asset_id, mail_id, f"{actor.name} put a mail to the case.", case=case_id)
         return id
@@ -245,6 +255,8 @@ def dismiss_mail(shared: Shared, tenant: str, mail_id: str, reason: str, actor: 
         raise BadInput("reason", "say why")
     with unit(shared, tenant, actor) as work:
         mail = _unassigned(work, mail_id)
+        c = attachments.c
+        work.connection.execute(attachments.delete().where(c.tenant == tenant, c.request_id == mail_id))
         why = f"{mail.why}; set aside: {reason.strip()}"[:300]
         work.update(m.mails, {"id": mail_id}, handled_at=work.now, actor=actor.name, why=why)
         work.record("mail_dismissed", "", mail_id, f"{actor.name} set a mail aside: {reason.strip()}.")
