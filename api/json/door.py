@@ -1,21 +1,23 @@
 """Requests, incidents, recalls and visits for programs."""
 
-from datetime import datetime
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Header
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
 from api.owners.jobs import Jobs
-from api.problems import not_found
+from api.problems import bad_field, not_found
+from api.roles import Role
 from api.web import Web
 from work_orders.domain.requests import RequestKind
 from work_orders.service.door import Request
 
+OURS = ("forecast", "label", "recall", "mail", "web", "key")
+"""Sources that number by themselves, up to a colon: what somebody else numbered so would be taken for theirs."""
 Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
 
 
@@ -33,7 +35,7 @@ class RequestBody(Body):
     source: str = Field("", max_length=40)
     external: str = Field("", max_length=160)
     cause: str = Field("", max_length=200, description="requests of one cause make one incident")
-    at: datetime | None = None
+    at: AwareDatetime | None = None
 
 
 class PlaceBody(Body):
@@ -80,6 +82,10 @@ def routes(web: Web, router: APIRouter) -> None:
         if body.asset and owners.asset(who, body.asset) is None:
             raise not_found("asset")
         source = body.source or (f"key:{who.account}"[:64] if key and not body.external else "")
+        if who.role is Role.CUSTOMER:  # numbers of his own, whatever he calls their source
+            source = f"key:{who.account}"[:64]
+        elif body.source.partition(":")[0] in OURS:
+            raise bad_field("source", body.source, f"must be none of {', '.join(OURS)}")
         opened = jobs.bring(
             who,
             Request(

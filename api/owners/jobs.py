@@ -14,6 +14,7 @@ from api.views import Chore
 from plumbing.runtime import Shared
 from work_orders import queries
 from work_orders.domain import machine
+from work_orders.domain.readings import number_of
 from work_orders.domain.report_words import SYMPTOMS, kind_of
 from work_orders.domain.requests import COMPLAINT, RequestKind
 from work_orders.queries import door, jobs
@@ -134,13 +135,13 @@ class Jobs:
         """What a job really took: work_minutes, travel_minutes, parts_cost, other_cost, note."""
         numbers: dict[str, float] = {}
         for name in ("work_minutes", "travel_minutes", "parts_cost", "other_cost"):
-            given = fields.get(name, "").strip().replace(",", ".")
+            given = fields.get(name, "").strip()
             if not given:
                 continue
-            try:
-                numbers[name] = float(given)
-            except ValueError as no:
-                raise bad_field(name, given, "must be a number") from no
+            number = number_of(given)
+            if number is None:
+                raise bad_field(name, given, "must be a number")
+            numbers[name] = number
         minutes = {n: int(v) for n, v in numbers.items() if n.endswith("minutes")}
         with refusals():
             order_steps.record_actuals(
@@ -183,12 +184,7 @@ class Jobs:
             external=fields.get("once", ""),
         )  # fmt: skip
         with refusals():
-            opened = take_request(self._shared, who.tenant, asked, actor_of(self._shared, who))
-            for name, data in photos if not opened.repeated else ():
-                attachments.attach_to_request(
-                    self._shared, who.tenant, opened.request, data, name, actor_of(self._shared, who)
-                )
-        return opened
+            return reports.take_report(self._shared, who.tenant, asked, actor_of(self._shared, who), photos)
 
     def requests(self, who: Principal, *, unplaced: bool = False) -> Sequence[RequestRow]:
         """The newest."""

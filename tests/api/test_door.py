@@ -14,7 +14,8 @@ from work_orders import service
 from work_orders.service import door_tables as d
 from work_orders.service import labels
 from work_orders.service import tables as t
-from work_orders.service.reports import TRIES_LABEL
+from work_orders.service import work_tables as w
+from work_orders.service.reports import TRIES_LABEL, WITHIN
 
 
 def label_of(company: Company, asset: str = "p1", **more: bool) -> str:
@@ -216,3 +217,31 @@ def test_the_customer_alone_says_how_the_work_was(company: Company) -> None:
     assert said == {"asked": 1, "answered": 1, "satisfied": 4.0, "promoters": 100.0, "effort": None}
     case = world.only(t.cases).id
     assert "After 30 days" in company.browser("dispatcher").get(f"/cases/{case}").text
+
+
+def test_a_photo_that_is_none_takes_the_whole_report_back(company: Company) -> None:
+    customer = company.browser("customer")
+    form = {"symptom": "noise", "once": "abc"}
+    assert customer.post("/assets/p1/report", data=form, files={"photo": ("x", b"none")}).status_code == 422
+    assert not company.world.rows(d.requests)
+    for _ in range(2):
+        customer.post("/assets/p1/report", data=form, files={"photo": ("x", JPEG)})
+    assert len(company.world.rows(d.requests)) == len(company.world.rows(w.attachments)) == 1
+
+
+def test_old_tries_are_forgotten_whoever_made_them(company: Company) -> None:
+    token, client = label_of(company), company.stranger()
+    long_ago = company.shared.system.now() - 2 * WITHIN
+    with company.world.database.write() as connection:
+        connection.execute(w.report_tries.insert().values(tenant=TENANT, who="address:gone", n=1, at=long_ago))
+    tap(client, token)
+    assert "address:gone" not in {r.who for r in company.world.rows(w.report_tries)}
+
+
+def test_nobody_can_take_the_number_of_a_recall_for_himself(company: Company) -> None:
+    said = {"kind": "report", "asset": "p1", "text": "x", "source": "recall", "external": "R-7/p1"}
+    assert company.program("customer").post("/api/v1/requests", json=said).status_code == 201
+    assert company.program("dispatcher").post("/api/v1/requests", json=said).status_code == 422
+    assert company.world.only(d.requests).source.startswith("key:")
+    late = {"kind": "report", "asset": "p1", "at": "2026-11-22T10:00:00"}
+    assert company.program("dispatcher").post("/api/v1/requests", json=late).status_code == 422

@@ -16,13 +16,14 @@ from work_orders.domain.readings import judge, number_of
 from work_orders.domain.requests import RequestKind
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
-from work_orders.service.attachments import attach_to_order, bytes_of, files_of_case
+from work_orders.service.attachments import MOST, attach_to_order, bytes_of, files_of_case, put
 from work_orders.service.door import Request, take_request
 from work_orders.service.errors import BadInput, CannotAssign, NotFound
 from work_orders.service.merging import merge
 from work_orders.service.opening import order_visit, solve
 from work_orders.service.order_steps import record_actuals, task_action, visit_action
 from work_orders.service.permits import PermitMissing, give_back, grant
+from work_orders.service.unit import unit
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
 JPEG = b"\xff\xd8\xff\xe0" + b"\0" * 20
@@ -309,3 +310,16 @@ def test_what_a_job_took_is_said_between_its_start_and_its_close(world: World) -
     assert (row.work_minutes, row.travel_minutes, row.parts_cost) == (100, 30, None)
     with pytest.raises(BadInput):
         record_actuals(world.shared, TENANT, order, TECHNICIAN, work_minutes=-1)
+
+
+def test_what_comes_from_a_label_takes_no_technicians_place(world: World) -> None:
+    opened = take_request(world.shared, TENANT, Request(RequestKind.REPORT, "p1", text="Loud"), CUSTOMER)
+    order = order_visit(world.shared, TENANT, str(opened.case), DISPATCHER)
+    with unit(world.shared, TENANT, CUSTOMER) as work:
+        for n in range(MOST):
+            put(work, JPEG + bytes([n]), "x", "photo", "somebody", case_id=opened.case, request_id=opened.request)
+        with pytest.raises(BadInput):
+            put(work, JPEG + b"more", "x", "photo", "somebody", case_id=opened.case, request_id=opened.request)
+        again = put(work, JPEG + b"\0", "x", "photo", "somebody", case_id=opened.case, request_id=opened.request)
+    assert again in {r.id for r in world.rows(w.attachments)}
+    assert attach_to_order(world.shared, TENANT, order, PNG, "x", "signature", DISPATCHER)

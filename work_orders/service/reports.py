@@ -17,7 +17,7 @@ from work_orders.service import labels
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
 from work_orders.service.attachments import put
-from work_orders.service.door import Request, open_case
+from work_orders.service.door import Opened, Request, open_case
 from work_orders.service.errors import BadInput, NotFound, WorkOrdersError
 from work_orders.service.unit import Unit, unit
 
@@ -124,12 +124,24 @@ def report_by_label(
         return Reported(opened.request, labels.sign(work, labels.REPORT, opened.request))
 
 
+def take_report(
+    shared: Shared, tenant: str, request: Request, actor: Actor, photos: Sequence[tuple[str, bytes]] = ()
+) -> Opened:
+    """Take the report of somebody with an account, with its photos or not at all; sent again it is the same one.
+
+    Raises NotPermitted, NotFound, BadInput, UnknownModel.
+    """
+    with unit(shared, tenant, actor) as work:
+        opened = open_case(work, request)
+        for name, data in () if opened.repeated else photos:
+            put(work, data, name, "photo", request.who or actor.name, case_id=opened.case, request_id=opened.request)
+        return opened
+
+
 def _count(work: Unit, who: str, most: int) -> None:
     """One more of somebody's tries. Raises TooManyReports, which takes the whole transaction back."""
     c, who = w.report_tries.c, who[:200]
-    work.connection.execute(
-        w.report_tries.delete().where(c.tenant == work.tenant, c.who == who, c.at < work.wall - WITHIN)
-    )
+    work.connection.execute(w.report_tries.delete().where(c.tenant == work.tenant, c.at < work.wall - WITHIN))
     made = [int(r.n) for r in work.all(w.report_tries, c.who == who)]
     if len(made) >= most:
         raise TooManyReports("too many reports within the hour; please call us")
