@@ -143,10 +143,21 @@ class AuditSigner:
             return
         path = self._home / NEWEST_FILE
         known = newest_noted(self._home)
+        if not self._stands(made.tenant, known.get(made.tenant)):
+            logger.error("the checkpoint of %s in %s is not in the database: was that rolled back?", made.tenant, path)
+            return
         known[made.tenant] = {**asdict(made), "key": self._key.public, "signature": signature}
         new = path.with_name(f".{path.name}.{os.getpid()}")
         new.write_text(json.dumps(known, indent=1), encoding="utf-8")
         new.replace(path)
+
+    def _stands(self, tenant: str, noted: dict[str, Any] | None) -> bool:
+        """Whether the database has what was noted last; if not, the note stays, for it is the only witness."""
+        if not noted:
+            return True
+        with self._database.read() as connection:
+            chosen = sa.select(_C.signature).where(_C.tenant == tenant, _C.n == noted.get("n"))
+            return connection.execute(chosen).scalar() == noted.get("signature")
 
 
 def newest_noted(home: Path) -> dict[str, dict[str, Any]]:

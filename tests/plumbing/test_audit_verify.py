@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from plumbing import audit, audit_key
 from plumbing.audit_proof import decode, fault_of
-from plumbing.audit_signing import AuditSigner, newest_noted, prove
+from plumbing.audit_signing import NEWEST_FILE, AuditSigner, newest_noted, prove
 from plumbing.audit_tree import leaf_hash, node_hash, path_of, root_by_path, root_of
 from plumbing.audit_verify import Fault, find_fault
 from plumbing.command_key import CommandKey
@@ -275,15 +275,32 @@ def test_a_forger_with_a_key_of_his_own_is_told_by_the_key(chain: Database) -> N
     assert fault(chain) == Fault(1, "checkpoint")
 
 
-def test_a_database_that_was_rolled_back_is_told_by_what_the_home_noted(chain: Database, whole: Path) -> None:
-    noted = newest_noted(whole.parent)["acme"]
-    assert noted["last"] == 7
-    with chain.write() as connection:
+def roll_back(database: Database) -> None:
+    """To how it was at the first checkpoint."""
+    with database.write() as connection:
         connection.execute(C.delete().where(C.c.n == 2))
         with_head(connection, rows_of(connection)[:4])
         connection.execute(H.update().where(H.c.tenant == "acme").values(checkpoints=1, signed_seq=4))
+
+
+def test_a_database_that_was_rolled_back_is_told_by_what_the_home_noted(chain: Database, whole: Path) -> None:
+    noted = newest_noted(whole.parent)["acme"]
+    assert noted["last"] == 7
+    roll_back(chain)
     assert fault(chain) is None
     assert fault(chain, noted=noted) == Fault(5, "checkpoint")
+
+
+def test_signing_on_after_a_roll_back_leaves_the_note_that_tells_of_it(
+    chain: Database, whole: Path, tmp_path: Path
+) -> None:
+    shutil.copy(whole.parent / NEWEST_FILE, tmp_path)
+    roll_back(chain)
+    for _ in range(3):
+        append(chain, 1)
+        assert signer(chain, tmp_path).sign("acme") == 1
+    assert fault(chain) is None
+    assert fault(chain, noted=newest_noted(tmp_path)["acme"]) == Fault(5, "checkpoint")
 
 
 @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
