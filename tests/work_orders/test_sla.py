@@ -291,6 +291,19 @@ def test_a_tier_has_promises_of_its_own(world: World) -> None:
     assert due(world) == MONDAY + timedelta(hours=1)
 
 
+def test_what_is_set_for_a_site_or_customer_is_worked_out_for_its_own_cases(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cases = {asset: reported(world, asset=asset) for asset in ("p1", "p3")}
+    followed: list[str] = []
+    monkeypatch.setattr("work_orders.service.sla.follow", lambda work, case: followed.append(case))
+    set_site_hours(world.shared, world.tenant, "brewery-site", ADMIN, country="DE")
+    set_tier(world.shared, world.tenant, "waterworks", "gold", ADMIN)
+    assert followed == [cases["p3"], cases["p1"]]
+    set_calendar(world.shared, world.tenant, "nights", Hours({"thu": ["22:00-06:00"]}), ADMIN)
+    assert sorted(followed[2:]) == sorted(cases.values())
+
+
 def test_settings_that_cannot_be_are_refused(world: World) -> None:
     shared, tenant = world.shared, world.tenant
     with pytest.raises(NotPermitted):

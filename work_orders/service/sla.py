@@ -54,12 +54,16 @@ def _at_rest(case: Row, clocks: list[Row]) -> bool:
     return not broke_down and all(r.stopped_at is not None for r in clocks)
 
 
-def follow_all(work: Unit) -> int:
-    """Work out every clock that runs again, after a change of settings; how many cases there were."""
-    c = s.clocks.c
-    cases = set(
-        work.connection.execute(sa.select(c.case_id).where(c.tenant == work.tenant, c.stopped_at.is_(None))).scalars()
-    )
+def follow_all(work: Unit, *, site: str | None = None, customer: str | None = None) -> int:
+    """Work out every clock that runs again, after a change of settings, of the machines of a site or customer where
+    one is named; how many cases there were."""
+    c, a = s.clocks.c, t.assets.c
+    running = sa.select(c.case_id).where(c.tenant == work.tenant, c.stopped_at.is_(None))
+    for column, wanted in ((a.site_id, site), (a.customer_id, customer)):
+        if wanted is not None:
+            theirs = sa.select(a.id).where(a.tenant == work.tenant, column == wanted)
+            running = running.where(c.asset_id.in_(theirs))
+    cases = set(work.connection.execute(running).scalars())
     for case_id in sorted(cases):
         follow(work, case_id)
     return len(cases)

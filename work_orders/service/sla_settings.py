@@ -118,7 +118,7 @@ def set_site_hours(
             values["calendar"] = calendar
         if values:
             work.update(t.sites, {"id": site_id}, **values)
-            follow_all(work)
+            follow_all(work, site=site_id)
             work.record("site_hours_set", "", site_id, f"{actor.name} set the hours of {site.name}.", **values)
 
 
@@ -130,7 +130,7 @@ def set_tier(shared: Shared, tenant: str, customer_id: str, tier: str, actor: Ac
     with unit(shared, tenant, actor) as work:
         customer = work.one(t.customers, customer_id, "customer")
         work.update(t.customers, {"id": customer_id}, tier=tier)
-        follow_all(work)
+        follow_all(work, customer=customer_id)
         text = f"{customer.name} has the tier {tier}." if tier else f"{customer.name} has no tier of its own."
         work.record("tier_set", "", customer_id, text, tier=tier)
 
