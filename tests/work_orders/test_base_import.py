@@ -200,3 +200,17 @@ def test_a_book_that_unpacks_to_too_much_is_not_unpacked() -> None:
     assert len(out.getvalue()) < 1_000_000
     with pytest.raises(BadSheet, match="unpacks to more"):
         sheets_in("a.xlsx", out.getvalue())
+
+
+def test_a_machine_does_not_stand_at_a_site_of_somebody_else(world: World) -> None:
+    taken(world, sheet("customers", {"id": "dairy", "name": "Dairy"}))
+    done = taken(world, sheet("assets", {"id": "p1", "model": "pump", "customer": "dairy"}))
+    assert [(f.field, "name its new site" in f.rule) for f in done.faults] == [("customer", True)]
+    rows = ({"id": "hall", "name": "Hall", "customer": "dairy"}, {"id": "p1", "model": "pump", "site": "hall"})
+    done = taken(world, sheet("sites", rows[0]), sheet("assets", rows[1]))
+    assert (done.faults, done.changed) == ([], {"assets": 1})
+
+
+def test_a_folder_of_time_zones_is_no_time_zone(world: World) -> None:
+    done = taken(world, sheet("sites", {"name": "Hall", "customer": "waterworks", "time_zone": "Europe"}))
+    assert [(f.row, f.field) for f in done.faults] == [(2, "time_zone")]

@@ -119,12 +119,12 @@ def _verify(shared: Shared, work: Unit, check: Row) -> None:
         return
     i, c = t.intake.c, t.cases.c
     here = (c.asset_id == check.asset_id, c.component == check.component)
-    alarms = len(
-        work.all(
-            t.intake, i.asset_id == check.asset_id, i.component == check.component, i.measured_at > check.since,
-            i.state == "linked",
+    alarms = work.connection.execute(
+        sa.select(sa.func.count()).where(
+            i.tenant == work.tenant, i.asset_id == check.asset_id, i.component == check.component,
+            i.measured_at > check.since, i.state == "linked",
         )
-    )  # fmt: skip
+    ).scalar_one()  # fmt: skip
     broke = len(work.all(t.cases, *here, c.broke_down_at > check.since, c.id != check.case_id))
     heard = bool(alarms or broke) or _heard(shared, work, check)
     verdict, why = judge(Since(alarms, broke, heard))

@@ -148,6 +148,12 @@ def _asset(work: Unit, v: Values) -> str:
         _devices(work, id, v, values["site_id"])
         work.record("asset_added", id, id, f"{values['name']} is on record now.", model=v["model"])
         return "added"
+    if "customer_id" in given and "site_id" not in given and known.site_id is not None:
+        owner = work.one(t.sites, known.site_id, "site").customer_id
+        if given["customer_id"] != owner:
+            raise BadInput(
+                "customer", f"it stands at {known.site_id}, a site of customer {owner}: name its new site, too"
+            )
     if "site_id" in given and given["site_id"] != known.site_id:  # its devices' place is told anew
         work.update(t.asset_devices, {"asset_id": known.id}, told_at=None)
     more = _devices(work, known.id, v, given.get("site_id", known.site_id))

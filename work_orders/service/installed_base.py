@@ -32,7 +32,7 @@ def zone(name: str) -> ZoneInfo:
     """The time zone of that name. Raises BadInput."""
     try:
         return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError) as problem:
+    except (ZoneInfoNotFoundError, ValueError, OSError) as problem:  # OSError: the name of a folder of zones, `Europe`
         raise BadInput("time_zone", f"{name!r} is no time zone that is known here") from problem
 
 
