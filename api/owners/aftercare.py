@@ -39,7 +39,7 @@ class Aftercare:
         given: dict[str, int | None] = {}
         for name in SCALES:
             value = fields.get(name, "")
-            if value and not (value.isdigit() and len(value) <= 2):
+            if value and not (value.isdecimal() and len(value) <= 2):
                 raise bad_field(name, value, "must be a whole number")
             given[name] = int(value) if value else None
         satisfied = given["satisfied"]

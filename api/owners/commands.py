@@ -55,7 +55,7 @@ def version_of(fields: dict[str, str]) -> int | None:
     given = fields.get("version", "")
     if not given:
         return None
-    if not given.isdigit() or len(given) > 9:
+    if not given.isdecimal() or len(given) > 9:
         raise bad_field("version", given, "the number that the list showed")
     return int(given)
 
