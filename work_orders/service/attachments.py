@@ -14,7 +14,6 @@ import sqlalchemy as sa
 from plumbing.runtime import Shared
 from work_orders.domain.files import kind_of, safe_name, why_not
 from work_orders.domain.machine import Actor, NotPermitted, Role
-from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
 from work_orders.service.errors import BadInput, NotFound
@@ -89,17 +88,6 @@ def attach_to_order(
         if step is not None and not work.all(t.tasks, t.tasks.c.order_id == order_id, t.tasks.c.n == step):
             raise NotFound("step", f"{order_id}/{step}")
         return put(work, data, name, purpose, actor.name, case_id=order.case_id, order_id=order_id, step=step)
-
-
-def attach_to_request(shared: Shared, tenant: str, request_id: str, data: bytes, name: str, actor: Actor) -> str:
-    """Keep a photo with what somebody reported. Raises NotFound, BadInput."""
-    with unit(shared, tenant, actor) as work:
-        row = work.one(d.requests, request_id, "request")
-        if row.case_id is not None and actor.role is Role.CUSTOMER:
-            case = work.one(t.cases, row.case_id, "case")
-            if case.customer_id != actor.of:
-                raise NotFound("request", request_id)
-        return put(work, data, name, "photo", row.who, case_id=row.case_id, request_id=request_id)
 
 
 def files_of_case(connection: sa.Connection, tenant: str, case_id: str) -> list[Attachment]:
