@@ -120,6 +120,9 @@ def test_a_customer_says_how_he_is_told_and_nobody_else_does(company: Company) -
     assert fine.json()["contact"]["version"] == 2
     for wrong in ({"time_zone": "Mars"}, {"quiet_from": "9"}, {"language": "tlh"}, {"cap_per_day": 999}):
         assert key.post("/api/v1/contacts/waterworks", json=wrong).status_code == 422
+    for channel in ("", "a b", "c" * 33, "mail\0"):
+        wrong = {"purpose": "forecast", "channel": channel, "given": "yes"}
+        assert ida.post("/contacts/waterworks/consents", data=wrong).status_code == 422
 
 
 FAULTS = [
@@ -129,6 +132,7 @@ FAULTS = [
     ("text", "no way to answer", "must hold {{ link }}"),
     ("html", "<script>alert(1)</script>", "has no place"),
     ("html", "<p onclick=x>", "has no place"),
+    ("html", "<svg/onload=x>", "has no place"),
     ("subject", " ", "must not be empty"),
 ]
 

@@ -26,15 +26,17 @@ from tests.work_orders.test_sending import Mail
 from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import service
 from work_orders.adapters.smtp import BadAddress, SmtpChannel, SmtpServer
+from work_orders.domain.templates import Words
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.contacts import give_consent, set_contact, set_way
 from work_orders.service.conversation import Mail as Received
 from work_orders.service.conversation import take_mail
+from work_orders.service.errors import BadInput
 from work_orders.service.outbox import SILENT
 from work_orders.service.outbox import post as post_out
 from work_orders.service.sending import WEB, Channel, Message, TryLater
-from work_orders.service.wording import PAGES
+from work_orders.service.wording import PAGES, render
 
 SENDER = "Pump service <service@example.org>"
 
@@ -435,6 +437,22 @@ def test_the_closest_address_of_a_service_counts_and_holds_the_contacts_number()
         with pytest.raises(BadChannels, match="line 1") as refused:
             parse(wrong)
         assert "json" not in str(refused.value)
+
+
+@pytest.mark.parametrize("before", [10, 970, 1500])
+def test_a_short_message_keeps_the_way_to_the_page(before: int) -> None:
+    from work_orders.adapters.apprise_channel import MOST_TEXT, shortened
+
+    text = shortened(f"{'a' * before}\n\nChoose a half day: {PAGES}/notices/N-abc234def567\n\n{'b' * 2000}")
+    assert len(text) <= MOST_TEXT
+    assert text.count(f"{PAGES}/notices/N-abc234def567") == 1
+    assert shortened("c" * 2000).endswith("c…")
+
+
+def test_a_template_that_grows_ends_before_it_fills_the_memory() -> None:
+    many = "{% for a in said.splitlines() %}{% for b in said.splitlines() %}{{ said }}{% endfor %}{% endfor %}"
+    with pytest.raises(BadInput, match="longer than 200,000"):
+        render(Words("x", many, "x"), {"said": "a\n" * 5000}, "reply", 1, "en")
 
 
 def test_a_service_takes_a_message_or_it_is_tried_later() -> None:

@@ -1,10 +1,12 @@
 """SMS, push and chat through apprise: one address of a service a channel, with the contact's own number put in."""
 
+import re
 from collections.abc import Mapping
 from urllib.parse import quote
 
 from work_orders.adapters.smtp import linked
 from work_orders.service.sending import Bounced, Message, TryLater
+from work_orders.service.wording import PAGES
 
 TO = "{to}"
 MOST_TEXT = 1000
@@ -57,6 +59,15 @@ class AppriseChannel:
         service = apprise.Apprise()
         if not service.add(url):
             raise Bounced(f"the address of {self.name} cannot be used", lasting=False)
-        text = linked(message.text, self._pages)
-        if not service.notify(title=message.title, body=text[:MOST_TEXT], body_format=apprise.NotifyFormat.TEXT):
+        text = linked(shortened(message.text), self._pages)
+        if not service.notify(title=message.title, body=text, body_format=apprise.NotifyFormat.TEXT):
             raise TryLater(f"{self.name} did not take it")
+
+
+def shortened(text: str) -> str:
+    """No longer than a short message may be; the way to the page stays, as without it nobody can answer."""
+    link = re.search(re.escape(PAGES) + r"[\w/.-]*", text)
+    if len(text) <= MOST_TEXT or (link is not None and link.end() <= MOST_TEXT):
+        return text[:MOST_TEXT]
+    way = f"…\n{link.group()}" if link is not None else "…"
+    return text[: MOST_TEXT - len(way)].rstrip() + way

@@ -195,6 +195,8 @@ def give_consent(
     """Keep that he agreed to be told for a purpose by a channel, or no longer does; the same again changes nothing."""
     if purpose not in tuple(Purpose):
         raise BadInput("purpose", f"{purpose!r} must be one of {', '.join(Purpose)}")
+    if not channel.isidentifier() or len(channel) > 32:
+        raise BadInput("channel", f"{channel!r} must be a plain word such as sms")
     with unit(shared, tenant, actor) as work:
         customer = _may(work, customer_id)
         c = m.consents.c

@@ -27,7 +27,9 @@ _METHODS: dict[type, frozenset[str]] = {
     Letter: frozenset(Letter.__slots__),
     SlotLine: frozenset(SlotLine.__slots__),
 }
-_ACTIVE = re.compile(r"<\s*(script|iframe|object|embed|form|link|meta|base)\b|\son\w+\s*=|javascript:", re.IGNORECASE)
+_ACTIVE = re.compile(
+    r"<\s*(script|iframe|object|embed|form|link|meta|base)\b|[\s/'\x22]on\w+\s*=|javascript:", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,13 +92,16 @@ def render(words: Words, context: Mapping[str, Any], name: str, version: int, la
     out = {}
     for part in MOST:
         try:
-            made = _compiled(part == "html", getattr(words, part)).render(context)
+            pieces, size = [], 0
+            for piece in _compiled(part == "html", getattr(words, part)).generate(context):
+                pieces.append(piece)
+                size += len(piece)
+                if size > MOST_RENDERED:
+                    raise BadInput(part, f"becomes longer than {MOST_RENDERED:,} characters")
         except (TemplateError, TypeError, ValueError, OverflowError) as fault:
             line = getattr(fault, "lineno", None)
             raise BadInput(part, f"{'line ' + str(line) + ': ' if line else ''}{fault}") from fault
-        if len(made) > MOST_RENDERED:
-            raise BadInput(part, f"becomes longer than {MOST_RENDERED:,} characters")
-        out[part] = made
+        out[part] = "".join(pieces)
     subject = " ".join(out["subject"].split())[: MOST["subject"]]
     return Rendered(subject, _tidy(out["text"]), out["html"].strip(), name, version, language)
 
