@@ -4,7 +4,7 @@ import logging
 import threading
 from collections.abc import Sequence
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from plumbing.runtime import Service, Shared
 from work_orders.adapters.consumer import examine, register, skip_next, take_next, take_results
@@ -16,6 +16,8 @@ from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
 
 WAIT_AFTER_TROUBLE_S = 1.0
+_REFUSED = (DataError, IntegrityError)
+"""The database answers: it is the row that is at fault."""
 logger = logging.getLogger(__name__)
 
 
@@ -70,11 +72,12 @@ class WorkOrdersService:
                     registered = True
                 busy = self.round()
                 self._trouble = ""
-            except DBAPIError as failure:
-                self._trouble = f"the database does not answer: {failure.orig}"
-                logger.warning("%s", self._trouble)
-                self._stopping.wait(WAIT_AFTER_TROUBLE_S)
-            except Exception:
+            except Exception as failure:
+                if isinstance(failure, DBAPIError) and not isinstance(failure, _REFUSED):
+                    self._trouble = f"the database does not answer: {failure.orig}"
+                    logger.warning("%s", self._trouble)
+                    self._stopping.wait(WAIT_AFTER_TROUBLE_S)
+                    continue
                 logger.exception("a round failed")
                 self._trouble = "a round failed, see the log"
                 self._give_way()

@@ -110,6 +110,19 @@ def test_a_forecast_that_breaks_the_service_is_passed_over(world: World) -> None
     assert [r.prediction_id for r in world.rows(t.decisions)] == ["p1-bearing-2"]
 
 
+def test_a_forecast_that_the_database_refuses_is_passed_over(world: World) -> None:
+    with world.database.write() as connection:
+        connection.exec_driver_sql(
+            "CREATE TRIGGER refused BEFORE INSERT ON work_orders_decisions WHEN NEW.prediction_id = 'p1-bearing-1'"
+            " BEGIN SELECT RAISE(ABORT, 'no such row'); END"
+        )
+    with running(world):
+        put(world, encode(world.forecast(1)))
+        put(world, encode(world.forecast(2)))
+        until(world, t.decisions, 1)
+    assert [r.prediction_id for r in world.rows(t.decisions)] == ["p1-bearing-2"]
+
+
 def test_a_restart_goes_on_where_it_stopped(world: World) -> None:
     with running(world):
         put(world, encode(world.forecast(1)))
