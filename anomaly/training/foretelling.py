@@ -28,7 +28,7 @@ from anomaly.training.hazard_reading import HazardReader, SaidOf, last_said
 from anomaly.training.histories import modes_found
 from anomaly.training.lives import devices_of
 from anomaly.training.registry import Learned, learned
-from anomaly.training.serving import SAID_EVERY_HOURS, tenants
+from anomaly.training.serving import KEPT_US, SAID_EVERY_HOURS, tenants
 from contracts.asset_model import AssetModel
 from contracts.points import StoreUnreachable
 from contracts.records import Alarm, Prediction
@@ -68,7 +68,7 @@ class Foretelling:
         self._correction = Correction(shared.database)
         self._through: dict[tuple[str, str, str], int] = {}
         self._told: dict[tuple[str, str, str], float] = {}
-        self._live: set[tuple[str, str]] | None = None
+        self._live: set[tuple[str, str, str]] | None = None
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="foretelling", daemon=True)
 
@@ -93,14 +93,15 @@ class Foretelling:
 
     def round(self) -> int:
         """Catch up with what is stored; for how many times of machines something was said. Raises StoreUnreachable."""
-        spoken, live = 0, set()
+        spoken, live = 0, set[tuple[str, str, str]]()
         for tenant in tenants(self._shared):
             for of in learned(self._shared.database, tenant, states=SPEAKING, kind=Kind.EVENTS):
                 model = self._shared.models(of.asset_model)
                 if model is None:
                     continue
-                if of.state is LearnedState.LIVE and self._reader.hazard(tenant, of) is not None:
-                    live.add((tenant, of.asset_model))
+                hazard = self._reader.hazard(tenant, of) if of.state is LearnedState.LIVE else None
+                if hazard is not None:
+                    live |= {(tenant, of.asset_model, c) for c in model.components if knows(hazard, c)}
                 for device, newest_us in devices_of(self._shared.database, tenant, of.asset_model):
                     if self._stopping.is_set():
                         return spoken
@@ -140,8 +141,11 @@ class Foretelling:
             for p in [said.p[c, :, j].tolist()]
         ]  # fmt: skip
         if rows:
+            c, before = hazard_said.c, from_us(int(said.at_us[-1]) - KEPT_US)
+            mine = (c.tenant == tenant, c.learned == of.id, c.device == device)
             with self._shared.database.write() as connection:
                 connection.execute(hazard_said.insert(), rows)
+                connection.execute(hazard_said.delete().where(*mine, c.at < before))
 
     def _act(
         self, tenant: str, of: Learned, model: AssetModel, device: str, newest_us: int, said: SaidOf, every: int
@@ -208,7 +212,7 @@ class Foretelling:
 
     def _tell(self, tenant: str, model: AssetModel, results: Results, alarm: Alarm) -> None:
         results.alarms.append((alarm, False))
-        title = model.components[alarm.component].title
+        title = model.components[alarm.component].title if alarm.component in model.components else alarm.component
         text = f"{alarm.device}: {alarm.reason}." if alarm.change == "raised" else (
             f"{alarm.device}: the alarm of errors of {title.lower()} has ended: {alarm.reason}."
         )  # fmt: skip
@@ -261,8 +265,8 @@ class Foretelling:
             frozenset(r.component for r in rows if MARK not in r.id and r.cleared_at is None), done,
         )  # fmt: skip
 
-    def _end_orphans(self, live: set[tuple[str, str]]) -> None:
-        """Alarms of hazards that are not live any more."""
+    def _end_orphans(self, live: set[tuple[str, str, str]]) -> None:
+        """Alarms of hazards that are not live any more, or of which the live one does not tell."""
         a, s = t.alarms.c, t.states.c
         with self._shared.database.read() as connection:
             rows = connection.execute(
@@ -273,7 +277,7 @@ class Foretelling:
         results = Results()
         for r in rows:
             model = self._shared.models(r.model)
-            if (r.tenant, r.model) not in live and model is not None and r.component in model.components:
+            if (r.tenant, r.model, r.component) not in live and model is not None:
                 at_us = to_us(self._shared.clocks.of(r.tenant).now())
                 raised = to_us(r.raised_at)
                 gone = event_alarm(r.tenant, r.device, r.component, raised, at_us, "cleared", NOT_LIVE)

@@ -25,6 +25,8 @@ LEAST_WATCHED_HOURS = 24.0
 """A machine that was heard for a shorter time may have had errors that nobody knows of."""
 ERRORS_HOURS = 721.0
 """Errors before this are not looked at any more."""
+KEPT_HOURS = 3 * ERRORS_HOURS
+"""Errors are kept for so long, for those who ask once more for a time that was."""
 logger = logging.getLogger(__name__)
 
 
@@ -53,7 +55,7 @@ class HazardReader:
         None = its files are refused, or nothing is stored of the machine. Raises StoreUnreachable.
         """
         hazard = self.hazard(tenant, of)
-        history = None if hazard is None else self._history(tenant, of, hazard, model, device, int(at_us[-1]))
+        history = None if hazard is None else self._history(tenant, of, hazard, model, device, at_us)
         if hazard is None or history is None:
             return None
         at = at_us[at_us >= history.begin_us + round(LEAST_WATCHED_HOURS * HOUR_US)]
@@ -69,7 +71,8 @@ class HazardReader:
         hazard = self.hazard(tenant, of)
         if hazard is None:
             return None
-        history = self._history(tenant, of, hazard, model, device, at_us) if knows(hazard, component) else None
+        at = np.array([at_us], dtype=np.int64)
+        history = self._history(tenant, of, hazard, model, device, at) if knows(hazard, component) else None
         if history is None:
             return Prognosis(EVENTS, None, NOT_ON_RECORD)
         watched = (at_us - history.begin_us) / HOUR_US
@@ -90,8 +93,9 @@ class HazardReader:
         return self._hazards[key]
 
     def _history(
-        self, tenant: str, of: Learned, hazard: EventHazard, model: AssetModel, device: str, at_us: int
+        self, tenant: str, of: Learned, hazard: EventHazard, model: AssetModel, device: str, at_us: Times
     ) -> History | None:
+        first_us, last_us = int(at_us[0]), int(at_us[-1])
         key, store, fleet = (tenant, of.id, device), self._shared.store, hazard.fleet
         errors = self._errors.get(key)
         if errors is None:
@@ -99,8 +103,9 @@ class HazardReader:
             if errors is None:
                 return None
             self._errors[key] = errors
-        errors.read_on(store, tenant, device, model, fleet, at_us + 1)
-        return errors.history(device, worked_on(self._shared.database, tenant, device), fleet, at_us)
+        errors.read_on(store, tenant, device, model, fleet, last_us + 1)
+        errors.events = since(errors.events, first_us - round(KEPT_HOURS * HOUR_US))
+        return errors.history(device, worked_on(self._shared.database, tenant, device), fleet, last_us)
 
 
 def last_said(shared: Shared, tenant: str, id: str, device: str) -> int | None:

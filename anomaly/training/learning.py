@@ -53,8 +53,10 @@ class Learning:
                 self.round()
             except (DBAPIError, StoreUnreachable) as failure:
                 logger.warning("learning waits: %s", str(failure).splitlines()[0])
+                begun = False  # a training that it broke off runs no more
             except Exception:
                 logger.exception("a round of learning failed")
+                begun = False
 
     def round(self) -> None:
         """Work on what was asked for, then let models speak. Raises StoreUnreachable."""
@@ -92,6 +94,9 @@ class Learning:
             made = train_all(self._shared, one.tenant, model, one.actor, tell, hold=self._hold)
         except CannotTrain as no:
             self._end(one, FAILED, "it was broken off, ask again" if self._stopping.is_set() else str(no))
+            return
+        except StoreUnreachable as gone:
+            self._end(one, FAILED, f"the telemetry store did not answer, ask again: {gone}")
             return
         self._end(one, DONE, "; ".join(f"{x.id} is a {x.state} now: {x.why}" for x in made), made[-1].id)
 

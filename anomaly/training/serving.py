@@ -29,6 +29,8 @@ from plumbing.sql import from_us, to_us
 SAID_EVERY_HOURS = 6.0
 AT_ONCE = 40
 """A machine's said rows of one round, so that none waits for another's past."""
+KEPT_US = round(400 * 24 * HOUR_US)
+"""What was said by the way is kept for so long."""
 LOOK_AGAIN_S = 2.0
 logger = logging.getLogger(__name__)
 
@@ -176,8 +178,8 @@ class Speaking:
         if key not in self._through:
             self._through[key] = self._last(*key) or to_us(of.trained_at) // every * every
         rows = []
-        for at in range(self._through[key] + every, newest_us + 1, every)[:AT_ONCE]:
-            self._through[key] = at
+        times = range(self._through[key] + every, newest_us + 1, every)[:AT_ONCE]
+        for at in times:
             found = self._reader.prognose(tenant, of, model, device, at)
             if found is None or found.life is None:
                 continue
@@ -192,6 +194,11 @@ class Speaking:
         if rows:
             with self._shared.database.write() as connection:
                 connection.execute(t.said.insert(), rows)
+                c, before = t.said.c, from_us(times[-1] - KEPT_US)
+                mine = (c.tenant == tenant, c.learned == of.id, c.device == device)
+                connection.execute(t.said.delete().where(*mine, c.at < before))
+        if times:
+            self._through[key] = times[-1]
         return len(rows)
 
     def _last(self, tenant: str, id: str, device: str) -> int | None:

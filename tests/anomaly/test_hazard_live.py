@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import sqlalchemy as sa
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -19,10 +20,12 @@ from anomaly.domain.learned_states import Kind, LearnedAction, LearnedState
 from anomaly.domain.machines import Arrival, Machines
 from anomaly.domain.picture import picture_of
 from anomaly.service import tables as t
+from anomaly.service.event_records import event_alarm_id
+from anomaly.service.hazard_tables import hazard_said
 from anomaly.training.files import BadModel
 from anomaly.training.foretelling import FALLEN, IN_READINGS, NOT_LIVE, REPLACED, Foretelling
 from anomaly.training.hazard_job import outcome
-from anomaly.training.hazard_reading import HazardReader
+from anomaly.training.hazard_reading import KEPT_HOURS, HazardReader
 from anomaly.training.histories import gather_histories
 from anomaly.training.promoting import promote
 from anomaly.training.registry import Learned, card_of, check, folder_of, hazard_of, learned, move, one, rollback
@@ -150,6 +153,20 @@ def test_the_product_reads_from_telemetry_what_was_raised(tried: tuple[Fleet, Le
     np.testing.assert_allclose(said, curve(whole, found[3], at), rtol=1e-9)
 
 
+def test_a_long_walk_forgets_old_errors_and_says_the_same(tried: tuple[Fleet, Learned]) -> None:
+    fleet, made = tried
+    walks, last = HazardReader(fleet.shared), np.array([BEGIN_US + TRIED_DAYS * DAY_US], dtype=np.int64)
+    for day in range(30, TRIED_DAYS, 10):
+        walks.say("acme", made, MODEL, "m3", last - day * DAY_US)
+    far, near = (reader.say("acme", made, MODEL, "m3", last) for reader in (walks, HazardReader(fleet.shared)))
+    assert far is not None
+    assert near is not None
+    np.testing.assert_allclose(far.p, near.p, rtol=1e-12)
+    kept = walks._errors["acme", made.id, "m3"].events.at_us
+    assert len(kept)
+    assert kept[0] >= last[0] - KEPT_HOURS * HOUR_US
+
+
 def test_an_altered_hazard_is_refused(tried: tuple[Fleet, Learned]) -> None:
     fleet, made = tried
     path = folder_of(fleet.shared.home, "acme", made.id) / "model" / "arrays.npz"
@@ -211,7 +228,16 @@ def test_alarms_of_errors_end_with_those_of_readings_and_with_the_hazard(tried: 
         move(fleet.bench.database, "acme", made.id, LearnedAction.PROMOTE, fleet.bench.clocks.clock.at, "eva", "test")
     live, failure = foretelling(fleet), BEGIN_US + round(179.5 * DAY_US)
     fleet.go_to(failure - 20 * HOUR_US)
+    long_ago = hazard_said.insert().values(
+        tenant="acme", learned=made.id, device="m4", component="pump", at=from_us(BEGIN_US - 400 * DAY_US), p_24h=0.1,
+        p_7d=0.1, p_30d=0.1,
+    )  # fmt: skip
+    with fleet.bench.database.write() as connection:
+        connection.execute(long_ago)
     live.round()
+    with fleet.bench.database.read() as connection:
+        oldest = connection.execute(sa.select(sa.func.min(hazard_said.c.at))).scalar_one()
+    assert oldest >= from_us(BEGIN_US)  # it did not stay for ever
     readings = {"tenant": "acme", "id": "m4@x", "device": "m4", "component": "pump", "raised_at": from_us(failure),
                 "cleared_at": None, "reason": "", "score": 2.0, "history": False, "carriers": "[]"}  # fmt: skip
     with fleet.bench.database.write() as connection:
@@ -236,6 +262,21 @@ def test_alarms_of_errors_end_with_those_of_readings_and_with_the_hazard(tried: 
     ]
     assert len({a.id for a in mine}) == 2
     assert Serving(fleet.shared).events("acme", MODEL, "m4", "pump", failure) is None
+
+
+def test_an_alarm_of_a_component_that_no_hazard_tells_of_ends(tried: tuple[Fleet, Learned]) -> None:
+    """A part that the asset model has not any more, say, or one whose failures were found to be none."""
+    fleet, _ = tried
+    row = {"tenant": "acme", "id": event_alarm_id("m5", BEGIN_US, "belt"), "device": "m5", "component": "belt",
+           "raised_at": from_us(BEGIN_US), "cleared_at": None, "reason": "", "score": 2.0, "history": False,
+           "carriers": "[]"}  # fmt: skip
+    with fleet.bench.database.write() as connection:
+        connection.execute(t.alarms.insert().values(**row))
+    foretelling(fleet).round()
+    ended = [r for r in fleet.bench.said() if isinstance(r, Alarm) and r.component == "belt"]
+    assert [(a.change, a.reason) for a in ended] == [("cleared", NOT_LIVE)]
+    foretelling(fleet).round()
+    assert len([r for r in fleet.bench.said() if isinstance(r, Alarm) and r.component == "belt"]) == 1
 
 
 def test_a_fleet_without_failures_gets_no_hazard(tmp_path: Path) -> None:

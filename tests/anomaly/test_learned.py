@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import timedelta
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -33,12 +35,13 @@ from anomaly.training.registry import (
 from anomaly.training.serving import Serving, Speaking
 from anomaly.training.train import CannotTrain, train
 from anomaly.training.watched import watch
+from contracts.points import Readings, StoreUnreachable
 from contracts.records import Finding
 from plumbing.runtime import Shared
 from plumbing.sql import Database, from_us
 from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
-from tests.anomaly.bench import WALL, Bench
+from tests.anomaly.bench import WALL, Bench, MemoryStore
 from tests.anomaly.machines import HOUR_US, MODEL, START_US, life
 
 FLEET = 8
@@ -163,6 +166,31 @@ def test_altered_files_are_refused(trained: tuple[Bench, Shared, Learned]) -> No
     assert not list(folder.rglob("*.pkl"))
 
 
+class Faltering(MemoryStore):
+    """A store that does not answer once, when one of its devices was read so many times."""
+
+    def __init__(self, behind: MemoryStore, device: str, after: int) -> None:
+        super().__init__()
+        self.rows, self._device, self._left = behind.rows, device, after
+
+    def read(self, tenant: str, device: str, **wanted: Any) -> Readings:
+        self._left -= device == self._device
+        if self._left == 0:
+            self._left = -1
+            raise StoreUnreachable("no answer")
+        return super().read(tenant, device, **wanted)
+
+
+def test_a_training_that_the_store_breaks_off_is_ended(tmp_path: Path) -> None:
+    bench, shared = fleet(tmp_path, 6)
+    asked = ask(bench.database, "acme", MODEL.name, "eva", WALL)
+    Learning(replace(shared, store=Faltering(bench.store, "pump-1", after=1)), 0.0).round()
+    ended = training(bench.database, "acme", asked.id)
+    assert ended is not None
+    assert (ended.state, "the telemetry store did not answer" in ended.text) == (FAILED, True)
+    assert ask(bench.database, "acme", MODEL.name, "eva", WALL).id != asked.id
+
+
 def test_a_shadow_speaks_by_the_way_and_nobody_acts_on_it(trained: tuple[Bench, Shared, Learned]) -> None:
     bench, shared, made = trained
     newest = START_US + round(fails_at(3) * HOUR_US) - HOUR_US
@@ -170,7 +198,10 @@ def test_a_shadow_speaks_by_the_way_and_nobody_acts_on_it(trained: tuple[Bench, 
         connection.execute(
             t.learned.update().where(t.learned.c.id == made.id).values(trained_at=from_us(newest) - timedelta(hours=60))
         )
-    assert Speaking(shared).round() > 0
+    speaking = Speaking(replace(shared, store=Faltering(bench.store, "pump-3", after=5)))
+    with pytest.raises(StoreUnreachable):
+        speaking.round()
+    assert speaking.round() > 0
     with bench.database.read() as connection:
         rows = connection.execute(t.said.select().where(t.said.c.device == "pump-3").order_by(t.said.c.at)).all()
     assert 8 <= len(rows) <= 11
