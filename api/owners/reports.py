@@ -13,6 +13,8 @@ from work_orders.queries.service_record import service_record
 
 KEPT = 8
 """PDFs that are kept in memory: the same facts make the same one."""
+WAITING = 4
+"""So many may wait for a PDF, each in one of the threads that answer everybody."""
 
 
 class Reports:
@@ -21,15 +23,23 @@ class Reports:
     def __init__(self, shared: Shared, key: str) -> None:
         self._shared, self._key = shared, key
         self._made: OrderedDict[str, bytes] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._room = threading.Lock(), threading.BoundedSemaphore(WAITING)
 
     def page(self, who: Principal, order: str) -> str:
         """The HTML. Raises Problem."""
         return self._draft(who, order).html()
 
     def pdf(self, who: Principal, order: str) -> bytes:
-        """The sealed PDF. Raises Problem: 409 where it cannot be made here, saying what to do."""
+        """The sealed PDF. Raises Problem: 409 where it cannot be made here, saying what to do; 503 if others wait."""
         draft = self._draft(who, order)
+        if not self._room.acquire(blocking=False):
+            raise Problem(503, "Other reports are being printed. Try again in a moment.")
+        try:
+            return self._printed(draft)
+        finally:
+            self._room.release()
+
+    def _printed(self, draft: service_report.Draft) -> bytes:
         name = draft.fingerprint()
         with self._lock:
             if name in self._made:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from api.owners.reports import WAITING, Reports
+from api.problems import Problem
+from api.roles import Principal, Role
 from plumbing import audit_key
 from plumbing.report_check import check
 from tests.api.company import Company
 from tests.work_orders.world import TECHNICIAN
 from work_orders import service
-from work_orders.adapters import report_pdf
+from work_orders.adapters import report_pdf, service_report
 
 
 def test_those_whose_job_it_is_get_a_report_that_verifies(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -37,6 +41,37 @@ def test_those_whose_job_it_is_get_a_report_that_verifies(company: Company, monk
     for role, subject in (("customer", "brewery"), ("technician", "uwe")):
         assert company.program(role, subject).get(at).status_code == 404
     assert company.program("dispatcher", "", "other").get(at).status_code == 404
+
+
+def test_few_wait_for_a_pdf_and_all_others_are_answered_at_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    audit_key.load({}, company.shared.home)
+    order = company.full()["order"]
+    reports = Reports(company.shared, "")
+    who = Principal(company.world.tenant, Role.DISPATCHER, "", "ann", "Ann", None)
+    inside, done = threading.Semaphore(0), threading.Event()
+
+    def slow(_: service_report.Draft) -> str:
+        inside.release()
+        done.wait(20)
+        return "x"
+
+    monkeypatch.setattr(service_report.Draft, "fingerprint", slow)
+    monkeypatch.setattr(service_report, "report", lambda *_: b"%PDF-")
+    made: list[bytes] = []
+    threads = [threading.Thread(target=lambda: made.append(reports.pdf(who, order))) for _ in range(WAITING)]
+    for thread in threads:
+        thread.start()
+    assert all(inside.acquire(timeout=20) for _ in threads)
+    with pytest.raises(Problem, match="Other reports") as refused:
+        reports.pdf(who, order)
+    assert refused.value.status == 503
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert made == [b"%PDF-"] * WAITING
+    assert reports.pdf(who, order) == b"%PDF-"
 
 
 def test_without_pango_the_page_is_there_and_the_pdf_says_what_to_install(
