@@ -109,7 +109,9 @@ def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
             async def once(request: Request, who: Principal, key: str) -> Response:
                 """A change whose route leaves its key to us."""
                 idempotency.check_size(request.headers)  # before it is read into memory
-                claim = idempotency.claim_of(who, key, request.method, request.url.path, await request.body())
+                claim = idempotency.claim_of(
+                    who, key, request.method, f"{request.url.path}?{request.url.query}", await request.body()
+                )  # fmt: skip
                 known = await run_in_threadpool(idempotency.take, database, wall(), claim)
                 if known is not None:
                     return known

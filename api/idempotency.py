@@ -23,7 +23,11 @@ KEPT = timedelta(hours=24)
 TAKEN_OVER_AFTER = timedelta(minutes=1)
 LONGEST = 160
 LARGEST = 1_000_000
-"""Bodies and answers that are larger are not kept, so their requests cannot carry a key."""
+"""Requests with a larger body cannot carry a key; of a larger answer only that there was one is kept."""
+
+
+class ToldOnce(Response):
+    """An answer with a secret: that the change was made is kept by its key, what was said is not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +78,8 @@ def take(database: Database, wall: datetime, claim: Claim) -> Response | None:
             raise Problem(409, "The request with this Idempotency-Key has just failed. Send it again.")
         if row.print != claim.print:
             raise bad_field("Idempotency-Key", claim.key, "was used for another request")
+        if row.status is not None and row.body is None:
+            raise Problem(409, "This change was made. Its answer is not kept: it held a secret, or was too large.")
         if row.status is not None:
             headers = {"Idempotent-Replayed": "true"}
             return Response(row.body, row.status, headers=headers, media_type=row.media_type)
@@ -91,11 +97,14 @@ def settle(database: Database, claim: Claim, response: Response | None) -> None:
     mine = sa.and_(c.tenant == claim.tenant, c.account == claim.account, c.key == claim.key)
     body = getattr(response, "body", None)
     with database.write() as connection:
-        if response is not None and response.status_code < 300 and isinstance(body, bytes) and len(body) <= LARGEST:
+        if response is not None and response.status_code < 300:
+            keeps = isinstance(body, bytes) and len(body) <= LARGEST and not isinstance(response, ToldOnce)
             connection.execute(
                 answers.update()
                 .where(mine)
-                .values(status=response.status_code, body=body, media_type=response.media_type or "")
-            )
+                .values(
+                    status=response.status_code, body=body if keeps else None, media_type=response.media_type or ""
+                )
+            )  # fmt: skip
         else:
             connection.execute(answers.delete().where(mine))

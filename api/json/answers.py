@@ -8,6 +8,7 @@ import msgspec
 from fastapi import Depends
 from starlette.responses import Response
 
+from api.idempotency import ToldOnce
 from api.ports import Wanted
 from api.problems import bad_field
 from api.views import Page
@@ -17,9 +18,10 @@ MOMENT, NAME, NUMBER = r"-?\d{1,19}_.{1,200}", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}
 """Cursors: the time and id of a page's last item, its name, its number."""
 
 
-def answer(what: Any, status: int = 200) -> Response:
-    """Any of our read models as JSON."""
-    return Response(msgspec.json.encode(what), status, media_type="application/json")
+def answer(what: Any, status: int = 200, *, secret: bool = False) -> Response:
+    """Any of our read models as JSON; a secret is told in this answer alone."""
+    made = ToldOnce if secret else Response
+    return made(msgspec.json.encode(what), status, media_type="application/json")
 
 
 def listed(page: Page) -> Response:

@@ -103,7 +103,7 @@ def routes(web: Web, router: APIRouter) -> None:
                 422, "minutes: must be above 0 and at most 30 days", field="minutes", value=minutes
             ) from fault
         said = {"tenant": tenant, "device": device, "code": made.code, "expires_at": made.expires_at}
-        return answer({**said, "claim": f"{web.settings.url.rstrip('/')}{root}/claims"}, 201)
+        return answer({**said, "claim": f"{web.settings.url.rstrip('/')}{root}/claims"}, 201, secret=True)
 
 
 def _claimed(web: Web, body: ClaimBody, address: str) -> dict[str, Any]:

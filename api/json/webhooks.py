@@ -61,4 +61,5 @@ def routes(web: Web, router: APIRouter) -> None:
         made = hooks.move(who, webhook, action, seen(match), body.after if body else 0)
         if action == "remove":
             return answer({"webhook": None})
-        return answer({"webhook": hooks.one(who, webhook), **({"secret": made.secret} if made.secret else {})})
+        told = {"webhook": hooks.one(who, webhook), **({"secret": made.secret} if made.secret else {})}
+        return answer(told, secret=bool(made.secret))

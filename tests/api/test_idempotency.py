@@ -5,9 +5,11 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+import sqlalchemy as sa
 
 from api import idempotency
 from api.problems import Problem
+from api.tables import answers
 from tests.api.company import Company
 from tests.work_orders.world import TENANT
 from work_orders import service
@@ -65,3 +67,16 @@ def test_a_claim_is_taken_over_when_its_process_died(company: Company) -> None:
 def test_what_is_too_large_to_keep_is_refused_unread(headers: dict[str, str]) -> None:
     with pytest.raises(Problem):
         idempotency.check_size(headers)
+
+
+def test_a_secret_is_told_once_and_not_kept_with_its_key(company: Company) -> None:
+    office, hook = company.program("admin"), {"url": "https://hooks.example.org/in"}
+    made = office.post("/api/v1/webhooks", json=hook).json()["webhook"]["id"]
+    at = f"/api/v1/webhooks/{made}/rotate"
+    first = office.post(at, headers=KEY)
+    assert (first.status_code, bool(first.json()["secret"])) == (200, True)
+    again = office.post(at, headers=KEY)
+    assert (again.status_code, "was made" in again.text) == (409, True)
+    with company.shared.database.read() as connection:
+        assert [r.body for r in connection.execute(sa.select(answers))] == [None]
+    assert office.post(f"{at}?x=1", headers=KEY).status_code == 422
