@@ -74,6 +74,7 @@ class AuditSigner:
 
     def __init__(self, database: Database, key: Any, wall: Callable[[], datetime], home: Path | None = None) -> None:
         self._database, self._key, self._wall, self._home = database, key, wall, home
+        self._unfit: dict[str, int] = {}  # said once, not at every look
 
     def sign_due(self) -> int:
         """Sign what is due by count or time in every chain; how many checkpoints were made."""
@@ -116,7 +117,9 @@ class AuditSigner:
         if not rows:
             return None
         if not _follow_on(rows, after, before.head if before else audit.FIRST):
-            logger.error("the audit chain of %s does not fit after entry %d: it is not signed", tenant, after)
+            if self._unfit.get(tenant) != after:
+                logger.error("the audit chain of %s does not fit after entry %d: it is not signed", tenant, after)
+            self._unfit[tenant] = after
             return None
         hashes = [leaf_hash(audit.content(*row[3:])) for row in rows]
         marks = b"".join(h[:MARK_BYTES] for h in hashes)

@@ -341,10 +341,14 @@ def test_checkpoints_come_by_count_and_by_time(chain: Database, tmp_path: Path) 
     assert (h.seq, h.signed_seq, h.checkpoints) == (1110, 1110, 5)
 
 
-def test_what_does_not_fit_is_not_signed(chain: Database) -> None:
+def test_what_does_not_fit_is_not_signed_and_said_once(chain: Database, caplog: pytest.LogCaptureFixture) -> None:
     with chain.write() as connection:
         connection.execute(E.update().where(E.c.tenant == "acme", E.c.seq == 9).values(actor="bob"))
-    assert signer(chain).sign("acme") == 0
+    made = signer(chain)
+    assert [made.sign("acme") for _ in range(3)] == [0, 0, 0]
+    assert [r.getMessage() for r in caplog.records] == [
+        "the audit chain of acme does not fit after entry 7: it is not signed"
+    ]
     assert fault(chain) == Fault(9, "changed")
 
 
