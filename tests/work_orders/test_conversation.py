@@ -19,7 +19,9 @@ from tests.work_orders.world import CUSTOMER, DISPATCHER, ENGINEER, STRANGER, TE
 from work_orders import service
 from work_orders.adapters import imap
 from work_orders.adapters.imap import BadMailbox, Mailbox, fetch, mail_of
+from work_orders.domain.case_states import CaseState
 from work_orders.domain.machine import NotPermitted
+from work_orders.domain.progress import CaseFacts, steps
 from work_orders.domain.reply_token import tokens_in
 from work_orders.queries import conversations
 from work_orders.service import door_tables as d
@@ -214,6 +216,13 @@ def test_the_steps_follow_the_case(world: World, told: Channel) -> None:
     service.order_action(world.shared, world.tenant, order, "finish", TECHNICIAN)
     service.record_finding(world.shared, world.tenant, order, "prevented", TECHNICIAN)
     assert names()[3:] == [("booked", True), ("on_site", True), ("done", True), ("verified", False)]
+
+
+@pytest.mark.parametrize(("kind", "words"), [("forecast", "went away by themselves"), ("report", "without a visit")])
+def test_only_of_a_forecast_it_is_said_that_signs_went_away(kind: str, words: str) -> None:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    facts = CaseFacts(CaseState.CLOSED, "Pump 1", kind, at, None, None, None, None, None, None, (), "", at)
+    assert [words in s.text for s in steps(facts) if s.name == "cleared"] == [True]
 
 
 def a_mail(token: str, text: str, *, html: bool = False) -> bytes:

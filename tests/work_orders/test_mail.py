@@ -26,6 +26,7 @@ from tests.work_orders.test_sending import Mail
 from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import service
 from work_orders.adapters.smtp import BadAddress, SmtpChannel, SmtpServer
+from work_orders.domain.policy import Policy
 from work_orders.domain.templates import Words
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
@@ -284,6 +285,24 @@ def test_at_night_a_notice_is_held_until_the_morning_of_the_customer(world: Worl
     assert mail.sent == []
     after(world, mail, hours=0.2)
     assert len(mail.sent) == 1
+
+
+def test_nobody_is_called_silent_before_his_reminder_has_left(world: World) -> None:
+    mail = Mail()
+    world.take(3)
+    noon(world, mail)
+    set_contact(
+        world.shared, world.tenant, "waterworks", CUSTOMER, name="Li", language="en", time_zone="UTC",
+        quiet_from="12:00", quiet_to="11:00",
+    )  # fmt: skip
+    service.set_policy(world.shared, world.tenant, Policy(reminder_hours=2.0))
+    after(world, mail, hours=24)
+    after(world, mail, hours=20)
+    assert (len(mail.sent), world.only(t.notices).no_reply_at) == (1, None)
+    after(world, mail, hours=3)
+    assert (len(mail.sent), world.only(t.notices).no_reply_at) == (2, None)
+    after(world, mail, hours=2)
+    assert world.only(t.notices).no_reply_at is not None
 
 
 def test_no_consent_means_the_page_alone(world: World) -> None:

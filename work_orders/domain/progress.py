@@ -85,7 +85,9 @@ def steps(facts: CaseFacts) -> tuple[Step, ...]:
         text = "The work is done." if done else "The work is done, and you read what was found."
         out.append(Step("done", f"{text} {RESULTS.get(facts.result, '')}".strip(), done, facts.finished_at))
     if over and not done:
-        text = "The signs went away by themselves: nothing needs to be done."
+        text = "It was settled without a visit."
+        if facts.kind == "forecast":
+            text = "The signs went away by themselves: nothing needs to be done."
         out.append(Step("cleared", text, True, facts.closed_at))
     elif facts.state is CaseState.VERIFYING:
         out.append(Step("verified", "We are checking from its readings that it stays fixed.", False))

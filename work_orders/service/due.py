@@ -86,12 +86,13 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
         )
 
     w = m.messages.c
+    held = sa.select(w.id).where(w.tenant == tenant, w.notice_id == c.id, w.due_at.is_not(None)).exists()
     waiting = connection.execute(sa.select(sa.func.count()).where(w.tenant == tenant, w.due_at <= now)).scalar_one()
     return Due(
         ids(c.tenant == tenant, c.state.in_(NOT_YET_SENT), c.send_after <= now),
         ids(out, passed),
         ids(out, c.reminded_at.is_(None), c.asked_at <= asked),
-        ids(out, c.no_reply_at.is_(None), c.reminded_at <= reminded),
+        ids(out, c.no_reply_at.is_(None), c.reminded_at <= reminded, ~held),  # nobody is silent before he was asked
         int(waiting),
     )
 
