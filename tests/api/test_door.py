@@ -168,6 +168,7 @@ def test_a_technicians_page_has_what_a_job_needs(company: Company) -> None:
     permit = re.findall(r"/permits/(P-\w+)/release", page)[0]
     tom.post(f"/orders/{order}/permits/{permit}/release")
     tom.post(f"/orders/{order}/finish")
+    assert tom.post(f"/orders/{order}/actuals", data={"work_minutes": "nan"}).status_code == 422
     tom.post(f"/orders/{order}/actuals", data={"work_minutes": "80", "parts_cost": "12,50"})
     assert "12.50" in tom.get(f"/orders/{order}").text
     assert company.browser("technician", "uwe").post(f"/orders/{order}/visit/accept").status_code == 404
@@ -208,6 +209,7 @@ def test_the_customer_alone_says_how_the_work_was(company: Company) -> None:
     mine = company.browser("customer")
     assert "How was the work at Pump 1?" in mine.get("/my-machines").text
     assert mine.post(f"/surveys/{order}", data={"recommends": "9"}).status_code == 422
+    assert mine.post(f"/surveys/{order}", data={"satisfied": "²"}).status_code == 422
     form = {"satisfied": "4", "recommends": "9", "words": "Friendly"}
     assert "You gave it 4 of 5" in mine.post(f"/surveys/{order}", data=form).text
     assert "How was the work at" not in mine.get("/my-machines").text
