@@ -258,6 +258,22 @@ def test_a_refusal_marks_the_address_alone_that_it_is_about(
     assert (way.address, way.bounced) == (address or "old@example.org", bounced)
 
 
+@pytest.mark.parametrize("address", ["a@", "a@[1", "@b", "a@b:", "(a@b", "a b@c", "a@b@c"])
+def test_an_address_that_no_mail_can_be_made_for_is_refused_and_leads_to_the_next_way(
+    world: World, post: Post, address: str
+) -> None:
+    with pytest.raises(BadInput, match="one mail address"):
+        set_way(world.shared, world.tenant, "waterworks", "mail", address, CUSTOMER)
+    with world.database.write() as connection:  # as a list that was imported may hold it
+        connection.execute(t.customers.update().values(contact=address))
+    world.take(3)
+    noon(world, channel(post))
+    after(world, channel(post), minutes=1)
+    notice = world.only(t.notices)
+    assert (notice.channel == "web") is (post.taken == [])
+    assert [d.state for d in world.rows(m.deliveries)] in (["bounced"], ["delivered"])
+
+
 def test_many_posters_hand_a_message_over_once(any_world: World) -> None:
     world, mail = any_world, Mail()
     world.take(3)

@@ -94,7 +94,11 @@ class SmtpChannel:
 
     def send(self, message: Message) -> None:
         """Hand it to the server. Raises Bounced, TryLater."""
-        made = self.compose(message)
+        try:
+            made = self.compose(message)
+            made.as_bytes()
+        except (ValueError, LookupError, AttributeError) as no:  # what the email package raises for odd addresses
+            raise Bounced(f"no mail can be made for {message.contact}: {_words(no)}", lasting=False) from no
         try:
             session = self._server.connect()
         except (smtplib.SMTPException, OSError) as no:  # whatever is wrong here is not the recipient's fault

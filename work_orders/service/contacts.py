@@ -4,6 +4,7 @@ A customer whose mail address was given as his contact is written to there about
 that is what the address was given for. Everything else needs a yes that is on record.
 """
 
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -27,6 +28,7 @@ QUIET = ("22:00", "07:00")
 CAP_PER_DAY = 4
 WITH_THE_ADDRESS = (Purpose.FORECAST, Purpose.SERVICE, Purpose.SAFETY)
 MOST_ADDRESS = 400
+_ADDRESS = re.compile(r"""[^\s@,;:<>()\[\]\\"]+@[^\s@,;:<>()\[\]\\"]+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +173,7 @@ def set_way(shared: Shared, tenant: str, customer_id: str, channel: str, address
         raise BadInput("channel", f"{channel!r} must be a plain word such as sms")
     if len(address) > MOST_ADDRESS or not address.isprintable():
         raise BadInput("address", f"must be one line of at most {MOST_ADDRESS} characters")
-    if channel == MAIL and address and ("@" not in address or any(x in address for x in " ,;<>")):
+    if channel == MAIL and address and not _ADDRESS.fullmatch(address):
         raise BadInput("address", f"{address!r} must be one mail address")
     with unit(shared, tenant, actor) as work:
         customer = _may(work, customer_id)
