@@ -8,6 +8,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
+from anomaly.domain.alarm import Change
 from anomaly.domain.baseline import Fitter
 from anomaly.domain.baseline_fit import fit_with_noise
 from anomaly.domain.detector import State, detector_of
@@ -34,6 +35,7 @@ from contracts.points import Block, DeviceRows, TelemetryStore
 from contracts.records import Alarm, AssetPlaced, Finding, FromWork, Prediction, SensorChecked, Shelve, Unshelve
 
 HISTORY_POINT_HOURS = 6.0
+JUDGED_ANEW = "all readings of the machine were judged anew after an update"
 TELL_CHANGE = 0.5
 """A forecast of a standing alarm is told again when its median has fallen to this share of the one told last."""
 logger = logging.getLogger(__name__)
@@ -63,6 +65,8 @@ class Watching:
         self._written: dict[Key, int] = {}
         self._baselines: dict[Key, int] = {}
         """Newest baselines of machines whose snapshots are of another version."""
+        self._stood: dict[Key, tuple[int, str]] = {}
+        """Alarms that stood in such snapshots: since when, and of which component."""
 
     def restore(self, saved: Sequence[Saved]) -> None:
         """Begin from snapshots."""
@@ -79,6 +83,9 @@ class Watching:
                 logger.warning("%s/%s: its snapshot is of another version (%s), reading its history", one.tenant,
                                one.device, old)  # fmt: skip
                 self._baselines[one.tenant, one.device] = one.newest_baseline
+                since_us = one.picture.get("alarm_since_us")
+                if since_us is not None:
+                    self._stood[one.tenant, one.device] = (since_us, one.picture.get("component", ""))
                 continue
             key = (one.tenant, one.device)
             self._of(one.tenant, model).put(one.device, memory, _held(one.device, held[0]) if held else None)
@@ -241,6 +248,19 @@ class Watching:
         self._orders[key] = Ordering()
         self._go_on_numbering(key)
         self._from_store(key, None, min(rows.t_us), results)
+        if key in self._stood:
+            self._end_lost(key, results)
+
+    def _end_lost(self, key: Key, results: Results) -> None:
+        """End an alarm that stood in a snapshot of another version, and that its readings do not raise any more."""
+        (raised_us, component), (tenant, device) = self._stood.pop(key), key
+        watch, model = self._watch(key), self._models(self._model_of[key])
+        now_us = watch.memory.alarm.raised_us if watch is not None else None
+        if model is None or (now_us is not None and alarm_id(device, now_us) == alarm_id(device, raised_us)):
+            return
+        at_us = max(raised_us, self._of(tenant, model).newest_us(device))
+        ended = AlarmChanged(Change.CLEARED, at_us, raised_us, 0.0, component, (), JUDGED_ANEW)
+        self._say(tenant, model, [Outcome(device, [ended])], results, history=False, newest=False)
 
     def _go_on_numbering(self, key: Key) -> None:
         """What is learned again after parts were replaced is another baseline than those on record."""

@@ -12,6 +12,7 @@ import pytest
 from anomaly.queries.forecasts import alarms, index_chart, predictions
 from anomaly.queries.states import asset_state
 from anomaly.service.records import alarm_text
+from anomaly.service.watching import JUDGED_ANEW
 from contracts.records import BLOCKS, Alarm, Carrier, Finding, Prediction, Shelve
 from plumbing import log
 from plumbing.sql import from_us
@@ -113,6 +114,19 @@ def test_a_machine_whose_asset_model_got_another_signal_learns_again_from_its_re
     assert "small-machine had other signals" in caplog.text
     assert newest(bench) == from_us(int(t_us[1739]))
     assert any(isinstance(said, Prediction) for said in bench.said())
+
+
+def test_an_alarm_that_stood_in_a_snapshot_set_aside_does_not_stand_for_ever(bench: Bench) -> None:
+    feed(bench, [24])
+    bench.rounds.save()
+    (stood,) = [a for a in bench.said() if isinstance(a, Alarm)]
+    t_us, values = life(310)
+    bench.store.rows["pump"] = (t_us[:1740], values[:1740])  # where nothing is odd
+    bench.rounds = bench.started(model=replace(MODEL, regimes=()))
+    bench.put("pump", t_us[1740:1746], values[1740:1746])
+    bench.run()
+    mine = [a for a in bench.said() if isinstance(a, Alarm) and a.id == stood.id]
+    assert [(a.change, a.reason) for a in mine] == [("raised", stood.reason), ("cleared", JUDGED_ANEW)]
 
 
 def test_a_gap_is_waited_for_once_then_left(bench: Bench) -> None:
