@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from datetime import timedelta
 from typing import Any
 
@@ -15,6 +16,7 @@ from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.domain.requests import COMPLAINT, MAY, OpenCase, RequestKind, joins, may_bring
 from work_orders.queries.door import undecided
 from work_orders.service import door_tables as d
+from work_orders.service import labels
 from work_orders.service import tables as t
 from work_orders.service.door import Opened, Request, place_request, take_request
 from work_orders.service.errors import BadInput, NotFound
@@ -180,3 +182,12 @@ def test_what_is_said_between_the_repair_and_its_review_is_not_closed_with_it(wo
     assert (world.only(t.cases).state, world.only(t.cases).closed_at) == ("triaging", None)
     with world.database.read() as connection:
         assert [r.case_id for r in undecided(connection, TENANT)] == [case]
+
+
+def test_a_nul_in_what_somebody_says_is_left_out(any_world: World) -> None:
+    bring(any_world, text="It\0 leaks", contact="+49\0 1", external="a\0b")
+    row = any_world.only(d.requests)
+    assert (row.text, row.contact, row.external_id) == ("It leaks", "+49 1", "ab")
+    forged = base64.urlsafe_b64encode(b'["a\\u0000","a","p1",1]').decode().rstrip("=")
+    with any_world.database.read() as connection:
+        assert labels.read(connection, f"{forged}.x") is None

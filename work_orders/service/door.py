@@ -4,7 +4,7 @@ A second request for the same joins the open case as another row, so nothing tha
 whose machine nobody knows is kept without a case until a person says which one it is.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -84,6 +84,8 @@ def open_case(work: Unit, request: Request) -> Opened:
     may_bring(request.kind, work.actor.role)
     if len(request.text) > MAX_TEXT:
         raise BadInput("text", f"must be at most {MAX_TEXT} characters")
+    texts = {n: getattr(request, n).replace("\0", "") for n in ("text", "who", "contact", "external", "cause")}
+    request = replace(request, **texts)  # PostgreSQL keeps no NUL, and nobody means one
     source = request.source or str(request.kind)
     if request.external and request.kind is not RequestKind.FORECAST:  # forecasts are counted once by the intake
         again = work.all(d.requests, d.requests.c.source == source, d.requests.c.external_id == request.external[:200])
