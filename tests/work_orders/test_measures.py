@@ -169,6 +169,22 @@ def test_months_and_groups_add_up_to_the_whole(database: Database) -> None:
     assert (gold.group, silver.group) == ("gold", "silver")
 
 
+def test_as_many_questions_are_asked_for_many_groups_as_for_few(database: Database) -> None:
+    Years(3).into(database)
+    counts = {}
+    with database.read() as connection:
+        (whole,) = [m for m in measured(connection, TENANT, NOW) if m.name == "mtbf"]
+        asked: list[str] = []
+        sa.event.listen(connection, "before_cursor_execute", lambda *given: asked.append(given[2]))
+        for side in ("tier", "customer"):
+            asked.clear()
+            shares = fairness(connection, TENANT, "mtbf", side, NOW)
+            counts[len(shares)] = len(asked)
+            hours = sum((s.value or 0.0) * s.events for s in shares)
+            assert round(hours, 3) == round((whole.value or 0.0) * whole.events, 3) > 0
+    assert set(counts.values()) == {3}
+
+
 def test_only_what_lies_between_since_and_now_counts(database: Database) -> None:
     Years(4).into(database)
     with database.read() as connection:

@@ -1,5 +1,6 @@
 """The figures over a stretch of time, by month, and how evenly they fall on customers."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -59,7 +60,7 @@ def measured(
     A figure in money is told once a currency.
     """
     out = []
-    exposed = _exposed(connection, tenant, now, since)
+    exposed = sum(_exposed(connection, tenant, now, since).values())
     for m in MEASURES:
         rows = _summed(connection, m, tenant, now, since, ("month",) if months else ())
         for unit in sorted({r.unit for r in rows}) or [""]:
@@ -87,13 +88,15 @@ def fairness(
     parts: dict[str, list[tuple[float, float | None, int]]] = {g: [] for g in group_of.values()}
     for r in _summed(connection, m, tenant, now, since, ("asset_id",)):
         parts.setdefault(group_of.get(r.asset_id, "unknown"), []).append((r.part or 0.0, r.whole, r.events))
+    each, exposed = _exposed(connection, tenant, now, since), dict.fromkeys(parts, 0.0)
+    for asset, group in group_of.items():
+        exposed[group] += each.get(asset, 0.0)
+    members = Counter(group_of.values())
     out = []
     for group in sorted(parts):
-        members = [a for a, g in group_of.items() if g == group]
-        exposed = _exposed(connection, tenant, now, since, members)
         found = parts[group]
-        value = _value(m, sum(p for p, _, _ in found), _sum([w for _, w, _ in found]), exposed)
-        out.append(Share(group, len(members), value, sum(n for _, _, n in found)))
+        value = _value(m, sum(p for p, _, _ in found), _sum([w for _, w, _ in found]), exposed[group])
+        out.append(Share(group, members[group], value, sum(n for _, _, n in found)))
     return out
 
 
@@ -130,18 +133,11 @@ def _sum(values: Sequence[float | None]) -> float | None:
     return sum(kept) if kept else None
 
 
-def _exposed(
-    connection: sa.Connection, tenant: str, now: datetime, since: datetime | None, only: Sequence[str] | None = None
-) -> float:
-    """Microseconds that machines were on record, all machines together."""
+def _exposed(connection: sa.Connection, tenant: str, now: datetime, since: datetime | None) -> dict[str, float]:
+    """Microseconds that each machine was on record."""
     a = t.assets.c
     rows = connection.execute(sa.select(a.id, a.added_at).where(a.tenant == tenant))
-    wanted = None if only is None else set(only)
-    return sum(
-        max(0, to_us(now) - to_us(max(r.added_at, since) if since else r.added_at))
-        for r in rows
-        if wanted is None or r.id in wanted
-    )
+    return {r.id: max(0, to_us(now) - to_us(max(r.added_at, since) if since else r.added_at)) for r in rows}
 
 
 def _groups(connection: sa.Connection, tenant: str, side: str) -> dict[str, str]:
