@@ -215,3 +215,14 @@ def test_a_recall_that_is_over_is_not_opened_again_empty(world: World) -> None:
         solve(world.shared, TENANT, case.id, "changed", DISPATCHER)
     assert recall(*said, model="pump", serials=["B1"], component="seal") == (incident, 0)
     assert world.only(d.incidents).closed_at is not None
+
+
+def test_cases_of_an_incident_that_is_over_are_gathered_anew(world: World) -> None:
+    world.take(1)
+    world.take(1, device="p2")
+    cases = [r.id for r in world.rows(t.cases)]
+    first = gather(world.shared, TENANT, cases, "One gateway", DISPATCHER)
+    dissolve(world.shared, TENANT, first, DISPATCHER)
+    world.clock.at += timedelta(hours=1)
+    second = gather(world.shared, TENANT, cases, "One site", DISPATCHER)
+    assert {r.incident_id for r in world.rows(d.incident_cases)} == {second}

@@ -23,10 +23,15 @@ def open_incident(work: Unit, cause: str, kind: str, title: str) -> Row:
     return work.one(d.incidents, id, "incident")
 
 
-def join(work: Unit, incident: Row, case_id: str, since: datetime) -> bool:
-    """Put a case under an incident, unless it is under one; whether it was put. The earliest is the cause."""
+def join(work: Unit, incident: Row, case_id: str, since: datetime, *, anew: bool = False) -> bool:
+    """Put a case under an incident, unless it is under one; whether it was put. The earliest is the cause.
+
+    `anew` takes it out of one that is over, too: a person says where it belongs.
+    """
     if not work.insert_new(d.incident_cases, case_id=case_id, incident_id=incident.id, since=since):
-        return False
+        if not anew or incident_of(work, case_id) is not None:
+            return False
+        work.update(d.incident_cases, {"case_id": case_id}, incident_id=incident.id, since=since)
     first = cause_of([Member(case_id, since), *_cause(work, incident.id)])
     if first != incident.cause_case_id:
         work.update(d.incidents, {"id": incident.id}, cause_case_id=first)

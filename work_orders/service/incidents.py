@@ -103,7 +103,7 @@ def gather(shared: Shared, tenant: str, cases: Sequence[str], title: str, actor:
             case = work.one(t.cases, id, "case")
             if case.closed_at is not None:
                 raise BadInput("cases", f"{id} is closed")
-            if not join(work, work.one(d.incidents, incident.id, "incident"), id, case.opened_at):
+            if not join(work, work.one(d.incidents, incident.id, "incident"), id, case.opened_at, anew=True):
                 raise BadInput("cases", f"{id} belongs to another incident")
         return str(incident.id)
 
