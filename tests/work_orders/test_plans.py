@@ -111,6 +111,19 @@ def test_what_did_not_get_done_is_due_again(world: World) -> None:
     assert sorted(r.type for r in world.rows(t.orders)) == ["predictive", "preventive"]
 
 
+def test_a_job_left_out_is_missed_only_once_the_office_has_closed_the_order(world: World) -> None:
+    plan(world, asset="p2", begins=MONDAY - 25 * DAY, lead_days=0)
+    order = world.booked()
+    work(world, order, "start", "finish")
+    service.record_finding(world.shared, world.tenant, order, "prevented", TECHNICIAN, as_found="worn")
+    assert world.only(p.jobs).result == ""
+    service.order_action(world.shared, world.tenant, order, "reject", DISPATCHER, reason="the grease")
+    with world.database.write() as connection:
+        connection.execute(t.tasks.update().where(t.tasks.c.n == world.only(p.jobs).first_task).values(state="done"))
+    work(world, order, "finish")
+    assert world.only(p.jobs).result == "done"
+
+
 def test_a_crash_while_a_job_is_opened_leaves_no_half_of_it(world: World) -> None:
     plan(world)
     world.clock.at += 24 * DAY

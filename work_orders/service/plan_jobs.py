@@ -210,6 +210,8 @@ def settle_jobs(work: Unit, order_id: str, again: bool = False) -> None:
         return
     for job in jobs:
         done = finished and _did(work, job)
+        if finished and not done and order.state != OrderState.CLOSED:
+            continue  # the office may send it back, and then it is done
         result = DONE if done else MISSED
         work.update(p.jobs, {"plan_id": job.plan_id, "n": job.n}, result=result, ended_at=work.now)
         if done:
