@@ -66,17 +66,19 @@ class Rounds:
         saved, through, written = self._tables.load()
         watching.restore(saved)
         self._at, self._unsaved = written, False
-        after = through
+        after, anew = through, Results()
         try:
             while after < written:
                 taken = self._tables.blocks(after, REPLAY_LIMIT)
                 for entry in taken:
                     if entry.position <= written:
-                        self._take(watching, entry, Results(), newest=False)
+                        self._take(watching, entry, Results(), newest=False, anew=anew)
                     after = entry.position
                 if not taken:
                     break
             self._tables.blocks(written, 1)
+            if anew != Results():  # nobody has heard of these: before, they were judged by another version
+                self._write(watching, anew, written, None, save=True)
         except Behind as behind:
             logger.warning("%s: catching up from the telemetry store", behind)
             results = Results()
@@ -116,13 +118,15 @@ class Rounds:
         """Seconds between snapshots: longer where there are so many machines that saving them takes its time."""
         return min(max(self._save_seconds, self._saving_took / SAVING_SHARE), max(LONGEST_S, self._save_seconds))
 
-    def _take(self, watching: Watching, entry: Taken, results: Results, newest: bool) -> None:
+    def _take(
+        self, watching: Watching, entry: Taken, results: Results, newest: bool, anew: Results | None = None
+    ) -> None:
         try:
             block: Block = decode_block(entry.payload)
         except msgspec.DecodeError:
             logger.exception("block %d of %s is not understood", entry.position, entry.tenant)
             return
-        watching.take(block, results, self._monotonic(), newest)
+        watching.take(block, results, self._monotonic(), newest, anew)
 
     def _write(self, watching: Watching, results: Results, to: int, findings_to: int | None, save: bool) -> None:
         began = self._monotonic()

@@ -116,14 +116,20 @@ class Watching:
         self._dirty.clear()
         return out
 
-    def take(self, block: Block, results: Results, now_monotonic: float, newest: bool = True) -> None:
-        """One block of the log. `newest`: nothing newer waits, so its last rows are the machines' present."""
+    def take(
+        self, block: Block, results: Results, now_monotonic: float, newest: bool = True, anew: Results | None = None
+    ) -> None:
+        """One block of the log. `newest`: nothing newer waits, so its last rows are the machines' present.
+
+        What comes of the history of machines whose snapshots were set aside goes into `anew`, where it is given.
+        """
         by_model: dict[str, list[tuple[DeviceRows, Arrival]]] = {}
         for rows in block.devices:
             model = self._known_model(block.tenant, rows)
             if model is None:
                 continue
-            self._catch_up(block.tenant, rows, results)
+            aside = anew is not None and (block.tenant, rows.device) in self._baselines
+            self._catch_up(block.tenant, rows, anew if aside and anew is not None else results)
             for arrival in self._in_order(block, rows, results, now_monotonic):
                 by_model.setdefault(rows.model, []).append((rows, arrival))
         for name, pairs in by_model.items():

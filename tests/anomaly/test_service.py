@@ -116,9 +116,14 @@ def test_a_machine_whose_asset_model_got_another_signal_learns_again_from_its_re
     assert any(isinstance(said, Prediction) for said in bench.said())
 
 
-def test_an_alarm_that_stood_in_a_snapshot_set_aside_does_not_stand_for_ever(bench: Bench) -> None:
+@pytest.mark.parametrize("crashed", [False, True])
+def test_an_alarm_that_stood_in_a_snapshot_set_aside_does_not_stand_for_ever(bench: Bench, crashed: bool) -> None:
     feed(bench, [24])
     bench.rounds.save()
+    if crashed:  # a block was judged, and no snapshot taken after it
+        t_us, values = life(290.5, fails_at=FAILS_AT)
+        bench.put("pump", t_us[1740:], values[1740:], first=1741, boot="0123abcd")
+        bench.run()
     (stood,) = [a for a in bench.said() if isinstance(a, Alarm)]
     t_us, values = life(310)
     bench.store.rows["pump"] = (t_us[:1740], values[:1740])  # where nothing is odd
