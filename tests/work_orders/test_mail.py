@@ -349,6 +349,30 @@ def test_what_has_not_left_is_withdrawn_and_what_has_is_corrected(world: World) 
     assert mail.sent[1].earlier == (mail.sent[0].id,)
 
 
+def test_what_is_taken_back_while_a_try_is_under_way_is_not_said_after_its_correction(world: World) -> None:
+    @dataclass
+    class Away(Mail):
+        tries: int = 0
+
+        def send(self, message: Message) -> None:
+            self.tries += 1
+            if self.tries == 1:
+                world.clear()
+                raise TryLater("451 try again")
+            super().send(message)
+
+    away = Away()
+    world.take(3)
+    noon(world, away)
+    after(world, away, minutes=10)
+    after(world, away, minutes=10)
+    assert [s.title for s in away.sent] == ["No longer holds: Pump 1"]
+    assert {(d.state, d.why) for d in world.rows(m.deliveries)} == {
+        ("withdrawn", "it no longer holds"),
+        ("delivered", ""),
+    }
+
+
 def test_a_visit_for_nothing_is_admitted_in_the_act_that_labels_it(world: World) -> None:
     mail = Mail()
     world.take(3)

@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import NoticeAction, NoticeState
+from work_orders.domain.case_states import OUT, NoticeAction, NoticeState
 from work_orders.domain.contact_rules import WEB
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.notice_text import NoticeText
@@ -81,8 +81,8 @@ def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str,
     if old and claimed.why == SILENT and claimed.attempts > len(RETRY_MINUTES):
         _bounced(shared, tenant, claimed, Bounced(f"for a day: {SILENT}", lasting=False))
         return
-    message = _message(shared, tenant, claimed)
     try:
+        message = _message(shared, tenant, claimed)
         with shared.database.read() as connection:
             may_leave(connection, channel, message)
         channel.send(message)
@@ -102,8 +102,12 @@ def _wait(attempts: int) -> timedelta:
 
 
 def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
+    """What is handed over. Raises MustNotLeave."""
     with unit(shared, tenant, SYSTEM) as work:
         row = work.one(m.messages, claimed.message_id, "message")
+        notice = work.one(t.notices, row.notice_id, "notice") if row.notice_id is not None else None
+        if notice is not None and row.template in ("forecast", "reminder") and notice.state not in OUT:
+            raise MustNotLeave("it no longer holds")  # taken back, or answered, while a try was under way
         c = m.messages.c
         before = work.all(
             m.messages,
@@ -170,7 +174,7 @@ def _stays(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
             text = f"{message.subject}: stays inside: {why}."
             work.record("message_stays", "", message.id, text, case=message.case_id)
             notice = _notice_of(work, message)
-            if notice is not None:
+            if notice is not None and notice.state in OUT:
                 work.update(t.notices, {"id": notice.id}, channel=WEB, refused=refused)
 
 
