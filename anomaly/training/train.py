@@ -28,6 +28,7 @@ from anomaly.training.worker import CARD, JOB, MODEL, put_job
 from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 
+ERRORS = "errors.txt"
 THREADS = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 
 
@@ -139,9 +140,10 @@ def _made(
 def _fitted(folder: Path, tell: Tell, hold: Hold) -> dict[str, Any]:
     """Let a child fit; what it says of the result. A child whose parent is gone ends with its next word."""
     command = [sys.executable, "-m", "anomaly.training.worker", str(folder)]
-    child = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env={**os.environ, **THREADS}
-    )
+    with (folder / ERRORS).open("w") as errors:  # a pipe that nobody reads meanwhile would stop a child that warns much
+        child = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=errors, text=True, env={**os.environ, **THREADS}
+        )  # fmt: skip
     hold(child)
     done: dict[str, Any] | None = None
     fault = ""
@@ -152,7 +154,7 @@ def _fitted(folder: Path, tell: Tell, hold: Hold) -> dict[str, Any]:
             if "text" in said:
                 tell(said["text"])
             done, fault = said.get("done", done), said.get("fault", fault)
-        _, errors = child.communicate()
+        child.wait()
     finally:
         if child.poll() is None:
             child.kill()
@@ -160,6 +162,6 @@ def _fitted(folder: Path, tell: Tell, hold: Hold) -> dict[str, Any]:
     if fault:
         raise CannotTrain(fault)
     if done is None:
-        last = errors.strip().splitlines()[-1:] or ["it said nothing"]
+        last = (folder / ERRORS).read_text(errors="replace").strip().splitlines()[-1:] or ["it said nothing"]
         raise CannotTrain(f"the process that fits ended with {child.returncode}: {last[0]}")
     return done

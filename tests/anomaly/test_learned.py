@@ -33,7 +33,7 @@ from anomaly.training.registry import (
     rollback,
 )
 from anomaly.training.serving import Serving, Speaking
-from anomaly.training.train import CannotTrain, train
+from anomaly.training.train import CannotTrain, _fitted, train
 from anomaly.training.watched import watch
 from contracts.points import Readings, StoreUnreachable
 from contracts.records import Finding
@@ -358,3 +358,16 @@ def test_without_a_live_model_the_degradation_path_is_what_it_is_held_against(tm
     found = compare(bench.database, "acme", one(bench.database, "acme", "b"), None, WALL + timedelta(days=120))
     assert found.against == "degradation path"
     assert found.better
+
+
+def test_a_child_that_warns_much_and_dies_is_told_of_by_its_last_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    loud = tmp_path / "python"
+    loud.write_text(
+        "#!/bin/sh\nhead -c 300000 /dev/zero | tr '\\0' 'w' >&2\necho >&2\necho 'out of memory' >&2\nexit 3\n"
+    )
+    loud.chmod(0o755)
+    monkeypatch.setattr("sys.executable", str(loud))
+    with pytest.raises(CannotTrain, match="ended with 3: out of memory"):
+        _fitted(tmp_path, quiet, lambda _child: None)
