@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import pytest
 
-from contracts.points import DeviceRows
+from contracts.points import DeviceRows, StoreUnreachable
 from plumbing.sql import to_us
 from tests.work_orders.world import CUSTOMER, DISPATCHER, STRANGER, SUNDAY, TECHNICIAN, TENANT, World
 from work_orders import service
@@ -85,6 +85,23 @@ def test_a_silent_machine_proves_nothing(world: World) -> None:
     mended(world)
     world.later(days=8)
     assert verdicts(world)[7] == "unknown"
+
+
+def test_a_store_that_does_not_answer_is_asked_again_in_an_hour(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    mended(world)
+
+    def silent(*_: object, **__: object) -> None:
+        raise StoreUnreachable("nobody there")
+
+    monkeypatch.setattr(world.shared.store, "read", silent)
+    world.later(days=7, minutes=1)
+    (check,) = (c for c in world.rows(f.verify_checks) if c.days == 7)
+    assert (check.done_at, check.due_at) == (None, world.clock.at + HOUR)
+    monkeypatch.undo()
+    world.later(minutes=59)
+    assert next(c for c in world.rows(f.verify_checks) if c.days == 7).done_at is None
+    world.later(minutes=2)
+    assert next(c for c in world.rows(f.verify_checks) if c.days == 7).verdict == Verdict.UNKNOWN
 
 
 def test_a_repair_that_did_not_hold_opens_the_case_again(world: World) -> None:

@@ -1,6 +1,7 @@
 """After the job: checks after 7 and 30 days that reopen the case by themselves, and one question to the customer."""
 
 from datetime import datetime, timedelta
+from functools import partial
 
 import sqlalchemy as sa
 
@@ -13,12 +14,14 @@ from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.service import aftercare_tables as f
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput, NotFound
-from work_orders.service.installed_base import devices_of
 from work_orders.service.moves import move_case
+from work_orders.service.one_by_one import each
 from work_orders.service.unit import Row, Unit, unit
 
 MOST = 50
 """Checks of one round."""
+LATER = timedelta(hours=1)
+"""When a store that did not answer is asked again."""
 SCALES = {"satisfied": (1, 5), "recommends": (0, 10), "effort": (1, 7)}
 
 
@@ -97,22 +100,42 @@ def pending(connection: sa.Connection, tenant: str, now: datetime) -> list[Row]:
 
 
 def verify_due(shared: Shared, tenant: str) -> int:
-    """Judge the repairs whose check is due; how many. A store that does not answer postpones them."""
+    """Judge the repairs whose check is due; how many. Each by itself, and the store is asked before the database is
+    held: a slow one holds up nobody, one that does not answer is asked again in an hour."""
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
-        if not pending(connection, tenant, now):
-            return 0
+        due = [(check, _devices(connection, check)) for check in pending(connection, tenant, now)]
+    return each(partial(_look, shared, tenant, now), due)
+
+
+def _devices(connection: sa.Connection, check: Row) -> list[str]:
+    d = t.asset_devices.c
+    chosen = sa.select(d.device).where(d.tenant == check.tenant, d.asset_id == check.asset_id)
+    return list(connection.execute(chosen).scalars())
+
+
+def _look(shared: Shared, tenant: str, now: datetime, of: tuple[Row, list[str]]) -> int:
+    check, devices = of
+    keys = {"order_id": check.order_id, "days": check.days}
+    start, end = to_us(check.since), to_us(now)
+    try:
+        heard = any(
+            len(shared.store.read(tenant, device, from_us=start, to_us=end, limit=1, newest_first=True).t_us)
+            for device in devices
+        )
+    except StoreUnreachable:
+        with unit(shared, tenant, SYSTEM) as work:
+            work.update(f.verify_checks, keys, due_at=now + LATER)
+        return 0
+    c = f.verify_checks.c
     with unit(shared, tenant, SYSTEM) as work:
-        found = pending(work.connection, tenant, work.now)
-        try:
-            for check in found:
-                _verify(shared, work, check)
-        except StoreUnreachable:
-            return 0
-        return len(found)
+        waiting = work.all(f.verify_checks, c.order_id == check.order_id, c.days == check.days, c.done_at.is_(None))
+        for row in waiting:  # none where somebody else was first
+            _verify(work, row, heard)
+        return len(waiting)
 
 
-def _verify(shared: Shared, work: Unit, check: Row) -> None:
+def _verify(work: Unit, check: Row, readings: bool) -> None:
     case = work.one(t.cases, check.case_id, "case")
     if case.state != CaseState.CLOSED:
         _done(work, check, Verdict.SUPERSEDED, f"the case is {case.state} again")
@@ -126,7 +149,7 @@ def _verify(shared: Shared, work: Unit, check: Row) -> None:
         )
     ).scalar_one()  # fmt: skip
     broke = len(work.all(t.cases, *here, c.broke_down_at > check.since, c.id != check.case_id))
-    heard = bool(alarms or broke) or _heard(shared, work, check)
+    heard = bool(alarms or broke) or readings
     verdict, why = judge(Since(alarms, broke, heard))
     _done(work, check, verdict, why)
     if verdict is not Verdict.CAME_BACK:
@@ -137,15 +160,6 @@ def _verify(shared: Shared, work: Unit, check: Row) -> None:
         move_case(work, case.id, CaseAction.REOPEN, role=Role.SYSTEM, reason=f"it did not stay fixed: {why}", **again)
         text = f"The case of {case.asset_id} ({case.component}) was opened again after {check.days} days: {why}."
         work.record("case_reopened", case.asset_id, case.id, text)
-
-
-def _heard(shared: Shared, work: Unit, check: Row) -> bool:
-    """Whether any reading came since the repair."""
-    start, end = to_us(check.since), to_us(work.now)
-    return any(
-        len(shared.store.read(work.tenant, device, from_us=start, to_us=end, limit=1, newest_first=True).t_us)
-        for device in devices_of(work, check.asset_id)
-    )
 
 
 def _done(work: Unit, check: Row, verdict: Verdict, why: str) -> None:
