@@ -13,7 +13,6 @@ from typing import Any
 
 import msgspec
 import pytest
-import sqlalchemy as sa
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from plumbing import audit
@@ -263,42 +262,6 @@ def test_a_crash_after_the_post_sends_again_and_never_less(world: World, out: Re
     out.round(minutes=2)
     assert out.ids() == ["a1", "a2"]
     assert [msgspec.json.decode(body)["id"] for _, body in out.asked].count(crashed[0]) == 2
-
-
-def test_a_fault_of_ours_at_one_webhook_stops_no_other(world: World, out: Receiver) -> None:
-    made = [add_webhook(world.shared, TENANT, URL, ["*"], ADMIN) for _ in range(4)]
-    with world.database.write() as connection:
-        connection.execute(webhooks.update().where(webhooks.c.id == made[1].id).values(types="{"))
-    happen(world, ("p1", "a1"))
-    with pytest.raises(msgspec.DecodeError):
-        out.round()
-    assert [i for i in out.ids() if i == "a1"] == ["a1"] * 4
-    assert [r.leased_until for r in world.rows(webhooks)] == [None] * 5
-
-
-def test_a_replay_waits_for_what_is_being_collected(any_world: World) -> None:
-    world = any_world
-    made, out = add_webhook(world.shared, TENANT, URL, ["*"], ADMIN), Receiver(world)
-    before = world.only(webhooks).position
-    happen(world, ("p1", "a1"))
-    seq = before + 2  # after the entry about the webhook itself
-    ask = threading.Thread(
-        target=move_webhook, args=(world.shared, TENANT, made.id, "replay", ADMIN), kwargs={"after": before}
-    )
-    with world.database.write() as connection:
-        connection.execute(sa.select(webhooks.c.id).where(webhooks.c.id == made.id).with_for_update())
-        ask.start()
-        ask.join(0.5)
-        connection.execute(
-            deliveries.insert().values(
-                tenant=TENANT, webhook_id=made.id, seq=seq, aggregate="p1", type="x", body=b"{}", state="pending",
-                attempts=0, next_at=world.clock.at, last_error="", done_at=None,
-            )
-        )  # fmt: skip
-        connection.execute(webhooks.update().where(webhooks.c.id == made.id).values(position=seq))
-    ask.join()
-    out.round()
-    assert out.ids() == ["a1"]
 
 
 def test_two_senders_share_and_do_not_double(world: World, out: Receiver) -> None:
