@@ -53,7 +53,7 @@ class SqlTables:
         saved = [
             Saved(
                 r.tenant, r.device, r.model, msgspec.msgpack.decode(r.memory), msgspec.json.decode(r.picture),
-                newest_baseline=newest.get((r.tenant, r.device), 0),
+                newest_baseline=newest.get((r.tenant, r.device), -1),
             )
             for r in rows
         ]  # fmt: skip

@@ -82,8 +82,8 @@ class Saved:
     picture: dict[str, Any]
     learned: BaselineLearned | None = None
     """A baseline that has not been written yet."""
-    newest_baseline: int = 0
-    """Number of the newest one that has been."""
+    newest_baseline: int = -1
+    """Number of the newest one that has been; -1 = none."""
 
 
 @dataclass(frozen=True, slots=True)

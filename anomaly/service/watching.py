@@ -270,8 +270,8 @@ class Watching:
 
     def _go_on_numbering(self, key: Key) -> None:
         """What is learned again after parts were replaced is another baseline than those on record."""
-        newest, model = self._baselines.pop(key, 0), self._models(self._model_of[key])
-        if newest and model is not None:
+        newest, model = self._baselines.pop(key, -1), self._models(self._model_of[key])
+        if newest >= 0 and model is not None:
             memory = self._of(key[0], model).watch(key[1]).memory
             memory.epoch, memory.epoch_why = newest + 1, "learned again from all its readings"
 

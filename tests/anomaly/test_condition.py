@@ -126,6 +126,20 @@ def test_a_baseline_that_is_learned_again_after_an_upgrade_does_not_take_the_pla
     assert [(b.number, b.state) for b in older] == [(1, "learned, not confirmed"), (0, "confirmed")]
 
 
+def test_the_first_baseline_learned_again_does_not_take_over_what_was_said_of_it(bench: Bench) -> None:
+    t_us, x = life(140, seed=3)
+    feed(bench, t_us[:480], x[:480])
+    bench.tell(found("false", False, int(t_us[479])))
+    bench.run()
+    with bench.database.write() as connection:
+        connection.execute(states.update().values(memory=msgspec.msgpack.encode(["c", "OfAnotherVersion", {}])))
+    bench.store.rows["pump"] = t_us[:480], x[:480]
+    bench.rounds = bench.started()
+    feed(bench, t_us[480:800], x[480:800], before=480)
+    found_now = [(b.number, b.state) for b in baselines(bench.database, "acme", "pump")]
+    assert found_now == [(1, "learned, not confirmed"), (0, "confirmed")]
+
+
 def test_a_prediction_says_whether_its_baseline_counts_as_healthy(bench: Bench, tmp_path: Path) -> None:
     t_us, x = life(200, seed=3, fails_at=170)
     half = 1100
