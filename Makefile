@@ -19,6 +19,7 @@ $(VENV)/.setup-run: requirements/run.txt pyproject.toml | $(VENV)/pyvenv.cfg
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-compile --require-hashes -r requirements/run.txt
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q -j 0 -x '/(pandas|scipy|sklearn|statsmodels|pip|setuptools|pygments|pint|tests)/' $(VENV)/lib || true  # what a start loads
+	@$(BIN)/python -m compileall -q $(PACKAGES) || true
 	@touch $@
 
 $(VENV)/.setup-dev: requirements/dev.txt $(VENV)/.setup-run

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 
 from anomaly.evaluation.own_mapping import Mapping as Columns
 from anomaly.evaluation.own_mapping import as_yaml, read_mapping
-from anomaly.evaluation.proof_job import ASKED, FIGURES, MAPPING, PREVIEW, RUN
+from anomaly.evaluation.proof_names import ASKED, FIGURES, MAPPING, PREVIEW, RUN
 from api.roles import Principal
 
 KEPT = timedelta(hours=1)

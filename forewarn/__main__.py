@@ -8,6 +8,7 @@ from importlib.metadata import version
 
 from forewarn.arguments import check_files, parser
 from forewarn.environment import Failed, WrongUse, expand
+from forewarn.quick_start import starting
 
 DONE, FAILED, WRONG_USE = 0, 1, 2
 
@@ -26,8 +27,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         check_files(given)
         environ = expand(os.environ, given.data_dir)
         module, _, function = given.run.partition(":")
-        code = getattr(importlib.import_module(module), function)(given, environ)
-        return int(code or DONE)
+        with starting():
+            command = getattr(importlib.import_module(module), function)
+        return int(command(given, environ) or DONE)
     except WrongUse as wrong:
         print(f"forewarn: {wrong}", file=sys.stderr)
         return WRONG_USE

@@ -14,16 +14,27 @@ from anomaly.evaluation.files import BadData
 from anomaly.evaluation.own_data import Given, guess_mapping, read_own, sheet, with_events
 from anomaly.evaluation.own_mapping import Mapping, as_yaml, read_mapping
 from anomaly.evaluation.own_model import driver_text
+from anomaly.evaluation.proof_names import (
+    ASKED,
+    DRIVER,
+    ERRORS,
+    FAILURES,
+    FIGURES,
+    LOOK,
+    MAPPING,
+    MODEL,
+    PAGE,
+    PREVIEW,
+    RUN,
+    TELEMETRY,
+    WORK,
+)
 from anomaly.evaluation.proof_page import page
 from anomaly.evaluation.proof_report import report
 from anomaly.evaluation.prove import Prices, Wanted, prove
 from anomaly.evaluation.report import silent
 from plumbing.ucum import UcumUnits
 
-TELEMETRY, FAILURES, WORK, ERRORS = "telemetry.csv", "failures.csv", "work.csv", "events.csv"
-MAPPING, ASKED, PREVIEW = "mapping.yaml", "asked.json", "preview.json"
-PAGE, FIGURES, MODEL, DRIVER = "page.html", "figures.json", "model.yaml", "agent.toml"
-LOOK, RUN = "look", "run"
 DONE, FAILED = 0, 1
 EXAMPLES = 3
 

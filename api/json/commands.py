@@ -92,7 +92,7 @@ def seen(match: str) -> dict[str, str]:
     given = match.strip().removeprefix("W/").strip('"')
     if not given or given == "*":
         return {}
-    if not given.isdigit() or len(given) > 9:
+    if not given.isdecimal() or len(given) > 9:
         raise bad_field("If-Match", match, "the version that was shown")
     return {"version": given}
 

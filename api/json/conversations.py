@@ -70,7 +70,7 @@ def version_of(match: str) -> int | None:
     plain = match.strip().strip('"')
     if not plain:
         return None
-    if not plain.isdigit() or len(plain) > 9:
+    if not plain.isdecimal() or len(plain) > 9:
         raise bad_field("If-Match", match, "the version that was shown")
     return int(plain)
 

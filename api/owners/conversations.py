@@ -195,8 +195,8 @@ class Conversations:
                 self._shared, who.tenant, customer, actor_of(self._shared, who), name=fields.get("name", ""),
                 language=fields.get("language", ""), time_zone=fields.get("time_zone", ""),
                 quiet_from=fields.get("quiet_from", ""), quiet_to=fields.get("quiet_to", ""),
-                cap_per_day=int(cap) if cap.isdigit() and len(cap) < 4 else -1,
-                version=int(version) if version.isdigit() and len(version) < 10 else None,
+                cap_per_day=int(cap) if cap.isdecimal() and len(cap) < 4 else -1,
+                version=int(version) if version.isdecimal() and len(version) < 10 else None,
             )  # fmt: skip
 
     def set_way(self, who: Principal, customer: str, channel: str, address: str) -> None:

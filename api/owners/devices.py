@@ -86,7 +86,7 @@ class Devices:
         )  # fmt: skip
 
     def refusals(self, who: Principal, wanted: Wanted) -> Page:
-        before = int(wanted.after) if wanted.after.isdigit() else None
+        before = int(wanted.after) if wanted.after.isdecimal() else None
         found = quarantine_page(
             self._shared.database, who.tenant, wanted.asset or None, reason=wanted.state or None, before=before,
             limit=wanted.limit + 1,

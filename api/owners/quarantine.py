@@ -26,7 +26,7 @@ class Quarantine:
         self._shared = shared
 
     def entry(self, who: Principal, id: str) -> Entry | None:
-        found = find_entry(self._shared.database, who.tenant, int(id)) if id.isdigit() and len(id) < 19 else None
+        found = find_entry(self._shared.database, who.tenant, int(id)) if id.isdecimal() and len(id) < 19 else None
         if found is None:
             return None
         shown = refusal_of(found)
@@ -44,7 +44,7 @@ class Quarantine:
         try:
             done = replay(
                 self._shared, who.tenant, ids=numbers, device=device or None, reason=reason or None,
-                after=int(after) if after.isdigit() else 0, most=AT_ONCE, actor=who.actor,
+                after=int(after) if after.isdecimal() else 0, most=AT_ONCE, actor=who.actor,
             )  # fmt: skip
         except ReplayBusy as busy:
             raise Problem(409, str(busy)) from busy
@@ -102,7 +102,7 @@ def _numbers(ids: Sequence[str] | None) -> list[int] | None:
     if ids is None:
         return None
     for id in ids:
-        if not (id.isdigit() and len(id) < 19):
+        if not (id.isdecimal() and len(id) < 19):
             raise bad_field("ids", id, "numbers of entries")
     return [int(id) for id in ids]
 

@@ -108,6 +108,6 @@ def routes(web: Web, router: APIRouter) -> None:
     ) -> Response:  # fmt: skip
         words = Words(subject.replace("\r\n", "\n"), text.replace("\r\n", "\n"), html.replace("\r\n", "\n"))
         if do == "save":
-            of.save_template(who, name, language, words, int(version) if version.isdigit() else None)
+            of.save_template(who, name, language, words, int(version) if version.isdecimal() else None)
             return back_to(f"/templates/{name}/{language}")
         return web.page(request, "template.html", shown=of.template(who, name, language, words))

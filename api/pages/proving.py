@@ -14,7 +14,7 @@ from starlette.responses import FileResponse, Response
 from anomaly.evaluation.own_mapping import ROLES, SignalColumn
 from anomaly.evaluation.own_mapping import Columns as EventColumns
 from anomaly.evaluation.own_model import plain
-from anomaly.evaluation.proof_job import (
+from anomaly.evaluation.proof_names import (
     DRIVER,
     ERRORS,
     FAILURES,

@@ -43,7 +43,7 @@ def routes(web: Web, router: APIRouter) -> None:
         request: Request, who: Who, webhook: str, action: str, version: Annotated[str, Form(max_length=10)] = "",
         after: Annotated[str, Form(max_length=18)] = "0",
     ) -> Response:  # fmt: skip
-        if not after.isdigit():
+        if not after.isdecimal():
             raise bad_field("after", after, "a number of the chain")
         made = hooks.move(who, webhook, action, seen(version), int(after))
         return shown(request, who, secret=made.secret) if made.secret else back_to("/webhooks")

@@ -16,6 +16,7 @@ from forewarn import home as homes
 from forewarn.embedded import Embedded
 from forewarn.environment import Failed, home_of
 from forewarn.product import LOCAL, Options
+from forewarn.quick_start import starting
 from plumbing.logs import set_up
 from plumbing.system_clock import SystemClock
 
@@ -51,7 +52,8 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
     with homes.held(home):
         book = _book() if demo else None
         try:
-            product = Embedded(home, environ, options, system, book)
+            with starting():
+                product = Embedded(home, environ, options, system, book)
         except (SQLAlchemyError, OSError) as failure:
             said = str(failure).splitlines()[0]
             raise Failed(
@@ -66,7 +68,8 @@ def _run(given: argparse.Namespace, environ: Mapping[str, str], *, demo: bool) -
                     product, book, given.seed, autopilot=given.autopilot, elapsed=lambda: system.monotonic() - began
                 )
                 show.prepare()
-            product.start()
+            with starting():
+                product.start()
             tenant = show.tenant if show else LOCAL
             links = {role: product.link(tenant, role, show.subject(role) if show else "") for role in ROLES}
             homes.write(home, product.running(links, tenant))

@@ -27,7 +27,7 @@ def page_of(
     """The rows of one page, by time and id. A cursor that is none begins at the top."""
     if after:
         us, _, last = after.partition("_")
-        if us.lstrip("-").isdigit():
+        if us.lstrip("-").isdecimal():
             when = from_us(int(us))
             chosen = chosen.where(sa.or_(at < when, sa.and_(at == when, id < last)))
     rows: Sequence[Any] = connection.execute(chosen.order_by(at.desc(), id.desc()).limit(limit + 1)).all()

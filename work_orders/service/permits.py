@@ -73,7 +73,7 @@ def grant(shared: Shared, tenant: str, order_id: str, name: str, actor: Actor, *
             return str(standing[0].id)
         n = len(work.all(w.permits, w.permits.c.order_id == order_id)) + 1
         id = derived_id("P", tenant, order_id, n)
-        kind = LOCKOUT if name == LOCKOUT else "permit"
+        kind = LOCKOUT if "".join(c for c in name.casefold() if c.isalpha()) == LOCKOUT else "permit"
         hold = put_hold(work, order.asset_id, kind, f"{name}: {note}".strip(": ")[:300])
         work.insert(
             w.permits, id=id, order_id=order_id, name=name, kind=kind, note=note.strip()[:300], actor=actor.name,
