@@ -131,7 +131,8 @@ def _inputs(
     work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode, closer: Closer
 ) -> Inputs:
     o = t.orders.c
-    in_a_day = work.all(t.orders, o.opened_at > work.now - DAY, o.follows.is_(None), o.state != "cancelled")
+    lately = (o.tenant == work.tenant, o.opened_at > work.now - DAY, o.follows.is_(None), o.state != "cancelled")
+    in_a_day = work.connection.execute(sa.select(sa.func.count()).where(*lately)).scalar_one()
     a = t.assets.c
     assets = work.connection.execute(sa.select(sa.func.count()).where(a.tenant == work.tenant)).scalar_one()
     policy = work.policy()
@@ -141,7 +142,7 @@ def _inputs(
         risk=tuple(prediction.risk), horizon_hours=model.decision.horizon_hours,
         consecutive=model.decision.consecutive, costs=Costs.of(model, mode), in_row=case.in_row,
         decided=case.decided_at is not None, autonomy=autonomy_of(work, asset.model, asset.customer_id),
-        approval_limit=policy.approval_limit, orders_in_a_day=len(in_a_day), assets=int(assets),
+        approval_limit=policy.approval_limit, orders_in_a_day=int(in_a_day), assets=int(assets),
         brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
         belief=closer.factor * past.factor, trust=past.factor,
         evidence="; ".join(x for x in (closer.sentence, past.sentence) if x), gathered=gathered(work, case.id),
