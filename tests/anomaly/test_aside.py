@@ -18,6 +18,7 @@ from anomaly.domain.packing import pack
 from anomaly.domain.watch import Event, Watch
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
+from contracts.asset_model import AssetModel
 from contracts.records import Finding
 from plumbing.sql import from_us
 from plumbing.system_clock import SystemClock
@@ -105,11 +106,11 @@ ROWS = 4
 class SlowBench(Bench):
     """A service whose fits the test makes by hand."""
 
-    def started(self, batch: int = 10, save_seconds: float = 1.0) -> Rounds:
+    def started(self, batch: int = 10, save_seconds: float = 1.0, model: AssetModel = MODEL) -> Rounds:
         self.hands = Hands()
         return Rounds(
             SqlTables(self.database, SystemClock()),
-            lambda: Watching(lambda _: MODEL, self.clocks, self.store, submit=self.hands.submit),
+            lambda: Watching(lambda _: model, self.clocks, self.store, submit=self.hands.submit),
             lambda: self.monotonic,
             save_seconds,
             batch,
