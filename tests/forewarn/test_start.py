@@ -29,7 +29,7 @@ from plumbing.mqtt import MqttLink
 FOREWARN = (sys.executable, "-m", "forewarn")
 UP = ("up", "--no-host", "--http-port", "0", "--mqtt-port", "0")
 OPEN = "opens the broker and the pages to your network without encryption"
-READY_WITHIN_S, STARTS_S, STOPS_S = 10.0, 30.0, 15.0  # 5 are asked for: docs/status.md
+READY_WITHIN_S, STARTS_S, STOPS_S = 5.0, 30.0, 15.0
 HEAVY = (
     "pandas", "scipy", "sklearn", "statsmodels", "matplotlib", "pint", "lightgbm", "pyarrow", "polars",
     "influxdb_client",
@@ -122,14 +122,15 @@ def csv(folder: Path, rows: int) -> Path:
     return path
 
 
-def test_it_is_ready_within_ten_seconds(running: Up, tmp_path: Path) -> None:
-    """One more try: other programs may have had the processor. If they have it still, its own share of it counts,
-    which is more than the time that passes while two of its threads work at once."""
+def test_it_is_ready_within_five_seconds(running: Up, tmp_path: Path) -> None:
+    """One more try: other programs may have had the processor. If they have it still, its own share of it counts."""
     found = running
     if found.ready_after >= READY_WITHIN_S:
         found = up(tmp_path / "home")
         assert found.end() == 0
-    assert min(found.ready_after, found.processor_s) < READY_WITHIN_S
+    assert found.processor_s < READY_WITHIN_S
+    if os.getloadavg()[0] <= (os.cpu_count() or 1):
+        assert found.ready_after < READY_WITHIN_S
 
 
 def test_what_a_start_need_not_load_is_not_loaded(tmp_path: Path) -> None:
