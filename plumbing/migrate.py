@@ -5,6 +5,7 @@ import hashlib
 import importlib
 import logging
 from collections.abc import Callable, Sequence
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -30,13 +31,16 @@ def _config(connection: sa.Connection, owner: str) -> Any:
     return config
 
 
-def upgrade(database: Database, owners: Sequence[str] = OWNERS) -> None:
-    """Run what is missing; other processes that call it at the same time wait."""
-    from alembic import command
+def upgrade(database: Database, owners: Sequence[str] = OWNERS, *, at_once: bool = True) -> None:
+    """Run what is missing; other processes that call it at the same time wait.
 
+    The tables of an owner who has none yet are made at once on SQLite, which a first start waits for; `at_once` False
+    makes them revision by revision, as PostgreSQL's are. A test holds that both come to the same.
+    """
     logging.getLogger("alembic").setLevel(logging.WARNING)
     with database.write() as connection:
         lock(connection, "migrate")
+        tables = set(sa.inspect(connection).get_table_names())
         for owner in owners:
             wanted = _views(owner, connection.dialect.name)
             kept = _kept_views(connection, owner)
@@ -44,9 +48,43 @@ def upgrade(database: Database, owners: Sequence[str] = OWNERS) -> None:
             if not same:
                 for name in kept:
                     connection.exec_driver_sql(f"DROP VIEW {name}")
-            command.upgrade(_config(connection, owner), "head")
+            found = _revision(connection, owner, tables)
+            if at_once and found is None and connection.dialect.name == "sqlite":
+                _make(connection, owner)
+            elif found != newest(owner):
+                from alembic import command  # half a second and 11 MB, which a start without news does without
+
+                command.upgrade(_config(connection, owner), "head")
             if not same:
                 _make_views(connection, owner, wanted)
+
+
+def tables_of(owner: str) -> list[sa.Table]:
+    """The tables of an owner as they are now: those of the modules that its package `migrations` names."""
+    modules = [importlib.import_module(name) for name in importlib.import_module(f"{owner}.migrations").TABLES]
+    found = {table.key: table for module in modules for table in module.metadata.tables.values()}
+    return list(found.values())
+
+
+def _make(connection: sa.Connection, owner: str) -> None:
+    for table in sa.schema.sort_tables(tables_of(owner)):
+        table.create(connection)
+    version = sa.Table(
+        f"{owner}_alembic_version", sa.MetaData(),
+        sa.Column("version_num", sa.String(32), nullable=False),
+        sa.PrimaryKeyConstraint("version_num", name=f"{owner}_alembic_version_pkc"),
+    )  # fmt: skip
+    version.create(connection)
+    connection.execute(version.insert().values(version_num=newest(owner)))
+
+
+def _revision(connection: sa.Connection, owner: str, tables: set[str]) -> str | None:
+    """The revision that an owner's tables are at; None = there are none."""
+    table = f"{owner}_alembic_version"
+    if table not in tables:
+        return None
+    found = connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(table))).scalar()
+    return None if found is None else str(found)
 
 
 def _views(owner: str, dialect: str) -> dict[str, str]:
@@ -96,14 +134,9 @@ def check(database: Database, owners: Sequence[str] = OWNERS) -> None:
     Every service asks this when it starts, so it does without Alembic, which would cost each of them 11 MB.
     """
     with database.read() as connection:
-        kept = set(sa.inspect(connection).get_table_names())
+        tables = set(sa.inspect(connection).get_table_names())
         for owner in owners:
-            wanted, table = newest(owner), f"{owner}_alembic_version"
-            found = (
-                connection.execute(sa.select(sa.column("version_num")).select_from(sa.table(table))).scalar()
-                if table in kept
-                else None
-            )
+            wanted, found = newest(owner), _revision(connection, owner, tables)
             if found != wanted:
                 raise NotMigrated(
                     f"tables of {owner} are at revision {found or 'none'}, this program needs {wanted}:"
@@ -111,6 +144,7 @@ def check(database: Database, owners: Sequence[str] = OWNERS) -> None:
                 )
 
 
+@cache
 def newest(owner: str) -> str:
     """The revision of an owner that no other one follows."""
     names: set[str] = set()

@@ -1,19 +1,18 @@
 """Commands: answers of customers, moves of orders and cases, findings, devices, the demo's clock."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import Response
 
 from api.clockwork import set_clock
 from api.guard import Who
 from api.json.answers import answer
+from api.json.headers import Match, seen
 from api.owners.jobs import BY_HAND, Jobs
-from api.problems import bad_field, not_found
+from api.problems import not_found
 from api.web import Web
-
-Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 
 
 class Body(BaseModel):
@@ -87,14 +86,10 @@ class ClockBody(Body):
     factor: float | None = Field(None, ge=0, le=100_000)
 
 
-def seen(match: str) -> dict[str, str]:
+def version(match: str) -> dict[str, str]:
     """The version of an `If-Match` header, as a field. Raises Problem."""
-    given = match.strip().removeprefix("W/").strip('"')
-    if not given or given == "*":
-        return {}
-    if not given.isdecimal() or len(given) > 9:
-        raise bad_field("If-Match", match, "the version that was shown")
-    return {"version": given}
+    given = seen(match)
+    return {} if given is None else {"version": str(given)}
 
 
 def routes(web: Web, router: APIRouter) -> None:
@@ -107,18 +102,18 @@ def routes(web: Web, router: APIRouter) -> None:
         summary="Answer a notice: accept, decline, propose, call-me",
     )  # fmt: skip
     def answer_notice(who: Who, notice: str, reply: str, body: AnswerBody | None = None, match: Match = "") -> Response:
-        found = owners.answer(who, notice, reply, {**(body.fields() if body else {}), **seen(match)})
+        found = owners.answer(who, notice, reply, {**(body.fields() if body else {}), **version(match)})
         return _or_404(found, "notice")
 
     @router.post(f"{root}/work-orders/{{order}}/finding", tags=["work"], summary="Record what was found")
     def finding(who: Who, order: str, body: FindingBody, match: Match = "") -> Response:
-        return _or_404(owners.find(who, order, {**body.fields(), **seen(match)}), "work order")
+        return _or_404(owners.find(who, order, {**body.fields(), **version(match)}), "work order")
 
     @router.post(
         f"{root}/work-orders/{{order}}/{{action}}", tags=["work"], summary="Move a work order; 409 when it cannot"
     )
     def move_order(who: Who, order: str, action: str, body: MoveBody | None = None, match: Match = "") -> Response:
-        fields = {**(body.fields() if body else {}), **seen(match)}
+        fields = {**(body.fields() if body else {}), **version(match)}
         return _or_404(owners.move_order(who, order, action, fields), "work order")
 
     @router.post(
@@ -131,7 +126,7 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
     def move_case(who: Who, case: str, action: str, body: MoveBody | None = None, match: Match = "") -> Response:
         """approve, reject, order, solve, merge (`into`), unmerge."""
-        fields = {**(body.fields() if body else {}), **seen(match)}
+        fields = {**(body.fields() if body else {}), **version(match)}
         if action in BY_HAND:
             if owners.case(who, case) is None:
                 raise not_found("case")

@@ -1,21 +1,17 @@
 """The same as JSON: conversations, notes, mail without a case, contacts and consents, templates."""
 
-from typing import Annotated
-
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
+from api.json.headers import Key, Match, seen
 from api.owners.conversations import Conversations
-from api.problems import bad_field, not_found
+from api.problems import not_found
 from api.web import Web
 from work_orders.domain.templates import Words
-
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
-Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 
 
 class TextBody(Body):
@@ -65,16 +61,6 @@ class TemplateBody(Body):
     html: str = Field("", max_length=40_000)
 
 
-def version_of(match: str) -> int | None:
-    """The version of an `If-Match` header, if there is one. Raises Problem."""
-    plain = match.strip().strip('"')
-    if not plain:
-        return None
-    if not plain.isdecimal() or len(plain) > 9:
-        raise bad_field("If-Match", match, "the version that was shown")
-    return int(plain)
-
-
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
     of, root = Conversations(web.shared), "/api/v1"
@@ -119,7 +105,7 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.post(f"{root}/contacts/{{customer}}", tags=["work"], summary="Say how; If-Match carries the version")
     def set_contact(who: Who, customer: str, body: ContactBody, match: Match = "") -> Response:
-        version = version_of(match)
+        version = seen(match)
         of.set_contact(who, customer, body.fields() | ({} if version is None else {"version": str(version)}))
         return answer({"contact": of.how_to_tell(who, customer).card})
 
@@ -147,7 +133,7 @@ def routes(web: Web, router: APIRouter) -> None:
     )  # fmt: skip
     def save(who: Who, name: str, language: str, body: TemplateBody, match: Match = "") -> Response:
         words = Words(body.subject, body.text, body.html)
-        return answer({"version": of.save_template(who, name, language, words, version_of(match))}, 201)
+        return answer({"version": of.save_template(who, name, language, words, seen(match))}, 201)
 
     @router.post(
         f"{root}/templates/{{name}}/{{language}}/preview", tags=["system"], summary="How a template would read"

@@ -1,14 +1,15 @@
 """Requests, incidents, recalls and visits for programs."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
+from api.json.headers import Key
 from api.owners.jobs import Jobs
 from api.problems import bad_field, not_found
 from api.roles import Role
@@ -18,7 +19,6 @@ from work_orders.service.door import Request
 
 OURS = ("forecast", "label", "recall", "mail", "web", "key")
 """Sources that number by themselves, up to a colon: what somebody else numbered so would be taken for theirs."""
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
 
 
 class RequestBody(Body):

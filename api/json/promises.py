@@ -4,21 +4,20 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter, Header
+from fastapi import APIRouter
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
+from api.json.headers import Key, Match, seen
 from api.owners.plans import Plans, spec_from
 from api.owners.promises import KINDS, PRIORITIES, Promises, policy_from
 from api.problems import bad_field, not_found
 from api.web import Web
 from work_orders.domain.calendars import Hours
 
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
-Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 Name = Annotated[str, Field(max_length=64)]
 
 
@@ -90,16 +89,6 @@ class ReadingBody(Body):
     meter: Name
     value: float
     at: AwareDatetime | None = None
-
-
-def seen(match: str) -> int | None:
-    """The version of an `If-Match` header. Raises Problem."""
-    given = match.strip().strip('"')
-    if not given or given == "*":
-        return None
-    if not (given.isascii() and given.isdigit()) or len(given) > 9:
-        raise bad_field("If-Match", match, "the version that was shown")
-    return int(given)
 
 
 def routes(web: Web, router: APIRouter) -> None:

@@ -2,21 +2,19 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header
+from fastapi import APIRouter, Depends
 from pydantic import Field
 from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import NUMBER, answer, wanting
 from api.json.commands import Body
-from api.json.promises import seen
+from api.json.headers import Key, Match, seen
 from api.owners.webhooks import Webhooks
 from api.ports import Wanted
 from api.web import Web
 from work_orders.queries.webhooks import STATES
 
-Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
-Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 WantDeliveries = Annotated[Wanted, Depends(wanting(STATES, NUMBER))]
 
 

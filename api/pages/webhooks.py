@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
-from api.json.promises import seen
+from api.json.headers import seen
 from api.owners.webhooks import Webhooks
 from api.problems import Problem, bad_field
 from api.roles import Principal

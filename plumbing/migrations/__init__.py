@@ -1,1 +1,8 @@
 """Migrations of the tables that plumbing owns."""
+
+TABLES = (
+    "plumbing.log",
+    "plumbing.audit",
+    "plumbing.tenants",
+)
+"""Modules that hold the tables as they are now."""

@@ -1,8 +1,8 @@
 """What the migrations make is what the code works with."""
 
-import importlib
 import multiprocessing
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,32 +12,9 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
 from plumbing import audit, migrate
-from plumbing.migrate import OWNERS, NotMigrated, check, newest, upgrade
+from plumbing.migrate import OWNERS, NotMigrated, check, newest, tables_of, upgrade
 from plumbing.sql import Database
 
-TABLES: dict[str, tuple[str, ...]] = {
-    "plumbing": ("plumbing.log", "plumbing.audit", "plumbing.tenants"),
-    "ingest": ("ingest.service.tables", "ingest.service.command_tables"),
-    "anomaly": (
-        "anomaly.service.tables",
-        "anomaly.service.condition_tables",
-        "anomaly.service.group_tables",
-        "anomaly.service.hazard_tables",
-    ),
-    "work_orders": (
-        "work_orders.service.tables",
-        "work_orders.service.door_tables",
-        "work_orders.service.work_tables",
-        "work_orders.service.autonomy_tables",
-        "work_orders.service.aftercare_tables",
-        "work_orders.service.message_tables",
-        "work_orders.service.sla_tables",
-        "work_orders.service.plan_tables",
-        "work_orders.service.webhook_tables",
-        "work_orders.service.moment_tables",
-    ),
-    "api": ("api.tables",),
-}
 NOON = datetime(2026, 11, 22, 12, tzinfo=UTC)
 PREFIXES = {"plumbing": ("plumbing_", "log_", "audit_")}
 
@@ -45,20 +22,14 @@ PREFIXES = {"plumbing": ("plumbing_", "log_", "audit_")}
 def metadata_of(owner: str) -> sa.MetaData:
     """All tables of an owner in one metadata."""
     together = sa.MetaData()
-    for name in TABLES[owner]:
-        for table in importlib.import_module(name).metadata.tables.values():
-            if table.key not in together.tables:
-                table.to_metadata(together)
+    for table in tables_of(owner):
+        table.to_metadata(together)
     return together
-
-
-def test_every_owner_is_compared() -> None:
-    assert set(TABLES) == set(OWNERS)
 
 
 @pytest.mark.parametrize("owner", OWNERS)
 def test_migrated_tables_are_those_of_the_code(database: Database, owner: str) -> None:
-    upgrade(database, [owner])
+    upgrade(database, [owner], at_once=False)
     ours = PREFIXES.get(owner, (f"{owner}_",))
 
     def include(_object: Any, name: str | None, kind: str, _reflected: bool, _to: Any) -> bool:
@@ -71,6 +42,55 @@ def test_migrated_tables_are_those_of_the_code(database: Database, owner: str) -
         assert compare_metadata(context, metadata_of(owner)) == []
         made = set(sa.inspect(connection).get_table_names())
     assert all(name.startswith(ours) for name in made)
+
+
+def shape(connection: sa.Connection) -> dict[str, object]:
+    """Every table of a SQLite database with all that its rows are held to, whatever the order of its columns."""
+    found = sa.inspect(connection)
+    texts: dict[str | None, str | None] = dict(
+        connection.exec_driver_sql("SELECT name, sql FROM sqlite_master WHERE name NOT LIKE 'sqlite_%'").tuples().all()
+    )
+    return {
+        name: {
+            "columns": {c["name"]: (str(c["type"]), c["nullable"], c["default"]) for c in found.get_columns(name)},
+            "key": found.get_pk_constraint(name)["constrained_columns"],
+            "refers": sorted(
+                (k["constrained_columns"], k["referred_table"], k["referred_columns"])
+                for k in found.get_foreign_keys(name)
+            ),
+            "unique": sorted(u["column_names"] for u in found.get_unique_constraints(name)),
+            "checks": sorted(c["sqltext"] for c in found.get_check_constraints(name)),
+            "indexes": {i["name"]: " ".join(str(texts[i["name"]]).split()) for i in found.get_indexes(name)},
+            "counts on": "AUTOINCREMENT" in str(texts[name]),
+        }
+        for name in found.get_table_names()
+    }
+
+
+def test_a_new_database_is_the_same_at_once_as_revision_by_revision(tmp_path: Path) -> None:
+    shapes, versions = [], []
+    for at_once in (True, False):
+        made = Database(f"sqlite:///{tmp_path}/{at_once}.db")
+        upgrade(made, at_once=at_once)
+        check(made)
+        with made.read() as connection:
+            shapes.append(shape(connection))
+            told = [f"{owner}_alembic_version" for owner in OWNERS]
+            versions.append([connection.exec_driver_sql(f"SELECT * FROM {t}").all() for t in told])
+        made.close()
+    assert shapes[0] == shapes[1]
+    assert versions[0] == versions[1]
+
+
+def test_where_nothing_is_to_do_alembic_is_not_asked(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    upgrade(database)
+
+    def asked(*_: object) -> None:
+        raise AssertionError("Alembic was asked")
+
+    monkeypatch.setattr("plumbing.migrate._config", asked)
+    upgrade(database)
+    check(database)
 
 
 def test_every_table_of_a_tenants_data_names_the_tenant() -> None:

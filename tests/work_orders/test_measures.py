@@ -185,6 +185,16 @@ def test_as_many_questions_are_asked_for_many_groups_as_for_few(database: Databa
     assert set(counts.values()) == {3}
 
 
+def test_two_customers_of_one_name_stay_two(database: Database) -> None:
+    years = Years(3)
+    for row in years.rows["customers"]:
+        row["name"] = "Dairy"
+    years.into(database)
+    with database.read() as connection:
+        shares = fairness(connection, TENANT, "backlog", "customer", NOW)
+    assert [(s.group, s.assets) for s in shares] == [("Dairy (k0)", 3), ("Dairy (k1)", 3)]
+
+
 def test_only_what_lies_between_since_and_now_counts(database: Database) -> None:
     Years(4).into(database)
     with database.read() as connection:

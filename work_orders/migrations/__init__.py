@@ -3,4 +3,18 @@ whenever they, or the tables below, change."""
 
 from work_orders.service.measures import views
 
-__all__ = ["views"]
+__all__ = ["TABLES", "views"]
+
+TABLES = (
+    "work_orders.service.tables",
+    "work_orders.service.door_tables",
+    "work_orders.service.work_tables",
+    "work_orders.service.autonomy_tables",
+    "work_orders.service.aftercare_tables",
+    "work_orders.service.message_tables",
+    "work_orders.service.sla_tables",
+    "work_orders.service.plan_tables",
+    "work_orders.service.webhook_tables",
+    "work_orders.service.moment_tables",
+)
+"""Modules that hold the tables as they are now."""

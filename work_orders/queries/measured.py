@@ -146,7 +146,7 @@ def _groups(connection: sa.Connection, tenant: str, side: str) -> dict[str, str]
         raise KeyError(side)
     a, k, s = t.assets, t.customers, t.sites
     rows = connection.execute(
-        sa.select(a.c.id, a.c.site_id, k.c.name.label("customer"), k.c.tier, s.c.country)
+        sa.select(a.c.id, a.c.site_id, a.c.customer_id, k.c.name.label("customer"), k.c.tier, s.c.country)
         .outerjoin(k, sa.and_(k.c.tenant == a.c.tenant, k.c.id == a.c.customer_id))
         .outerjoin(s, sa.and_(s.c.tenant == a.c.tenant, s.c.id == a.c.site_id))
         .where(a.c.tenant == tenant)
@@ -156,9 +156,12 @@ def _groups(connection: sa.Connection, tenant: str, side: str) -> dict[str, str]
         for r in rows:
             count[r.site_id] = count.get(r.site_id, 0) + 1
         return {r.id: _size(count[r.site_id]) if r.site_id else "no site" for r in rows}
-    column, missing = {
-        "customer": ("customer", "no customer"), "tier": ("tier", "no tier"), "region": ("country", "no country"),
-    }[side]  # fmt: skip
+    if side == "customer":
+        called = {r.customer_id: r.customer for r in rows if r.customer_id}
+        alike = {name for name, n in Counter(called.values()).items() if n > 1}
+        words = {id: f"{name} ({id})" if name in alike else name for id, name in called.items()}
+        return {r.id: words.get(r.customer_id, "no customer") for r in rows}
+    column, missing = {"tier": ("tier", "no tier"), "region": ("country", "no country")}[side]
     return {r.id: getattr(r, column) or missing for r in rows}
 
 

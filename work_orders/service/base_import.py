@@ -19,7 +19,7 @@ from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.contacts import MAIL, put_way
 from work_orders.service.errors import BadInput
-from work_orders.service.installed_base import zone
+from work_orders.service.installed_base import put_customer, put_site, put_technician, zone
 from work_orders.service.places import place
 from work_orders.service.public_holidays import check_country
 from work_orders.service.sla import follow_all
@@ -84,8 +84,7 @@ def _customer(work: Unit, v: Values) -> str:
     if known is None:
         values = {"contact": v["name"], "phone": "", "locale": "en", "tier": ""} | given
         id = _new_id(work, t.customers, v, v["name"])
-        work.insert(t.customers, id=id, **values)
-        work.record("customer_added", "", id, f"{v['name']} is a customer now.", customer=id)
+        put_customer(work, id, **values)
     else:
         id = known.id
     changed = known is not None and _changed(work, t.customers, known, given)
@@ -120,8 +119,7 @@ def _site(work: Unit, v: Values) -> str:
         return _change(work, "site", t.sites, known, given, customer=customer)
     values = {"address": "", "time_zone": "UTC", "country": "", "access_notes": ""} | given
     id = _new_id(work, t.sites, v, v["name"])
-    work.insert(t.sites, id=id, customer_id=customer, **values)
-    work.record("site_added", "", id, f"{v['name']} is a site of {customer} now.", customer=customer)
+    put_site(work, id, customer_id=customer, **values)
     return "added"
 
 
@@ -182,8 +180,7 @@ def _technician(work: Unit, v: Values) -> str:
     if known is not None:
         return _change(work, "technician", t.technicians, known, given)
     id = _new_id(work, t.technicians, v, v["name"])
-    work.insert(t.technicians, id=id, **({"phone": "", "skills": "[]", "weekdays": "[0,1,2,3,4]"} | given))
-    work.record("technician_added", "", id, f"{v['name']} works here now.")
+    put_technician(work, id, **({"phone": "", "skills": "[]", "weekdays": "[0,1,2,3,4]"} | given))
     return "added"
 
 

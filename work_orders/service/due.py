@@ -1,7 +1,7 @@
 """What is due: a query over facts and the tenant's `now`; nothing waits in memory."""
 
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from work_orders.service.aftercare_tables import verify_checks
 from work_orders.service.answers import renew
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
+from work_orders.service.one_by_one import each
 from work_orders.service.outbox import post
 from work_orders.service.places import tell_places, untold
 from work_orders.service.plan_tables import plans
@@ -99,26 +100,16 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
 
 def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True) -> int:
     """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
-    steps = (tell_places, tell_due, open_due, verify_due, partial(_decide, channels=channels))
-    done = _each(partial(step, shared, tenant) for step in steps)
+    steps: tuple[Callable[[Shared, str], int], ...] = (
+        tell_places,
+        tell_due,
+        open_due,
+        verify_due,
+        partial(_decide, channels=channels),
+    )
+    done = each(lambda step: step(shared, tenant), steps)
     if handing_over and any(c.leaves for c in channels):
         done += post(shared, tenant, channels)
-    return done
-
-
-def _each(steps: Iterable[Callable[[], int]]) -> int:
-    """Take all steps: one that fails stops no other, and is raised in the end. A database that is away stops them."""
-    done, failures = 0, []
-    for step in steps:
-        try:
-            done += step()
-        except (OperationalError, InterfaceError):
-            raise
-        except Exception as failure:
-            logger.exception("something that is due cannot be done")
-            failures.append(failure)
-    if failures:
-        raise failures[0]
     return done
 
 
@@ -137,7 +128,7 @@ def _decide(shared: Shared, tenant: str, channels: Sequence[Channel]) -> int:
     with unit(shared, tenant, SYSTEM) as work:
         messages = [str(r.id) for r in due_messages(work, AT_ONCE)]
     ids = dict.fromkeys((*found.send, *found.renew, *found.remind, *found.give_up, *messages))
-    return _each(partial(_alone, shared, tenant, channels, id) for id in ids)
+    return each(partial(_alone, shared, tenant, channels), ids)
 
 
 def _alone(shared: Shared, tenant: str, channels: Sequence[Channel], only: str = "") -> int:

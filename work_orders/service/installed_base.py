@@ -5,6 +5,7 @@ Putting something on record that is there already changes nothing, so a start ma
 
 import datetime as dt
 from collections.abc import Iterable
+from typing import Any
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
@@ -36,6 +37,25 @@ def zone(name: str) -> ZoneInfo:
         raise BadInput("time_zone", f"{name!r} is no time zone that is known here") from problem
 
 
+def put_customer(work: Unit, id: str, **values: Any) -> None:
+    """Put a customer on record whose values are checked; what is there already stays."""
+    if work.insert_new(t.customers, id=id, **values):
+        work.record("customer_added", "", id, f"{values['name']} is a customer now.", customer=id)
+
+
+def put_site(work: Unit, id: str, **values: Any) -> None:
+    """The same for a site."""
+    if work.insert_new(t.sites, id=id, **values):
+        customer = values["customer_id"]
+        work.record("site_added", "", id, f"{values['name']} is a site of {customer} now.", customer=customer)
+
+
+def put_technician(work: Unit, id: str, **values: Any) -> None:
+    """The same for a technician."""
+    if work.insert_new(t.technicians, id=id, **values):
+        work.record("technician_added", "", id, f"{values['name']} works here now.")
+
+
 def add_customer(
     shared: Shared, tenant: str, id: str, name: str, *, contact: str = "", phone: str = "", locale: str = "en",
     actor: Actor = SYSTEM,
@@ -43,8 +63,7 @@ def add_customer(
     """Put a customer on record."""
     _checked("customer", id)
     with unit(shared, tenant, actor) as work:
-        if work.insert_new(t.customers, id=id, name=name, contact=contact or name, phone=phone, locale=locale):
-            work.record("customer_added", "", id, f"{name} is a customer now.", customer=id)
+        put_customer(work, id, name=name, contact=contact or name, phone=phone, locale=locale)
 
 
 def add_site(
@@ -56,11 +75,10 @@ def add_site(
     zone(time_zone)
     with unit(shared, tenant, actor) as work:
         work.one(t.customers, customer_id, "customer")
-        if work.insert_new(
-            t.sites, id=id, customer_id=customer_id, name=name, address=address, time_zone=time_zone,
+        put_site(
+            work, id, customer_id=customer_id, name=name, address=address, time_zone=time_zone,
             access_notes=access_notes,
-        ):  # fmt: skip
-            work.record("site_added", "", id, f"{name} is a site of {customer_id} now.", customer=customer_id)
+        )  # fmt: skip
 
 
 def add_asset(
@@ -104,11 +122,10 @@ def add_technician(
     if not all(0 <= d <= 6 for d in days):
         raise BadInput("weekdays", "must be numbers from 0 (Monday) to 6 (Sunday)")
     with unit(shared, tenant, actor) as work:
-        if work.insert_new(
-            t.technicians, id=id, name=name, phone=phone,
-            skills=msgspec.json.encode(sorted(set(skills))).decode(), weekdays=msgspec.json.encode(days).decode(),
-        ):  # fmt: skip
-            work.record("technician_added", "", id, f"{name} works here now.")
+        put_technician(
+            work, id, name=name, phone=phone, skills=msgspec.json.encode(sorted(set(skills))).decode(),
+            weekdays=msgspec.json.encode(days).decode(),
+        )  # fmt: skip
 
 
 def block_half_days(
