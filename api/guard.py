@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -13,11 +14,13 @@ from fastapi.routing import APIRoute
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import compile_path
 
 from api import access, idempotency, metrics, service
 from api.problems import Problem
 from api.roles import Principal
 from contracts.names import is_name
+from plumbing import audit
 from plumbing.sql import Database
 
 COOKIE = "forewarn_session"
@@ -71,9 +74,27 @@ async def _check_form(request: Request, who: Principal | None) -> None:
 
 
 def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
-    """The route class of the app: no handler runs before the table of `api.access` allows it."""
+    """The route class of the app: no handler runs before the table of `api.access` allows it.
+
+    A route knows at once what it is found by; the rest is made when it is first called or described.
+    """
 
     class Guarded(APIRoute):
+        def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+            self.path, self.endpoint, self.name = path, endpoint, endpoint.__name__
+            self.methods = {method.upper() for method in options["methods"]}
+            self.path_regex, self.path_format, self.param_convertors = compile_path(path)
+            self._make = partial(super().__init__, path, endpoint, **options)
+
+        def __getattr__(self, name: str) -> Any:
+            """Make what calls and describes the route when it is asked for first, by several threads alike.
+
+            It takes milliseconds for each of some 250 routes, of which few are called soon after a start.
+            """
+            if "app" not in vars(self):  # the last that is made
+                self._make()
+            return object.__getattribute__(self, name)
+
         def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
             handle, path = super().get_route_handler(), self.path
             own_key = any(p.alias.lower() == idempotency.HEADER for p in self.dependant.header_params)
@@ -110,16 +131,18 @@ def guarded(database: Database, wall: Callable[[], datetime]) -> type[APIRoute]:
                 """A change whose route leaves its key to us."""
                 idempotency.check_size(request.headers)  # before it is read into memory
                 claim = idempotency.claim_of(
-                    who, key, request.method, f"{request.url.path}?{request.url.query}", await request.body()
+                    who, key, request.method, f"{request.url.path}?{request.url.query}", await request.body(), wall()
                 )  # fmt: skip
-                known = await run_in_threadpool(idempotency.take, database, wall(), claim)
+                known = await run_in_threadpool(idempotency.take, database, claim)
                 if known is not None:
                     return known
                 response: Response | None = None
+                audit.heard_by.set(claim.made)
                 try:
                     response = await handle(request)
                     return response
                 finally:
+                    audit.heard_by.set(None)
                     await run_in_threadpool(idempotency.settle, database, claim, response)
 
             return handler
