@@ -84,7 +84,7 @@ def trend(values: list[float]) -> str:
 
 
 def measure(value: float | None, unit: str) -> str:
-    """A figure in its unit: share, hours, minutes, count, score, or a currency."""
+    """A figure in its unit: share, hours, minutes, count, km, kWh, score, or a currency."""
     if value is None:
         return "–"
     match unit:
@@ -96,6 +96,8 @@ def measure(value: float | None, unit: str) -> str:
             return lasting(value * 60)
         case "count":
             return f"{value:,.0f}" if value == int(value) else f"{value:.2g}"
+        case "km" | "kWh":
+            return f"{value:,.0f} {unit}"
         case "score":
             return f"{value:.3g}"
         case _:

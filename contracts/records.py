@@ -81,6 +81,9 @@ class Prediction(msgspec.Struct, frozen=True, tag="prediction"):
     """Whether a person confirmed that baseline as healthy, or an inspection found nothing while it was in force."""
     method: str = "baseline"
     """What the score is by (`contracts.detection_methods`)."""
+    wasted_kw: float = 0.0
+    """What the failure mode wastes against the healthy machine, mean over the day, standing still counted; 0 = it is
+    of no kind that wastes, or it cannot be told from nothing."""
 
 
 class Alarm(msgspec.Struct, frozen=True, tag="alarm"):

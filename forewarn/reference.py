@@ -26,8 +26,9 @@ same.
 
 {table}
 
-Not counted yet: kilometres and visits saved by riding along and kilowatt hours (sites have no position yet, losses of
-efficiency stay with the machine's page). A figure of which nothing has happened is none, not 0.
+Saved is only what was recorded: kilometres that technicians said for the same site, power that a forecast told as
+wasted and that telemetry does not see again. Repeat visits that did not come about are not counted, nobody knows of
+them. A figure of which nothing has happened is none, not 0; what is counted piece by piece is 0.
 
 ## One view of a customer
 

@@ -5,14 +5,17 @@ best T = sqrt(2 C / g), when the daily cost has come to sqrt(2 C g): the square-
 """
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from anomaly.domain.diagnosis import diagnose
 from anomaly.domain.layout import Array
-from anomaly.domain.watch import Watch
 from contracts.asset_model import FailureMode
 from contracts.efficiency import Loss
+
+if TYPE_CHECKING:
+    from anomaly.domain.watch import Watch
 
 CLEAR = 2.0
 """A loss, or its growth, counts from so many standard errors on. The least error is the usual band of healthy window
@@ -44,7 +47,7 @@ class Wasted:
     """The true loss lies so near to `kw`, 19 times of 20, unless conditions are far from all that it learned from."""
 
 
-def wasted(watch: Watch) -> tuple[Wasted, ...]:
+def wasted(watch: "Watch") -> tuple[Wasted, ...]:
     """Losses by the failure modes that say how to tell them, where the pattern of deviations fits the mode and the loss
     stands out of the healthy noise."""
     base, out = watch.detector.baseline, []
@@ -54,14 +57,18 @@ def wasted(watch: Watch) -> tuple[Wasted, ...]:
     fits = {d.mode.name for d in found if d.fits}
     for component in watch.model.components.values():
         for mode in component.modes:
-            if mode.loss is not None and mode.name in fits:
-                loss = _of(watch, mode, mode.loss)
-                if loss is not None:
-                    out.append(loss)
+            loss = wasted_by(watch, mode) if mode.name in fits else None
+            if loss is not None:
+                out.append(loss)
     return tuple(out)
 
 
-def _of(watch: Watch, mode: FailureMode, loss: Loss) -> Wasted | None:
+def wasted_by(watch: "Watch", mode: FailureMode) -> Wasted | None:
+    """The loss by one failure mode that the pattern of deviations fits; None = none that stands out."""
+    return None if mode.loss is None else _of(watch, mode, mode.loss)
+
+
+def _of(watch: "Watch", mode: FailureMode, loss: Loss) -> Wasted | None:
     m, base, layout = watch.memory, watch.detector.baseline, watch.layout
     steps = m.path.z(len(layout.symptoms))
     if base is None or loss.power not in layout.symptoms or len(steps) < LEAST_STEPS or not len(m.recent):

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from anomaly.domain.diagnosis import Diagnosis
+from anomaly.domain.efficiency import wasted_by
 from anomaly.domain.health import Course, course_of, health_of, level_now, passage_of, spared
 from anomaly.domain.layout import Array, Layout
 from anomaly.domain.passage import Passage
@@ -69,6 +70,8 @@ class Forecast:
     """1 = the first of its alarm."""
     by: str = BASELINE
     """Which method carries the score."""
+    wasted_kw: float = 0.0
+    """What the mode wastes, mean over the day, standing still counted; 0 = not to be told from nothing."""
 
 
 def forecast_of(
@@ -93,6 +96,7 @@ def forecast_of(
     share = course.share(level_now(course, steps)) if course is not None else 0.0
     life = life_of(passage, m.duty, watch.model) if passage is not None and diagnosis.fits else None
     chance = life.by(watch.model.decision.horizon_hours) if life is not None else 0.0
+    lost = wasted_by(watch, diagnosis.mode) if diagnosis.fits else None
     parts = watch.detector.measure(means.reshape(1, -1), base)[1][0] if told is None else told.parts
     ways = means if told is None else told.strength
     carriers = tuple(
@@ -117,6 +121,7 @@ def forecast_of(
         quality=_quality(watch, means, course) if diagnosis.fits else "what moved fits no known failure mode",
         number=m.forecasts + 1,
         by=BASELINE if told is None else told.by,
+        wasted_kw=lost.kw * min(1.0, m.duty) if lost is not None else 0.0,
     )
 
 

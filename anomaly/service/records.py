@@ -55,6 +55,7 @@ def prediction_record(
         quality=made.quality,
         pageable=pageable,
         method=made.by,
+        wasted_kw=made.wasted_kw,
     )
 
 

@@ -132,9 +132,9 @@ class Jobs:
             return permits.give_back(self._shared, who.tenant, order, permit, actor_of(self._shared, who))
 
     def took(self, who: Principal, order: str, fields: dict[str, str]) -> None:
-        """What a job really took: work_minutes, travel_minutes, parts_cost, other_cost, note."""
+        """What a job really took: work_minutes, travel_minutes, km, parts_cost, other_cost, note."""
         numbers: dict[str, float] = {}
-        for name in ("work_minutes", "travel_minutes", "parts_cost", "other_cost"):
+        for name in ("work_minutes", "travel_minutes", "km", "parts_cost", "other_cost"):
             given = fields.get(name, "").strip()
             if not given:
                 continue
@@ -147,7 +147,7 @@ class Jobs:
             order_steps.record_actuals(
                 self._shared, who.tenant, order, actor_of(self._shared, who), note=fields.get("note", ""),
                 work_minutes=minutes.get("work_minutes"), travel_minutes=minutes.get("travel_minutes"),
-                parts_cost=numbers.get("parts_cost"), other_cost=numbers.get("other_cost"),
+                km=numbers.get("km"), parts_cost=numbers.get("parts_cost"), other_cost=numbers.get("other_cost"),
             )  # fmt: skip
 
     def file(self, who: Principal, id: str) -> tuple[Attachment, bytes] | None:

@@ -82,13 +82,14 @@ def routes(web: Web, router: APIRouter) -> None:
         order: str,
         work_minutes: Annotated[str, Form(max_length=10)] = "",
         travel_minutes: Annotated[str, Form(max_length=10)] = "",
+        km: Annotated[str, Form(max_length=10)] = "",
         parts_cost: Annotated[str, Form(max_length=14)] = "",
         other_cost: Annotated[str, Form(max_length=14)] = "",
         note: Annotated[str, Form(max_length=300)] = "",
     ) -> Response:
         fields = {
-            "work_minutes": work_minutes, "travel_minutes": travel_minutes, "parts_cost": parts_cost,
-            "other_cost": other_cost, "note": note,
+            "work_minutes": work_minutes, "travel_minutes": travel_minutes, "km": km,
+            "parts_cost": parts_cost, "other_cost": other_cost, "note": note,
         }  # fmt: skip
         jobs.took(who, order, fields)
         return back_to(f"/orders/{order}")

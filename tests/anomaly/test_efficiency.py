@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from anomaly.domain.efficiency import Wasted, wasted
+from anomaly.domain.forecast import Forecast
 from anomaly.domain.watch import Watch
 from contracts.asset_model_text import BadAssetModel, parse
 from simulators.pumps import SIGNALS, Wear, fleet
@@ -21,14 +22,18 @@ DAYS, WORN = 52, 30
 
 
 @cache
-def seen(worn: bool) -> tuple[Wasted, ...]:
+def watched(worn: bool) -> tuple[Watch, list[Forecast]]:
     pump = fleet(1, datetime(2026, 3, 1, tzinfo=UTC)).pumps[4]
     if worn:
         pump = pump.with_wear(Wear("impeller", WORN * 144, pump.first_running(60 * 144), 250.0))
     rows = pump.rows(0, DAYS * 144)
     watch = Watch(PUMP)
-    watch.feed(rows.t_us, watch.layout.arrange(SIGNALS, rows.values))
-    return wasted(watch)
+    _, events = watch.feed(rows.t_us, watch.layout.arrange(SIGNALS, rows.values))
+    return watch, [e for e in events if isinstance(e, Forecast)]
+
+
+def seen(worn: bool) -> tuple[Wasted, ...]:
+    return wasted(watched(worn)[0])
 
 
 def test_a_healthy_machine_wastes_nothing() -> None:
@@ -42,6 +47,13 @@ def test_a_worn_impeller_takes_more_power_for_what_it_delivers() -> None:
     assert loss.cost_a_day == pytest.approx(loss.kw * 0.22 * 24, rel=0.35)
     assert loss.planned == 2100.0
     assert loss.pays_back_days == pytest.approx(2100.0 / loss.cost_a_day)
+
+
+def test_a_forecast_tells_what_its_failure_mode_wastes_standing_still_counted() -> None:
+    watch, made = watched(True)
+    (loss,) = wasted(watch)
+    assert made[-1].mode == "impeller_wear"
+    assert made[-1].wasted_kw == pytest.approx(loss.cost_a_day / 24 / 0.22, rel=0.2)
 
 
 def test_the_day_to_act_is_the_one_of_the_square_root_law() -> None:

@@ -169,8 +169,10 @@ def test_a_technicians_page_has_what_a_job_needs(company: Company) -> None:
     tom.post(f"/orders/{order}/permits/{permit}/release")
     tom.post(f"/orders/{order}/finish")
     assert tom.post(f"/orders/{order}/actuals", data={"work_minutes": "nan"}).status_code == 422
-    tom.post(f"/orders/{order}/actuals", data={"work_minutes": "80", "parts_cost": "12,50"})
-    assert "12.50" in tom.get(f"/orders/{order}").text
+    tom.post(f"/orders/{order}/actuals", data={"work_minutes": "80", "parts_cost": "12,50", "km": "31,5"})
+    shown = tom.get(f"/orders/{order}").text
+    assert "12.50" in shown
+    assert "31.5 km" in shown
     assert company.browser("technician", "uwe").post(f"/orders/{order}/visit/accept").status_code == 404
 
 

@@ -51,7 +51,11 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
     out["failures_foreseen"], out["lead_time"] = _mean(foreseen), _mean(leads)
     out["false_orders"] = sum(f["result"] == "false" for f in called) / months
     ended = [c for c in cases.values() if c["closed_at"] and c["state"] == "closed" and c["outcome"] != "cleared"]
-    out["solved_without_visit"] = _mean([all(o["started_at"] is None for o in of_case[c["id"]]) for c in ended])
+    afar = [c for c in ended if c["outcome"] == "remote" and all(o["started_at"] is None for o in of_case[c["id"]])]
+    out["solved_without_visit"] = len(afar) / len(ended) if ended else None
+    waiting = [o for o in orders if o["ended_at"] is None and o["state"] not in ("draft", "awaiting_approval")]
+    out["unassigned"] = _mean([o["technician_id"] is None for o in waiting])
+    out |= saved(rows, afar)
     roots = [o for o in orders if o["follows"] is None and o["state"] in ("closed", "cannot_complete")]
     out["first_time_fix"] = _mean(
         [o["state"] == "closed" and all(n["follows"] != o["id"] for n in orders) for o in roots]
@@ -126,3 +130,25 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
             ]
         )
     return out
+
+
+def saved(rows: Rows, afar: Sequence[dict[str, Any]]) -> dict[str, float | None]:
+    """Visits, kilometres and kilowatt hours that were saved."""
+    place = {a["id"]: a["site_id"] or a["id"] for a in rows["assets"]}
+    at = {o["id"]: place[o["asset_id"]] for o in rows["orders"]}
+    plan_of = {p["id"]: p for p in rows["plans"]}
+    trips = [place[c["asset_id"]] for c in afar]
+    for order in at:
+        rode = [j for j in rows["jobs"] if j["order_id"] == order and j["result"] == "done" and j["first_task"]]
+        if rode:
+            trips.append(place[plan_of[rode[0]["plan_id"]]["asset_id"]])
+    driven: dict[str, list[float]] = {}
+    for a in rows["actuals"]:
+        if a["km"] is not None:
+            driven.setdefault(at[a["order_id"]], []).append(a["km"])
+    km = [sum(driven[p]) / len(driven[p]) for p in trips if p in driven]
+    held = [v for v in rows["checks"] if v["done_at"] and v["verdict"] == "stayed_fixed"]
+    energy = [v["wasted_kw"] * 24 * {7: 7, 30: 23}[v["days"]] for v in held if v["wasted_kw"] is not None]
+    return {
+        "visits_saved": len(trips), "km_saved": sum(km) if km else None, "kwh_saved": sum(energy) if energy else None
+    }  # fmt: skip

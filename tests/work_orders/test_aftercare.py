@@ -12,6 +12,7 @@ from tests.work_orders.world import CUSTOMER, DISPATCHER, STRANGER, SUNDAY, TECH
 from work_orders import service
 from work_orders.domain.aftercare import Since, Verdict, judge, may_ask, promoter_score
 from work_orders.domain.machine import NotPermitted
+from work_orders.queries.measured import measured
 from work_orders.service import aftercare_tables as f
 from work_orders.service import tables as t
 from work_orders.service.aftercare import answer_survey
@@ -169,3 +170,24 @@ def test_a_check_that_finds_another_case_of_the_component_open_is_done_all_the_s
     world.later(days=8)
     assert verdicts(world)[7] == "came_back"
     assert [r.component for r in world.rows(t.cases) if r.closed_at is None] == ["bearing"]
+
+
+@pytest.mark.parametrize(("found", "kwh"), [("bearing_wear", 0.5 * 24 * 30), ("seal_leak", None)])
+def test_what_a_machine_wasted_is_saved_as_long_as_its_repair_holds(
+    world: World, found: str, kwh: float | None
+) -> None:
+    world.take(3, wasted_kw=0.5)
+    world.later(hours=1)
+    service.accept_notice(world.shared, TENANT, str(world.only(t.notices).id), 1, CUSTOMER)
+    order = str(world.only(t.orders).id)
+    for action in ("start", "finish"):
+        service.order_action(world.shared, TENANT, order, action, TECHNICIAN)
+    service.record_finding(world.shared, TENANT, order, "prevented", TECHNICIAN, failure_mode=found)
+    service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
+    world.clock.at += HOUR
+    reading(world)
+    for days in (8, 30):
+        world.later(days=days)
+    with world.database.read() as connection:
+        saved = {m.name: m.value for m in measured(connection, TENANT, world.clock.at, months=False)}
+    assert saved["kwh_saved"] == kwh

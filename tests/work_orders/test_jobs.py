@@ -305,11 +305,13 @@ def test_what_a_job_took_is_said_between_its_start_and_its_close(world: World) -
         record_actuals(world.shared, TENANT, order, TECHNICIAN, work_minutes=5)
     service.order_action(world.shared, TENANT, order, "start", TECHNICIAN)
     record_actuals(world.shared, TENANT, order, TECHNICIAN, work_minutes=95, parts_cost=40.0)
-    record_actuals(world.shared, TENANT, order, TECHNICIAN, work_minutes=100, travel_minutes=30)
+    record_actuals(world.shared, TENANT, order, TECHNICIAN, work_minutes=100, travel_minutes=30, km=42.5)
     row = world.only(w.actuals)
-    assert (row.work_minutes, row.travel_minutes, row.parts_cost) == (100, 30, None)
+    assert (row.work_minutes, row.travel_minutes, row.km, row.parts_cost) == (100, 30, 42.5, None)
     with pytest.raises(BadInput):
         record_actuals(world.shared, TENANT, order, TECHNICIAN, work_minutes=-1)
+    with pytest.raises(BadInput):
+        record_actuals(world.shared, TENANT, order, TECHNICIAN, km=1e9)
 
 
 def test_what_comes_from_a_label_takes_no_technicians_place(world: World) -> None:

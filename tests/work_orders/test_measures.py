@@ -16,7 +16,7 @@ from plumbing.sql import Database, UtcTime
 from tests.oracles import service_figures
 from work_orders.domain.money import Costs
 from work_orders.queries.measured import SIDES, fairness, measured
-from work_orders.service import aftercare_tables, door_tables, message_tables, sla_tables
+from work_orders.service import aftercare_tables, door_tables, message_tables, plan_tables, sla_tables, work_tables
 from work_orders.service import tables as t
 from work_orders.service.measures import MEASURES, PREFIX, views
 
@@ -30,6 +30,7 @@ TABLES = {
     "requests": door_tables.requests, "conversations": message_tables.conversations,
     "messages": message_tables.messages, "clocks": sla_tables.clocks, "escalations": sla_tables.escalations,
     "checks": aftercare_tables.verify_checks, "surveys": aftercare_tables.surveys,
+    "actuals": work_tables.actuals, "plans": plan_tables.plans, "jobs": plan_tables.jobs,
 }  # fmt: skip
 
 
@@ -44,6 +45,8 @@ class Years:
             self.add("sites", id=f"s{n}", customer_id=f"k{n}", country="DE" if n else "")
         for n in range(6):
             self.add("assets", id=f"a{n}", customer_id=f"k{n % 2}", site_id=f"s{n % 2}", added_at=self.when())
+            for k in range(2):
+                self.add("plans", id=f"p{n}-{k}", asset_id=f"a{n}")
         self.add("technicians", id="tom")
         for n in range(60):
             self.case(n)
@@ -73,7 +76,7 @@ class Years:
             "cases", id=f"c{n}", asset_id=f"a{n % 6}", component=f"part {n}", state=pick(("closed", "work_ordered")),
             prediction_id=pick((None, f"f{n}")), opened_at=opened, closed_at=self.maybe(0.8, opened),
             decided_at=self.maybe(0.6, opened), broke_down_at=self.maybe(0.3, opened),
-            outcome=pick(("failed", "prevented", "found_nothing", "cleared", "running")),
+            outcome=pick(("failed", "prevented", "found_nothing", "cleared", "running", "remote")),
             costs=msgspec.json.encode(costs).decode(),
         )  # fmt: skip
         orders = []
@@ -84,9 +87,16 @@ class Years:
             self.add(
                 "orders", id=orders[k], case_id=c["id"], asset_id=c["asset_id"], opened_at=opened,
                 follows=orders[0] if k else None, started_at=begun, finished_at=begun and self.maybe(0.8, begun),
-                state=pick(("closed", "cannot_complete", "cancelled")) if ended or k else "scheduled",
+                state=pick(("closed", "cannot_complete", "cancelled")) if ended or k else pick(("draft", "ready")),
+                technician_id=pick((None, "tom")),
                 ended_at=ended or (self.when(opened) if k else None),
             )  # fmt: skip
+            self.add("actuals", order_id=orders[k], km=pick((None, 12.5, 40.0 + n)) if n % 6 else None)
+            for rides in range(self.some.randint(0, 2)):
+                self.add(
+                    "jobs", plan_id=f"p{n % 6}-{rides}", n=10 * n + k, order_id=orders[k], ended_at=self.when(opened),
+                    first_task=pick((None, 3 + rides)), result=pick(("done", "done", "missed")),
+                )  # fmt: skip
             for v in range(self.some.randint(0, 2)):
                 at = self.when(opened)
                 self.add(
@@ -121,11 +131,13 @@ class Years:
             )  # fmt: skip
         order = next((o["id"] for o in self.rows["orders"] if o["case_id"] == c["id"]), None)
         if order is not None:
-            done = self.maybe(0.7, opened)
-            self.add(
-                "checks", order_id=order, days=7, case_id=c["id"], done_at=done,
-                verdict=pick(("stayed_fixed", "came_back", "unknown")) if done else "",
-            )  # fmt: skip
+            wasted = pick((None, 0.25, 1.5))
+            for days in (7, 30):
+                done = self.maybe(0.7, opened)
+                self.add(
+                    "checks", order_id=order, days=days, case_id=c["id"], done_at=done, wasted_kw=wasted,
+                    verdict=pick(("stayed_fixed", "came_back", "unknown")) if done else "",
+                )  # fmt: skip
             self.add(
                 "surveys", order_id=order, case_id=c["id"], answered_at=self.maybe(0.6, opened),
                 satisfied=self.some.randint(1, 5), recommends=self.some.randint(0, 10),
@@ -208,7 +220,9 @@ def test_only_what_lies_between_since_and_now_counts(database: Database) -> None
 
 def test_an_empty_company_has_no_figures_yet(database: Database) -> None:
     with database.read() as connection:
-        assert {m.name: m.value for m in measured(connection, TENANT, NOW) if m.value is not None} == {"backlog": 0}
+        assert {m.name: m.value for m in measured(connection, TENANT, NOW) if m.value is not None} == {
+            "backlog": 0, "visits_saved": 0,
+        }  # fmt: skip
 
 
 def test_views_are_made_anew_when_they_change(any_database: Database, monkeypatch: pytest.MonkeyPatch) -> None:

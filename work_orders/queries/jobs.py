@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -50,6 +51,7 @@ class Actuals:
 
     work_minutes: int | None
     travel_minutes: int | None
+    km: float | None
     parts_cost: float | None
     other_cost: float | None
     note: str
@@ -102,11 +104,15 @@ def job(connection: sa.Connection, tenant: str, order_id: str, role: Role) -> Jo
             for r in steps
         ),
         tuple(permits), tuple(n for n in needed if n not in standing), visit or "", _visit_actions(visit, role),
-        Actuals(said.work_minutes, said.travel_minutes, said.parts_cost, said.other_cost, said.note) if said else None,
+        _actuals(said) if said else None,
         tuple(files_of_case(connection, tenant, order.case_id)),
         round((over - began).total_seconds() / 60) if began and over else None, order.follows,
         connection.execute(sa.select(o.id).where(o.tenant == tenant, o.follows == order_id)).scalar(),
     )  # fmt: skip
+
+
+def _actuals(r: Any) -> Actuals:
+    return Actuals(r.work_minutes, r.travel_minutes, r.km, r.parts_cost, r.other_cost, r.note)
 
 
 def _visit_actions(state: str | None, role: Role) -> tuple[str, ...]:

@@ -13,9 +13,10 @@ from work_orders.service import tables as t
 from work_orders.service.measures import HOUR_US, MEASURES, NAMED, PREFIX, Measure
 
 MONTH_US = 30.44 * 24 * HOUR_US
+SUMS = ("km", "kWh")
 _SITES = ((1, "sites with 1 machine"), (9, "sites with 2 to 9 machines"), (None, "sites with 10 machines and more"))
 SIDES = ("customer", "tier", "site_size", "region")
-FAIR = ("false_orders", "wait_for_person", "sla_attainment", "time_to_restore", "solved_without_visit")
+FAIR = ("false_orders", "wait_for_person", "unassigned", "sla_attainment", "time_to_restore", "solved_without_visit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,7 @@ def measured(
             out.append(
                 Measured(
                     m.name, m.title, unit or m.unit,
-                    _value(m, sum(r.part or 0.0 for r in mine), _sum([r.whole for r in mine]), exposed),
+                    _value(m, _sum([r.part for r in mine]), _sum([r.whole for r in mine]), exposed),
                     sum(r.events for r in mine), m.formula, m.clock, m.good, by_month,
                 )
             )  # fmt: skip
@@ -85,9 +86,9 @@ def fairness(
 ) -> list[Share]:
     """One figure by customer, tier of service, size of site or country. Raises KeyError for a name or side unknown."""
     m, group_of = NAMED[name], _groups(connection, tenant, side)
-    parts: dict[str, list[tuple[float, float | None, int]]] = {g: [] for g in group_of.values()}
+    parts: dict[str, list[tuple[float | None, float | None, int]]] = {g: [] for g in group_of.values()}
     for r in _summed(connection, m, tenant, now, since, ("asset_id",)):
-        parts.setdefault(group_of.get(r.asset_id, "unknown"), []).append((r.part or 0.0, r.whole, r.events))
+        parts.setdefault(group_of.get(r.asset_id, "unknown"), []).append((r.part, r.whole, r.events))
     each, exposed = _exposed(connection, tenant, now, since), dict.fromkeys(parts, 0.0)
     for asset, group in group_of.items():
         exposed[group] += each.get(asset, 0.0)
@@ -95,7 +96,7 @@ def fairness(
     out = []
     for group in sorted(parts):
         found = parts[group]
-        value = _value(m, sum(p for p, _, _ in found), _sum([w for _, w, _ in found]), exposed[group])
+        value = _value(m, _sum([p for p, _, _ in found]), _sum([w for _, w, _ in found]), exposed[group])
         out.append(Share(group, members[group], value, sum(n for _, _, n in found)))
     return out
 
@@ -117,14 +118,14 @@ def _summed(
     return connection.execute(chosen.group_by(*groups).order_by(*groups)).all()
 
 
-def _value(m: Measure, part: float, whole: float | None, exposed_us: float) -> float | None:
-    part = float(part)
+def _value(m: Measure, summed: float | None, whole: float | None, exposed_us: float) -> float | None:
+    part = float(summed or 0.0)
     if m.per == "asset_month":
         return part * MONTH_US / exposed_us if exposed_us else None
     if m.per == "hours_between":
         return exposed_us / HOUR_US / part if part else None
-    if whole is None:
-        return part if m.unit == "count" else None
+    if whole is None:  # a sum: of nothing 0 where things are counted, unknown where they are measured
+        return part if m.unit == "count" or (m.unit in SUMS and summed is not None) else None
     return part / float(whole) if whole else None
 
 

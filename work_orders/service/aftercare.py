@@ -3,9 +3,11 @@
 from datetime import datetime, timedelta
 from functools import partial
 
+import msgspec
 import sqlalchemy as sa
 
 from contracts.points import StoreUnreachable
+from contracts.records import Prediction
 from plumbing.runtime import Shared
 from plumbing.sql import to_us
 from work_orders.domain.aftercare import ANSWER_WITHIN, CHECK_DAYS, Since, Verdict, judge, may_ask
@@ -31,12 +33,27 @@ def begin_care(work: Unit, order: Row, result: str) -> None:
         since = order.finished_at or work.now
         found = work.all(t.findings, t.findings.c.order_id == order.id, t.findings.c.superseded_at.is_(None))
         component = found[0].component if found else order.component
+        wasted = _wasted(work, order, found[0].failure_mode) if found else None
         for days in CHECK_DAYS:
             work.insert_new(
                 f.verify_checks, order_id=order.id, days=days, case_id=order.case_id, asset_id=order.asset_id,
                 component=component, since=since, due_at=work.now + timedelta(days=days), verdict="", text="",
+                wasted_kw=wasted,
             )  # fmt: skip
     _ask(work, order)
+
+
+def _wasted(work: Unit, order: Row, mode: str) -> float | None:
+    """What the failure mode that was found wasted before, kW, as the newest forecast of it told; None = nothing."""
+    i = t.intake.c
+    body = work.connection.execute(
+        sa.select(i.body)
+        .where(i.tenant == work.tenant, i.case_id == order.case_id, i.failure_mode == mode)
+        .order_by(i.issued_at.desc())
+        .limit(1)
+    ).scalar()
+    told = msgspec.msgpack.decode(body, type=Prediction).wasted_kw if body else 0.0
+    return told or None
 
 
 def _ask(work: Unit, order: Row) -> None:

@@ -19,6 +19,7 @@ verify_checks = table(
     sa.Column("done_at", UtcTime, nullable=True),
     sa.Column("verdict", sa.String(16), nullable=False),  # "" = not yet
     sa.Column("text", sa.String(300), nullable=False),
+    sa.Column("wasted_kw", sa.Float, nullable=True),  # before the repair, by its forecast; None = none was told
     sa.ForeignKeyConstraint(["tenant", "order_id"], ["work_orders_orders.tenant", "work_orders_orders.id"]),
     sa.Index("work_orders_verify_checks_by_case", "tenant", "case_id"),
     sa.Index(

@@ -29,8 +29,8 @@ _ASKED = "('report', 'phone', 'email', 'complaint', 'breakdown')"
 class Measure:
     """A figure: what it is called, how it comes about, which moment dates it, and the rows that it counts.
 
-    `unit`: share (0 to 1), hours, minutes, count, score, money. `per`: "" | asset_month (events per machine and
-    month) | hours_between (machine hours per event). `rows` selects tenant, at, asset_id, unit, part, whole.
+    `unit`: share (0 to 1), hours, minutes, count, km, kWh, score, money. `per`: "" | asset_month (events per machine
+    and month) | hours_between (machine hours per event). `rows` selects tenant, at, asset_id, unit, part, whole.
     """
 
     name: str
@@ -64,6 +64,7 @@ _WORKED = (
     "EXISTS (SELECT 1 FROM work_orders_orders w WHERE w.tenant = c.tenant AND w.case_id = c.id"
     " AND w.started_at IS NOT NULL)"
 )
+_AFAR = f"c.closed_at IS NOT NULL AND c.state = 'closed' AND c.outcome = 'remote' AND NOT {_WORKED}"
 _ANSWERED_ONCE = (
     "(SELECT COUNT(*) FROM work_orders_requests r WHERE r.tenant = c.tenant AND r.case_id = c.id"
     f" AND r.kind IN {_ASKED}) + (SELECT COUNT(*) FROM work_orders_messages m WHERE m.tenant = c.tenant"
@@ -82,6 +83,23 @@ def _bearer(who: str) -> str:
     )
 
 
+_RODE = "work_orders_plan_jobs {0} WHERE {0}.tenant = o.tenant AND {0}.order_id = o.id AND {0}.result = 'done'"
+_SAVED = (  # a visit that took jobs along saves one trip, however many they are
+    _rows("", "c.closed_at", "1", "NULL") + f" WHERE {_AFAR} UNION ALL "
+    + _rows(
+        _ORDER + " JOIN work_orders_plan_jobs j ON j.tenant = o.tenant AND j.order_id = o.id"
+        " JOIN work_orders_plans p ON p.tenant = j.tenant AND p.id = j.plan_id",
+        "j.ended_at", "1", "NULL", asset="p.asset_id",
+    )
+    + " WHERE j.result = 'done' AND j.first_task = (SELECT MIN(e.first_task) FROM " + _RODE.format("e") + ")"
+)  # fmt: skip
+_PLACE = "COALESCE('site ' || {0}.site_id, 'machine ' || {0}.id)"
+_DRIVEN = (  # mean kilometres of the visits to a site
+    f"SELECT b.tenant AS tenant, {_PLACE.format('b')} AS place, AVG(x.km) AS km FROM work_orders_actuals x"
+    " JOIN work_orders_orders y ON y.tenant = x.tenant AND y.id = x.order_id"
+    " JOIN work_orders_assets b ON b.tenant = y.tenant AND b.id = y.asset_id"
+    f" WHERE x.km IS NOT NULL GROUP BY b.tenant, {_PLACE.format('b')}"
+)
 _COSTED = "WHERE c.closed_at IS NOT NULL AND c.outcome IN ('failed', 'prevented', 'found_nothing')"
 
 MEASURES: tuple[Measure, ...] = (
@@ -126,10 +144,10 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "solved_without_visit", "Solved without a visit", "share",
-        "closed cases on which no work was begun / closed cases; those whose readings went back to normal and those"
-        " that were joined to another are left out",
+        "closed cases that were solved by a call or from afar, no work begun / closed cases; those whose readings went"
+        " back to normal and those that were joined to another are left out",
         "when the case was closed",
-        _rows("", "c.closed_at", _IS.format(f"NOT {_WORKED}"))
+        _rows("", "c.closed_at", _IS.format(_AFAR))
         + " WHERE c.closed_at IS NOT NULL AND c.state = 'closed' AND c.outcome <> 'cleared'",
     ),
     Measure(
@@ -237,6 +255,43 @@ MEASURES: tuple[Measure, ...] = (
         )
         + " WHERE v.state IN ('done', 'no_access', 'incomplete')",
         good="less",
+    ),
+    Measure(
+        "unassigned", "Work orders without a technician", "share",
+        "open work orders that may be done and have no technician / open work orders that may be done",
+        "when it was opened",
+        _rows(_ORDER, "o.opened_at", _IS.format("o.technician_id IS NULL"))
+        + " WHERE o.ended_at IS NULL AND o.state NOT IN ('draft', 'awaiting_approval')",
+        good="less",
+    ),
+    Measure(
+        "visits_saved", "Visits saved", "count",
+        "cases solved by a call or from afar + visits that took along jobs of plans, however many, which would have"
+        " been a trip of their own",
+        "when the case was closed or the job was done",
+        _SAVED,
+    ),
+    Measure(
+        "km_saved", "Kilometres saved", "km",
+        "sum over the visits saved of the mean kilometres that technicians said for visits to that site; where nobody"
+        " said any, nothing counts",
+        "when the case was closed or the job was done",
+        f"SELECT s.tenant, s.at, s.asset_id, s.unit, k.km AS part, s.whole FROM ({_SAVED}) s"
+        " JOIN work_orders_assets a ON a.tenant = s.tenant AND a.id = s.asset_id"
+        f" JOIN ({_DRIVEN}) k ON k.tenant = a.tenant AND k.place = {_PLACE.format('a')}",
+    ),
+    Measure(
+        "kwh_saved", "Energy saved", "kWh",
+        "sum over repairs of the power that the machine wasted before, by the newest forecast of the failure mode that"
+        " was found, x the hours of the first 7 and 30 days after it of which the readings say that it stayed fixed",
+        "when it was looked",
+        _rows(
+            _case("work_orders_verify_checks", "v"), "v.done_at",
+            "v.wasted_kw * 24.0 * (v.days - COALESCE((SELECT MAX(e.days) FROM work_orders_verify_checks e"
+            " WHERE e.tenant = v.tenant AND e.order_id = v.order_id AND e.days < v.days), 0))",
+            "NULL",
+        )
+        + " WHERE v.done_at IS NOT NULL AND v.verdict = 'stayed_fixed' AND v.wasted_kw IS NOT NULL",
     ),
     Measure(
         "notices_read", "Notices that were read", "share", "notices opened or answered / notices sent",

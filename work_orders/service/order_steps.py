@@ -30,6 +30,7 @@ _WORDS = {
     VisitAction.ARRIVE: "has arrived for",
 }
 MAX_MINUTES = 60 * 24 * 31
+MAX_KM = 20_000
 
 
 def task_action(
@@ -135,9 +136,11 @@ def _reject(work: Unit, order: Row, visit: Row, reason: str) -> None:
 
 def record_actuals(
     shared: Shared, tenant: str, order_id: str, actor: Actor, *, work_minutes: int | None = None,
-    travel_minutes: int | None = None, parts_cost: float | None = None, other_cost: float | None = None, note: str = "",
+    travel_minutes: int | None = None, km: float | None = None, parts_cost: float | None = None,
+    other_cost: float | None = None, note: str = "",
 ) -> None:  # fmt: skip
-    """What a job really took, in minutes and money; None = not known. May be said again until the order is closed.
+    """What a job really took, in minutes, kilometres to the site and back, and money; None = not known. May be said
+    again until the order is closed.
 
     Raises NotPermitted, NotFound, BadInput.
     """
@@ -146,6 +149,8 @@ def record_actuals(
     for field, given in (("work_minutes", work_minutes), ("travel_minutes", travel_minutes)):
         if given is not None and not 0 <= given <= MAX_MINUTES:
             raise BadInput(field, f"must lie between 0 and {MAX_MINUTES}")
+    if km is not None and not 0 <= km <= MAX_KM:
+        raise BadInput("km", f"must lie between 0 and {MAX_KM}")
     for field, cost in (("parts_cost", parts_cost), ("other_cost", other_cost)):
         if cost is not None and not 0 <= cost <= 1e9:
             raise BadInput(field, "must lie between 0 and 1e9")
@@ -154,7 +159,7 @@ def record_actuals(
         if order.started_at is None or order.state == OrderState.CLOSED:
             raise BadInput("order", f"is {order.state}: it can be said from the start of the work until it is closed")
         values = {
-            "work_minutes": work_minutes, "travel_minutes": travel_minutes, "parts_cost": parts_cost,
+            "work_minutes": work_minutes, "travel_minutes": travel_minutes, "km": km, "parts_cost": parts_cost,
             "other_cost": other_cost, "note": note.strip()[:300], "actor": actor.name, "at": work.now,
         }  # fmt: skip
         if not work.insert_new(w.actuals, order_id=order_id, **values):

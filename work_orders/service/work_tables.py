@@ -65,6 +65,7 @@ actuals = table(
     sa.Column("order_id", ID, primary_key=True),
     sa.Column("work_minutes", sa.Integer, nullable=True),
     sa.Column("travel_minutes", sa.Integer, nullable=True),
+    sa.Column("km", sa.Float, nullable=True),  # driven to the site and back
     sa.Column("parts_cost", sa.Float, nullable=True),
     sa.Column("other_cost", sa.Float, nullable=True),
     sa.Column("note", sa.String(300), nullable=False),
