@@ -17,7 +17,7 @@ from work_orders.domain.templates import NAMES, Words
 from work_orders.queries import conversations, telling
 from work_orders.queries.conversations import Conversation, LooseMail, Note
 from work_orders.queries.telling import NoticeMore
-from work_orders.service import contacts, conversation, wording
+from work_orders.service import addresses, contacts, conversation, wording
 from work_orders.service.contacts import Consent, ContactCard
 from work_orders.service.errors import BadInput
 from work_orders.service.wording import Rendered, TemplateInfo
@@ -202,7 +202,7 @@ class Conversations:
     def set_way(self, who: Principal, customer: str, channel: str, address: str) -> None:
         """An address in a channel."""
         with refusals():
-            contacts.set_way(self._shared, who.tenant, customer, channel, address, actor_of(self._shared, who))
+            addresses.set_way(self._shared, who.tenant, customer, channel, address, actor_of(self._shared, who))
 
     def consent(self, who: Principal, customer: str, purpose: str, channel: str, given: bool) -> None:
         """Agree, or not any more."""

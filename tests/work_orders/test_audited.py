@@ -14,7 +14,8 @@ from work_orders.domain.slots import HalfDay
 from work_orders.domain.templates import BUILT_IN
 from work_orders.service import holding
 from work_orders.service import tables as t
-from work_orders.service.contacts import give_consent, set_contact, set_way
+from work_orders.service.addresses import set_way
+from work_orders.service.contacts import give_consent, set_contact
 from work_orders.service.conversation import Mail, add_note, take_mail, write_message
 from work_orders.service.webhooks import add_webhook, move_webhook
 from work_orders.service.wording import save_template

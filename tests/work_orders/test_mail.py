@@ -27,7 +27,8 @@ from work_orders import service
 from work_orders.adapters.smtp import BadAddress, SmtpChannel, SmtpServer
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
-from work_orders.service.contacts import give_consent, set_contact, set_way
+from work_orders.service.addresses import set_way
+from work_orders.service.contacts import give_consent, set_contact
 from work_orders.service.conversation import Mail as Received
 from work_orders.service.conversation import take_mail
 from work_orders.service.outbox import post as post_out
@@ -121,7 +122,7 @@ def test_a_mail_without_readings_shows_no_empty_picture_and_speaks_chinese(world
 
 def test_a_mailbox_that_is_not_there_leads_to_the_next_way_once_and_for_all(world: World, post: Post) -> None:
     sms = Mail("sms")
-    set_way(world.shared, world.tenant, "waterworks", "sms", "+49 170 1", CUSTOMER)
+    set_way(world.shared, world.tenant, "waterworks", "sms", "+49 170 1", DISPATCHER)
     give_consent(world.shared, world.tenant, "waterworks", "forecast", "sms", True, CUSTOMER)
     post.rcpt.append("550 no such mailbox")
     world.take(3)

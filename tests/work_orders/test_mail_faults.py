@@ -11,13 +11,14 @@ import pytest
 from tests.work_orders.mail_server import Post
 from tests.work_orders.test_mail import Dying, after, channel, noon, post, server
 from tests.work_orders.test_sending import Mail
-from tests.work_orders.world import CUSTOMER, World
+from tests.work_orders.world import CUSTOMER, DISPATCHER, World
 from work_orders import service
 from work_orders.domain.policy import Policy
 from work_orders.domain.templates import Words
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
-from work_orders.service.contacts import give_consent, set_contact, set_way
+from work_orders.service.addresses import set_way
+from work_orders.service.contacts import give_consent, set_contact
 from work_orders.service.errors import BadInput
 from work_orders.service.outbox import SILENT
 from work_orders.service.outbox import post as post_out
@@ -60,13 +61,13 @@ def test_what_fails_without_a_word_is_tried_ever_more_seldom_and_given_up_after_
 def test_a_refusal_marks_the_address_alone_that_it_is_about(
     world: World, post: Post, said: str, address: str, bounced: str
 ) -> None:
-    set_way(world.shared, world.tenant, "waterworks", "mail", "old@example.org", CUSTOMER)
+    set_way(world.shared, world.tenant, "waterworks", "mail", "old@example.org", DISPATCHER)
     give_consent(world.shared, world.tenant, "waterworks", "forecast", "mail", True, CUSTOMER)
     world.take(3)
     world.clock.at = datetime(2026, 11, 22, 12, tzinfo=UTC)
     service.tick(world.shared, world.tenant, (channel(post), WEB), handing_over=False)
     if address:
-        set_way(world.shared, world.tenant, "waterworks", "mail", address, CUSTOMER)
+        set_way(world.shared, world.tenant, "waterworks", "mail", address, DISPATCHER)
     post.rcpt.append(said)
     post_out(world.shared, world.tenant, (channel(post),))
     assert world.only(m.deliveries).state == "bounced"
@@ -79,7 +80,7 @@ def test_an_address_that_no_mail_can_be_made_for_is_refused_and_leads_to_the_nex
     world: World, post: Post, address: str
 ) -> None:
     with pytest.raises(BadInput, match="one mail address"):
-        set_way(world.shared, world.tenant, "waterworks", "mail", address, CUSTOMER)
+        set_way(world.shared, world.tenant, "waterworks", "mail", address, DISPATCHER)
     with world.database.write() as connection:  # as a list that was imported may hold it
         connection.execute(t.customers.update().values(contact=address))
     world.take(3)

@@ -66,7 +66,7 @@ class AppriseChannel:
 
 def shortened(text: str) -> str:
     """No longer than a short message may be; the way to the page stays, as without it nobody can answer."""
-    link = re.search(re.escape(PAGES) + r"[\w/.-]*", text)
+    link = re.search(re.escape(PAGES) + r"[\w/.~?=-]*", text)
     if len(text) <= MOST_TEXT or (link is not None and link.end() <= MOST_TEXT):
         return text[:MOST_TEXT]
     way = f"…\n{link.group()}" if link is not None else "…"

@@ -11,6 +11,8 @@ NAMES = {
     "correction": "A notice that no longer holds",
     "false_visit": "The visit found nothing wrong",
     "reply": "A message of the dispatcher",
+    "survey": "How the work was",
+    "confirm": "Whether an address is right",
 }
 _BODY = """<div style="font-family:sans-serif;max-width:40em;line-height:1.5">
 {}
@@ -206,6 +208,60 @@ Choose a half day, another day, or say no: {{ link }}
             "<p>{% for line in said.splitlines() %}{{ line }}<br>{% endfor %}</p><p>{{ author }}</p>",
             _SIGN_ZH_H,
             '<p>请直接回复本邮件，或<a href="{{ link }}">在此留言</a>。</p>',
+        ),
+    ),
+    ("survey", "en"): Words(
+        "{{ asset }}: how was the work?",
+        """The work at {{ asset }} is done. How was it? One page, a minute: {{ link }}
+
+You need not answer, and we ask only this once.
+
+""" + _SIGN_EN,
+        _html(
+            "<p>The work at {{ asset }} is done. How was it?</p>",
+            '<p><a href="{{ link }}">Tell us</a>: one page, a minute. You need not answer, and we ask this once.</p>',
+            _SIGN_EN_H,
+        ),
+    ),
+    ("survey", "zh"): Words(
+        "{{ asset }}：您对这次服务满意吗？",
+        """{{ asset }} 的工作已经完成。您觉得怎么样？一页，一分钟：{{ link }}
+
+您可以不回答；我们只问这一次。
+
+""" + _SIGN_ZH,
+        _html(
+            "<p>{{ asset }} 的工作已经完成。您觉得怎么样？</p>",
+            '<p><a href="{{ link }}">告诉我们</a>：一页，一分钟。您可以不回答；我们只问这一次。</p>',
+            _SIGN_ZH_H,
+        ),
+    ),
+    ("confirm", "en"): Words(
+        "Is this your address?",
+        """{{ customer }} asked us to write here from now on. If that is right, say so on this page: {{ link }}
+
+If it is not, do nothing: nothing more will come. The link ends after three days.
+
+""" + _SIGN_EN,
+        _html(
+            "<p>{{ customer }} asked us to write here from now on.</p>",
+            '<p>If that is right, <a href="{{ link }}">say so on this page</a>. If it is not, do nothing: nothing more'
+            " will come. The link ends after three days.</p>",
+            _SIGN_EN_H,
+        ),
+    ),
+    ("confirm", "zh"): Words(
+        "这是您的地址吗？",
+        """{{ customer }} 希望我们今后把消息发到这里。如果没错，请在此页面确认：{{ link }}
+
+如果不是您本人，请忽略：不会再收到任何消息。链接三天后失效。
+
+""" + _SIGN_ZH,
+        _html(
+            "<p>{{ customer }} 希望我们今后把消息发到这里。</p>",
+            '<p>如果没错，<a href="{{ link }}">请在此页面确认</a>。如果不是您本人，请忽略：不会再收到任何消息。'
+            "链接三天后失效。</p>",
+            _SIGN_ZH_H,
         ),
     ),
 }  # fmt: skip

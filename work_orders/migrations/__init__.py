@@ -12,6 +12,7 @@ TABLES = (
     "work_orders.service.autonomy_tables",
     "work_orders.service.aftercare_tables",
     "work_orders.service.message_tables",
+    "work_orders.service.letter_tables",
     "work_orders.service.sla_tables",
     "work_orders.service.plan_tables",
     "work_orders.service.webhook_tables",

@@ -17,7 +17,8 @@ from work_orders.domain.base_fields import FIELDS, Fault, Sheet, id_from, parts,
 from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
-from work_orders.service.contacts import MAIL, put_way
+from work_orders.service.addresses import given as given_address
+from work_orders.service.contacts import MAIL
 from work_orders.service.errors import BadInput
 from work_orders.service.installed_base import put_customer, put_site, put_technician, zone
 from work_orders.service.places import place
@@ -90,6 +91,8 @@ def _customer(work: Unit, v: Values) -> str:
     changed = known is not None and _changed(work, t.customers, known, given)
     if "email" in v:
         changed = _mail(work, id, v["email"]) or changed
+    elif known is not None and known.contact != given.get("contact", known.contact):
+        _moved(work, id, known.contact, given["contact"])
     if known is None:
         return "added"
     if changed:
@@ -102,8 +105,15 @@ def _mail(work: Unit, customer: str, address: str) -> bool:
     before = next(iter(work.all(m.contact_ways, w.customer_id == customer, w.channel == MAIL)), None)
     if before is not None and before.address == address:
         return False
-    put_way(work, customer, MAIL, address)
+    given_address(work, customer, MAIL, address)
     return True
+
+
+def _moved(work: Unit, customer: str, old: str, new: str) -> None:
+    """A corrected contact counts where the one before was the mail address in use, or bounced."""
+    w = m.contact_ways.c
+    if "@" in new and work.all(m.contact_ways, w.customer_id == customer, w.channel == MAIL, w.address == old):
+        given_address(work, customer, MAIL, new)
 
 
 def _site(work: Unit, v: Values) -> str:

@@ -4,7 +4,6 @@ A customer whose mail address was given as his contact is written to there about
 that is what the address was given for. Everything else needs a yes that is on record.
 """
 
-import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime, time
@@ -27,8 +26,6 @@ MAIL = "mail"
 QUIET = ("22:00", "07:00")
 CAP_PER_DAY = 4
 WITH_THE_ADDRESS = (Purpose.FORECAST, Purpose.SERVICE, Purpose.SAFETY)
-MOST_ADDRESS = 400
-_ADDRESS = re.compile(r"""[^\s@,;:<>()\[\]\\"]+@[^\s@,;:<>()\[\]\\"]+""")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +117,7 @@ def consents_said(connection: sa.Connection, tenant: str, customer_id: str) -> l
     return [Consent(r.purpose, r.channel, r.given, r.at, r.actor, r.note) for r in rows]
 
 
-def _may(work: Unit, customer_id: str) -> Row:
+def whose(work: Unit, customer_id: str) -> Row:
     """The customer, if whoever acts may say how he is told."""
     if work.actor.role not in (Role.CUSTOMER, Role.DISPATCHER, Role.ADMIN, Role.SYSTEM):
         raise NotPermitted(work.actor.role, "change a contact", (Role.CUSTOMER, Role.DISPATCHER, Role.ADMIN))
@@ -147,7 +144,7 @@ def set_contact(
         "quiet_to": quiet_to, "cap_per_day": cap_per_day,
     }  # fmt: skip
     with unit(shared, tenant, actor) as work:
-        customer = _may(work, customer_id)
+        customer = whose(work, customer_id)
         c = m.contacts.c
         row = next(iter(work.all(m.contacts, c.customer_id == customer_id)), None)
         if version is not None and (row.version if row else 0) != version:
@@ -164,22 +161,6 @@ def _time(text: str) -> time | None:
         return time.fromisoformat(text) if len(text) == len("22:00") else None
     except ValueError:
         return None
-
-
-def set_way(shared: Shared, tenant: str, customer_id: str, channel: str, address: str, actor: Actor) -> None:
-    """Set a customer's address in a channel ("" = no more); what bounced there is forgotten."""
-    channel, address = channel.strip(), address.strip()
-    if not channel.isidentifier() or len(channel) > 32:
-        raise BadInput("channel", f"{channel!r} must be a plain word such as sms")
-    if len(address) > MOST_ADDRESS or not address.isprintable():
-        raise BadInput("address", f"must be one line of at most {MOST_ADDRESS} characters")
-    if channel == MAIL and address and not _ADDRESS.fullmatch(address):
-        raise BadInput("address", f"{address!r} must be one mail address")
-    with unit(shared, tenant, actor) as work:
-        customer = _may(work, customer_id)
-        put_way(work, customer_id, channel, address)
-        text = f"{customer.name} has {'an address' if address else 'no address any more'} for {channel}."
-        work.record("contact_way_set", "", customer_id, text, channel=channel, address=address)
 
 
 def put_way(work: Unit, customer_id: str, channel: str, address: str, bounced: str = "") -> None:
@@ -200,7 +181,7 @@ def give_consent(
     if not channel.isidentifier() or len(channel) > 32:
         raise BadInput("channel", f"{channel!r} must be a plain word such as sms")
     with unit(shared, tenant, actor) as work:
-        customer = _may(work, customer_id)
+        customer = whose(work, customer_id)
         c = m.consents.c
         before = work.all(m.consents, c.customer_id == customer_id, c.purpose == purpose, c.channel == channel)
         newest = max(before, key=lambda r: int(r.n), default=None)

@@ -20,6 +20,7 @@ from work_orders.service import tables as t
 from work_orders.service.aftercare import verify_due
 from work_orders.service.aftercare_tables import verify_checks
 from work_orders.service.answers import renew
+from work_orders.service.letters import post_letters
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
 from work_orders.service.one_by_one import each
@@ -109,7 +110,7 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, h
     )
     done = each(lambda step: step(shared, tenant), steps)
     if handing_over and any(c.leaves for c in channels):
-        done += post(shared, tenant, channels)
+        done += post(shared, tenant, channels) + post_letters(shared, tenant, channels)
     return done
 
 

@@ -66,7 +66,7 @@ def _claim(shared: Shared, tenant: str) -> Row | None:
             return None
         work.update(
             m.deliveries, {"message_id": row.message_id, "channel": row.channel}, state="claimed",
-            attempts=row.attempts + 1, try_at=work.wall + max(CLAIM, _wait(row.attempts + 1)),
+            attempts=row.attempts + 1, try_at=work.wall + max(CLAIM, until_next(row.attempts + 1)),
             why=SILENT if row.state == "claimed" else row.why,
         )  # fmt: skip
         return next(iter(work.all(m.deliveries, c.message_id == row.message_id, c.channel == row.channel)))
@@ -96,7 +96,7 @@ def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str,
         _taken(shared, tenant, claimed)
 
 
-def _wait(attempts: int) -> timedelta:
+def until_next(attempts: int) -> timedelta:
     """Until the next try, after so many."""
     return timedelta(minutes=RETRY_MINUTES[min(attempts, len(RETRY_MINUTES)) - 1])
 
@@ -186,7 +186,7 @@ def _later(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
     with unit(shared, tenant, SYSTEM) as work:
         if _end(work, claimed, "queued", why):
             keys = {"message_id": claimed.message_id, "channel": claimed.channel}
-            work.update(m.deliveries, keys, try_at=work.wall + _wait(claimed.attempts), ended_at=None)
+            work.update(m.deliveries, keys, try_at=work.wall + until_next(claimed.attempts), ended_at=None)
 
 
 def _bounced(shared: Shared, tenant: str, claimed: Row, no: Bounced) -> None:

@@ -178,6 +178,8 @@ NEEDS = {
     "correction": _ALWAYS | {"why"},
     "false_visit": _ALWAYS | {"as_found", "cost", "record"},
     "reply": _ALWAYS | {"said", "author"},
+    "survey": _ALWAYS,
+    "confirm": _ALWAYS - {"asset"},
 }
 """The names that each template is given."""
 
@@ -219,7 +221,7 @@ def preview(name: str, language: str, words: Words) -> Rendered:
     made = [render(words, facts, name, 0, language) for facts in examples(name, language)]
     if any(not r.subject or not r.text for r in made[:1]):
         raise BadInput("text", "becomes empty")
-    if name in ("forecast", "reminder") and PAGES not in made[0].text:
+    if name in ("forecast", "reminder", "survey", "confirm") and PAGES not in made[0].text:
         raise BadInput("text", "must hold {{ link }}: without it nobody can answer")
     return made[0]
 
