@@ -15,6 +15,7 @@ from api import access
 from api.guard import guarded
 from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
 from api.json import conversations as conversation_json
+from api.json import feedback as feedback_json
 from api.json import installed as installed_json
 from api.json import overview as overview_json
 from api.json import promises as promise_json
@@ -40,6 +41,7 @@ from api.pages import (
 from api.pages import conversations as conversation_pages
 from api.pages import device_commands as command_pages
 from api.pages import door as door_pages
+from api.pages import feedback as feedback_pages
 from api.pages import insights as insight_pages
 from api.pages import installed as installed_pages
 from api.pages import learned as learned_pages
@@ -63,6 +65,7 @@ ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     installed_json.routes, installed_pages.routes,
     overview_json.routes, overview_pages.routes,
     promise_json.routes, promise_pages.routes,
+    feedback_json.routes, feedback_pages.routes,
     report_json.routes, webhook_json.routes, webhook_pages.routes,
 )  # fmt: skip
 

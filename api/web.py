@@ -37,7 +37,7 @@ MENU = (
         "Inbox",
         (
             ("/inbox", "Inbox"), ("/review", "To decide"), ("/requests", "Requests"), ("/incidents", "Incidents"),
-            ("/mail", "Mail"),
+            ("/mail", "Mail"), ("/feedback", "Feedback"),
         ),
     ),
     (

@@ -12,6 +12,7 @@ from api.owners.condition import Conditions, conditions
 from api.owners.conversations import Conversations
 from api.owners.device_commands import DeviceCommands
 from api.owners.devices import Devices
+from api.owners.feedback import FeedbackActions
 from api.owners.insights import Insights
 from api.owners.jobs import Jobs
 from api.owners.service_work import ServiceWork
@@ -22,6 +23,7 @@ from api.views import Asset, Case, Chart, Chore, Device, Figure, Ledger, Line, N
 from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 from work_orders import queries
+from work_orders.service.contacts import language_in
 
 OPEN_JOBS = ("dispatched", "in_progress", "work_done", "scheduled")
 
@@ -111,7 +113,7 @@ class ServiceOwners(DeviceCommands, Insights):
     def inbox(self, who: Principal) -> Sequence[Chore]:
         return [
             *self._work.inbox(who), *Jobs(self._shared).chores(who), *Conversations(self._shared).chores(who),
-            *self.sensor_chores(who), *Webhooks(self._shared).chores(who),
+            *self.sensor_chores(who), *Webhooks(self._shared).chores(who), *FeedbackActions(self._shared).chores(who),
         ]  # fmt: skip
 
     def figures(self, who: Principal) -> Sequence[Figure]:
@@ -174,6 +176,10 @@ class ServiceOwners(DeviceCommands, Insights):
     def name_of(self, tenant: str, subject: str) -> str:
         with self._shared.database.read() as connection:
             return queries.people(connection, tenant).get(subject, "")
+
+    def language_of(self, tenant: str, customer: str) -> str:
+        with self._shared.database.read() as connection:
+            return language_in(connection, tenant, customer) or "en"
 
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> Case | None:
         self._commands.move_case(who, case, action, fields)

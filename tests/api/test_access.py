@@ -41,7 +41,7 @@ def address(path: str, ids: dict[str, str], tenant: str, possible: bool) -> str:
         ("{permit}", "none"), ("{webhook}", "none"), ("{figure}", "backlog"), ("{table}", "sites"),
         ("{site}", "none"), ("{calendar}", "early"), ("{plan}", "none"), ("{customer}", "waterworks"),
         ("{entry}", "1"), ("{finding}", "none"), ("{learned}", "none"), ("{training}", "none"),
-        ("{trial}", "none"), ("{file}", "page"),
+        ("{trial}", "none"), ("{file}", "page"), ("{feedback}", "none"),
     ):  # fmt: skip
         value = "do" if name == "{action}" and possible and "/tasks/" in path else value
         path = path.replace(name, value)

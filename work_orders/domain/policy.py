@@ -25,3 +25,7 @@ class Policy:
     """A new offer begins so long from now at the earliest."""
     shelve_hours: float = 12.0
     """Alarms of a machine under work come back after so long at the latest."""
+    feedback_owner: str = ""
+    """Who sees to bad feedback; empty = nobody, until somebody takes it."""
+    feedback_days: int = 3
+    """Within so many days."""

@@ -16,6 +16,7 @@ from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.service import aftercare_tables as f
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.feedback import heed_survey
 from work_orders.service.moves import move_case
 from work_orders.service.one_by_one import each
 from work_orders.service.unit import Row, Unit, unit
@@ -101,6 +102,8 @@ def answer_survey(
         )  # fmt: skip
         asset = work.one(t.orders, order_id, "work order").asset_id
         work.record("survey_answered", asset, order_id, f"{actor.name} said how the work was: {satisfied} of 5.")
+        said = words.strip()[:2000]
+        heed_survey(work, rows[0], asset, satisfied=satisfied, recommends=recommends, effort=effort, words=said)
 
 
 def pending(connection: sa.Connection, tenant: str, now: datetime) -> list[Row]:

@@ -21,6 +21,7 @@ from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
 from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.feedback import heed_complaint
 from work_orders.service.gathering import share_cause
 from work_orders.service.moves import move_case
 from work_orders.service.sla import follow
@@ -118,6 +119,8 @@ def _heed(work: Unit, request: Request, asset: Row, case: Row, new: bool) -> Non
     at = request.at or work.now
     if request.kind is RequestKind.BREAKDOWN and case.broke_down_at is None:
         work.update(t.cases, {"id": case.id}, broke_down_at=at)
+    if request.kind is RequestKind.COMPLAINT:
+        heed_complaint(work, case, request.text.strip())
     if request.cause and new:
         share_cause(work, request.cause, case.id, at)
     back = _BACK.get(CaseState(case.state))
