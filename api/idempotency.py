@@ -1,7 +1,9 @@
 """The same change asked for twice is done once: the first answer is kept a day by the caller's `Idempotency-Key`.
 
-The key is claimed before the change and gets its answer after it. A process that dies between the two leaves a claim
-that may be taken over after a minute: then the tables of states refuse what was done already.
+The key is claimed before the change, marked in the change's own transaction (with its first entry in the audit chain)
+and gets its answer after it. A process that dies leaves a claim: unmarked, nothing was changed, and whoever asks again
+a minute later takes it over; marked, the change was made, and he is told which. A claim that was taken over lets the
+one before it change nothing any more.
 """
 
 import hashlib
@@ -16,6 +18,7 @@ from starlette.responses import Response
 from api.problems import Problem, bad_field
 from api.roles import Principal
 from api.tables import answers
+from plumbing import audit
 from plumbing.sql import Database
 
 HEADER = "idempotency-key"
@@ -32,12 +35,25 @@ class ToldOnce(Response):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A key of a caller, and the print of what he asks with it."""
+    """A key of a caller, the print of what he asks with it, and when (wall time)."""
 
     tenant: str
     account: str
     key: str
     print: str
+    at: datetime
+
+    def mine(self) -> sa.ColumnElement[bool]:
+        """The row of the key, whoever claimed it."""
+        c = answers.c
+        return sa.and_(c.tenant == self.tenant, c.account == self.account, c.key == self.key)
+
+    def made(self, connection: sa.Connection, tenant: str, seq: int) -> None:
+        """Mark the claim: the transaction writes this entry. Raises Problem when somebody else took it over."""
+        c = answers.c
+        entry = sa.func.coalesce(c.seq, seq if tenant == self.tenant else 0)
+        if connection.execute(answers.update().where(self.mine(), c.at == self.at).values(seq=entry)).rowcount != 1:
+            raise Problem(409, "This took so long that the same request was begun anew.")
 
 
 def check_size(headers: Mapping[str, str]) -> None:
@@ -48,19 +64,18 @@ def check_size(headers: Mapping[str, str]) -> None:
         raise Problem(413, f"A request with an Idempotency-Key may have {LARGEST} bytes, and is no upload.")
 
 
-def claim_of(who: Principal, key: str, method: str, path: str, body: bytes) -> Claim:
+def claim_of(who: Principal, key: str, method: str, path: str, body: bytes, wall: datetime) -> Claim:
     """The claim of a request. Raises Problem."""
     if not 0 < len(key) <= LONGEST or not key.isprintable():
         raise bad_field("Idempotency-Key", key, f"1 to {LONGEST} printable characters")
     digest = hashlib.sha256(b"\0".join((method.encode(), path.encode(), body))).hexdigest()
-    return Claim(who.tenant, who.account[:80], key, digest)
+    return Claim(who.tenant, who.account[:80], key, digest, wall)
 
 
-def take(database: Database, wall: datetime, claim: Claim) -> Response | None:
+def take(database: Database, claim: Claim) -> Response | None:
     """Claim the key: None = go on; else the answer that the same request had. Raises Problem when the key was used for
-    something else, or its request is still being worked on."""
-    c = answers.c
-    mine = sa.and_(c.tenant == claim.tenant, c.account == claim.account, c.key == claim.key)
+    something else, its request is still being worked on, or its answer is not kept."""
+    c, wall = answers.c, claim.at
     try:
         with database.write() as connection:
             connection.execute(answers.delete().where(c.at < wall - KEPT))
@@ -73,28 +88,42 @@ def take(database: Database, wall: datetime, claim: Claim) -> Response | None:
     except IntegrityError:
         pass
     with database.write() as connection:
-        row = connection.execute(sa.select(answers).where(mine)).first()
+        row = connection.execute(sa.select(answers).where(claim.mine())).first()
         if row is None:
             raise Problem(409, "The request with this Idempotency-Key has just failed. Send it again.")
         if row.print != claim.print:
             raise bad_field("Idempotency-Key", claim.key, "was used for another request")
-        if row.status is not None and row.body is None:
-            raise Problem(409, "This change was made. Its answer is not kept: it held a secret, or was too large.")
-        if row.status is not None:
+        if row.status is not None and row.body is not None:
             headers = {"Idempotent-Replayed": "true"}
             return Response(row.body, row.status, headers=headers, media_type=row.media_type)
+        if row.status is not None:
+            raise _made(connection, claim, row.seq, "it held a secret, or was too large")
+        if row.seq is not None and row.at <= wall - TAKEN_OVER_AFTER:
+            raise _made(connection, claim, row.seq, "it was never finished")
         taken = connection.execute(
-            answers.update().where(mine, c.status.is_(None), c.at <= wall - TAKEN_OVER_AFTER).values(at=wall)
+            answers.update()
+            .where(claim.mine(), c.status.is_(None), c.seq.is_(None), c.at <= wall - TAKEN_OVER_AFTER)
+            .values(at=wall)
         )
         if taken.rowcount != 1:
             raise Problem(409, "The request with this Idempotency-Key is still being worked on.")
     return None
 
 
+def _made(connection: sa.Connection, claim: Claim, seq: int | None, why: str) -> Problem:
+    """The change was made: where it can be looked up."""
+    entries = audit.read(connection, claim.tenant, seq - 1, 1) if seq else ()
+    made = [
+        {"seq": e.seq, "at": e.at, "action": e.action, "asset": e.diff.get("asset"), "id": e.diff.get("id")}
+        for e in entries
+    ]
+    return Problem(409, f"This change was made. Its answer is not kept: {why}.", made=made)
+
+
 def settle(database: Database, claim: Claim, response: Response | None) -> None:
     """Keep the answer of a change that was made; forget the claim of one that was not."""
     c = answers.c
-    mine = sa.and_(c.tenant == claim.tenant, c.account == claim.account, c.key == claim.key)
+    mine = sa.and_(claim.mine(), c.at == claim.at)
     body = getattr(response, "body", None)
     with database.write() as connection:
         if response is not None and response.status_code < 300:
@@ -107,4 +136,4 @@ def settle(database: Database, claim: Claim, response: Response | None) -> None:
                 )
             )  # fmt: skip
         else:
-            connection.execute(answers.delete().where(mine))
+            connection.execute(answers.delete().where(mine, c.seq.is_(None)))

@@ -12,6 +12,7 @@ TITLES = {
     404: "Not here",
     405: "This address does not take that method",
     409: "Not possible now",
+    412: "Somebody was faster",
     413: "Too large",
     422: "Not acceptable",
     429: "Too many tries",

@@ -70,5 +70,6 @@ answers = sa.Table(  # to changes that carried an Idempotency-Key; status None =
     sa.Column("body", sa.LargeBinary, nullable=True),
     sa.Column("media_type", sa.String(100), nullable=True),
     sa.Column("at", UtcTime, nullable=False),
+    sa.Column("seq", sa.BigInteger, nullable=True),  # first entry of the change in the chain, written with it
     sa.Index("api_answers_by_time", "at"),
 )

@@ -157,6 +157,7 @@ class Case:
     forecast: Forecast | None = None
     evidence_from: datetime | None = None
     sla: Sequence[Promise] = ()
+    version: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,6 +261,7 @@ class Notice:
     """Why it was withdrawn or corrected."""
     given_up: bool = False
     """Nobody answered in time: it went to a dispatcher as `no reply`. It can still be answered while it is open."""
+    version: int = 0
 
     @property
     def stands(self) -> str:

@@ -5,7 +5,8 @@ are also its story: pages and `/events` read them.
 """
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -56,6 +57,8 @@ checkpoints = sa.Table(
 )
 """What `plumbing.audit_signing` signs."""
 FIRST = "0" * 64
+heard_by: ContextVar[Callable[[sa.Connection, str, int], None] | None] = ContextVar("heard_by", default=None)
+"""Who is told, in the transaction of the change itself, where (tenant, number) a context appends."""
 _HEAD = sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == sa.bindparam("of")).with_for_update()
 """Whoever appends holds the head's row until his transaction ends: a chain has one writer at a time."""
 _ENTER, _BEGIN = entries.insert(), heads.insert()
@@ -109,6 +112,9 @@ def append(connection: sa.Connection, tenant: str, at: datetime, actor: str, act
         connection.execute(_GO_ON, {"of": tenant, "to": seq, "now": hash})
     else:
         connection.execute(_BEGIN, {"tenant": tenant, "seq": seq, "hash": hash})
+    hear = heard_by.get()
+    if hear is not None:
+        hear(connection, tenant, int(seq))
     return int(seq)
 
 

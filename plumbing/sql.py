@@ -5,8 +5,9 @@ A transaction that reads first and writes later would fail at once under load th
 
 import sqlite3
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.engine import make_url
 BUSY_TIMEOUT_MS = 10_000
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
+_first: ContextVar[Callable[[sa.Connection], None] | None] = ContextVar("first", default=None)
 
 
 def to_us(at: datetime) -> int:
@@ -27,6 +29,11 @@ def to_us(at: datetime) -> int:
 def from_us(us: int) -> datetime:
     """The aware UTC time of epoch microseconds."""
     return EPOCH + timedelta(microseconds=us)
+
+
+def first(check: Callable[[sa.Connection], None]) -> None:
+    """Have `check` begin the next transaction that this context opens to write: what it raises undoes all of it."""
+    _first.set(check)
 
 
 class UtcTime(sa.types.TypeDecorator[datetime]):
@@ -78,6 +85,10 @@ class Database:
     def write(self) -> Iterator[sa.Connection]:
         """A transaction that may write; committed at the end, rolled back on an exception."""
         with self._writer.begin() as connection:
+            check = _first.get()
+            if check is not None:
+                _first.set(None)
+                check(connection)
             yield connection
 
     @contextmanager

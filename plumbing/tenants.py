@@ -32,7 +32,7 @@ tenants = sa.Table(
     sa.Column("simulated", sa.Boolean, nullable=False),
 )
 _KEPT = 8
-_LOCK = "clocks"
+LOCK = "clocks"
 _log = logging.getLogger(__name__)
 
 
@@ -106,7 +106,7 @@ class TenantClocks:
 
     def _insert(self, tenant: str, kind: str, anchors: list[Anchor], simulated: bool) -> None:
         with self._database.write() as connection:
-            lock(connection, _LOCK)
+            lock(connection, LOCK)
             if connection.execute(sa.select(tenants.c.tenant).where(tenants.c.tenant == tenant)).first():
                 return
             connection.execute(
@@ -126,7 +126,7 @@ class TenantClocks:
         """Let the tenant's clock run at another factor (0 = stand still), `ahead` from now."""
         wall = self._system.now() + ahead
         with self._database.write() as connection:
-            lock(connection, _LOCK)
+            lock(connection, LOCK)
             row = connection.execute(sa.select(tenants).where(tenants.c.tenant == tenant)).one()
             anchors = msgspec.json.decode(row.anchors, type=list[Anchor])
             kept = [a for a in anchors if a.wall < wall]
@@ -153,7 +153,7 @@ class TenantClocks:
         """After a start: scaled clocks go on from where they may have run to, at the factor last asked for."""
         wall = self._system.now()
         with self._database.write() as connection:
-            lock(connection, _LOCK)
+            lock(connection, LOCK)
             for row in connection.execute(sa.select(tenants).where(tenants.c.kind == "scaled")).all():
                 anchors = msgspec.json.decode(row.anchors, type=list[Anchor])
                 if row.seen_at >= wall:

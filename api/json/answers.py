@@ -19,9 +19,12 @@ MOMENT, NAME, NUMBER = r"-?\d{1,19}_.{1,200}", r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}
 
 
 def answer(what: Any, status: int = 200, *, secret: bool = False) -> Response:
-    """Any of our read models as JSON; a secret is told in this answer alone."""
+    """Any of our read models as JSON, one that has a version with it as its ETag; a secret is told in this answer
+    alone."""
+    version = what.get("version") if isinstance(what, dict) else getattr(what, "version", None)
+    tag = {"ETag": f'"{version}"'} if isinstance(version, int) else None
     made = ToldOnce if secret else Response
-    return made(msgspec.json.encode(what), status, media_type="application/json")
+    return made(msgspec.json.encode(what), status, tag, "application/json")
 
 
 def listed(page: Page) -> Response:

@@ -17,6 +17,8 @@ from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
+from api.json.headers import Match
+from api.owners.versions import DEVICE, expect
 from api.problems import Problem, not_found
 from api.web import Web
 from contracts import topics
@@ -62,9 +64,10 @@ def routes(web: Web, router: APIRouter) -> None:
         address = request.client.host if request.client else ""
         return answer(await run_in_threadpool(_claimed, web, body, address), 201)
 
-    def moved(who: Who, tenant: str, device: str, move: str) -> Response:
+    def moved(who: Who, tenant: str, device: str, move: str, match: int | None) -> Response:
         if tenant != who.tenant:
             raise not_found("device")
+        expect(DEVICE, match, who, device)
         act = suspend_device if move == "suspended" else resume_device
         try:
             act(shared.database, tenant, device, now=web.now(who), actor=who.actor)
@@ -75,12 +78,12 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer({"tenant": tenant, "device": device, "state": move})
 
     @router.post(f"{root}/devices/{{tenant}}/{{device}}/suspend", tags=["devices"], summary="Keep a device out for now")
-    def suspend(who: Who, tenant: str, device: str) -> Response:
-        return moved(who, tenant, device, "suspended")
+    def suspend(who: Who, tenant: str, device: str, match: Match) -> Response:
+        return moved(who, tenant, device, "suspended", match)
 
     @router.post(f"{root}/devices/{{tenant}}/{{device}}/resume", tags=["devices"], summary="Let it in again")
-    def resume(who: Who, tenant: str, device: str) -> Response:
-        return moved(who, tenant, device, "created")
+    def resume(who: Who, tenant: str, device: str, match: Match) -> Response:
+        return moved(who, tenant, device, "created", match)
 
     @router.post(
         f"{root}/devices/{{tenant}}/{{device}}/claim-code", tags=["devices"],

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from api.clockwork import set_clock
 from api.guard import Who
 from api.json.answers import answer
-from api.json.headers import Match, seen
+from api.json.headers import Match
 from api.owners.jobs import BY_HAND, Jobs
+from api.owners.versions import CLOCK, DEVICE, ORDER, expect
 from api.problems import not_found
 from api.web import Web
 
@@ -86,10 +87,9 @@ class ClockBody(Body):
     factor: float | None = Field(None, ge=0, le=100_000)
 
 
-def version(match: str) -> dict[str, str]:
-    """The version of an `If-Match` header, as a field. Raises Problem."""
-    given = seen(match)
-    return {} if given is None else {"version": str(given)}
+def version(match: int | None) -> dict[str, str]:
+    """The version of an `If-Match` header, as a field."""
+    return {} if match is None else {"version": str(match)}
 
 
 def routes(web: Web, router: APIRouter) -> None:
@@ -97,22 +97,34 @@ def routes(web: Web, router: APIRouter) -> None:
     owners, jobs = web.owners, Jobs(web.shared)
     root = "/api/v1"
 
+    @router.get(f"{root}/notices/{{notice}}", tags=["work"], summary="A notice; its ETag is the version to answer")
+    def notice(who: Who, notice: str) -> Response:
+        return _or_404(owners.notice(who, notice), "notice")
+
+    @router.get(f"{root}/work-orders/{{order}}", tags=["work"], summary="A work order; ETag = its version")
+    def order(who: Who, order: str) -> Response:
+        return _or_404(owners.order(who, order), "work order")
+
+    @router.get(f"{root}/cases/{{case}}", tags=["work"], summary="A case with its decisions; ETag = its version")
+    def case(who: Who, case: str) -> Response:
+        return _or_404(owners.case(who, case), "case")
+
     @router.post(
         f"{root}/notices/{{notice}}/{{reply}}", tags=["work"],
         summary="Answer a notice: accept, decline, propose, call-me",
     )  # fmt: skip
-    def answer_notice(who: Who, notice: str, reply: str, body: AnswerBody | None = None, match: Match = "") -> Response:
+    def answer_notice(who: Who, notice: str, reply: str, match: Match, body: AnswerBody | None = None) -> Response:
         found = owners.answer(who, notice, reply, {**(body.fields() if body else {}), **version(match)})
         return _or_404(found, "notice")
 
     @router.post(f"{root}/work-orders/{{order}}/finding", tags=["work"], summary="Record what was found")
-    def finding(who: Who, order: str, body: FindingBody, match: Match = "") -> Response:
+    def finding(who: Who, order: str, body: FindingBody, match: Match) -> Response:
         return _or_404(owners.find(who, order, {**body.fields(), **version(match)}), "work order")
 
     @router.post(
         f"{root}/work-orders/{{order}}/{{action}}", tags=["work"], summary="Move a work order; 409 when it cannot"
     )
-    def move_order(who: Who, order: str, action: str, body: MoveBody | None = None, match: Match = "") -> Response:
+    def move_order(who: Who, order: str, action: str, match: Match, body: MoveBody | None = None) -> Response:
         fields = {**(body.fields() if body else {}), **version(match)}
         return _or_404(owners.move_order(who, order, action, fields), "work order")
 
@@ -120,11 +132,12 @@ def routes(web: Web, router: APIRouter) -> None:
         f"{root}/work-orders/{{order}}/tasks/{{n}}/{{action}}", tags=["work"],
         summary="Take a step of the checklist: begin, do, skip, fail",
     )  # fmt: skip
-    def task(who: Who, order: str, n: int, action: str, body: TaskBody | None = None) -> Response:
+    def task(who: Who, order: str, n: int, action: str, match: Match, body: TaskBody | None = None) -> Response:
+        expect(ORDER, match, who, order)
         return _or_404(owners.do_task(who, order, n, action, body.result if body else ""), "work order")
 
     @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
-    def move_case(who: Who, case: str, action: str, body: MoveBody | None = None, match: Match = "") -> Response:
+    def move_case(who: Who, case: str, action: str, match: Match, body: MoveBody | None = None) -> Response:
         """approve, reject, order, solve, merge (`into`), unmerge."""
         fields = {**(body.fields() if body else {}), **version(match)}
         if action in BY_HAND:
@@ -149,13 +162,15 @@ def routes(web: Web, router: APIRouter) -> None:
         )
 
     @router.post(f"{root}/devices/{{tenant}}/{{device}}/revoke", tags=["devices"], summary="Let a device in no more")
-    def revoke(who: Who, tenant: str, device: str) -> Response:
+    def revoke(who: Who, tenant: str, device: str, match: Match) -> Response:
+        expect(DEVICE, match, who, device)
         if tenant != who.tenant or not owners.revoke_device(who, device):
             raise not_found("device")
         return answer({"tenant": tenant, "device": device, "state": "revoked"})
 
     @router.post(f"{root}/clock", tags=["system"], summary="Pause, resume or pace the demo's clock (demo tenant only)")
-    def clock(who: Who, body: ClockBody) -> Response:
+    def clock(who: Who, body: ClockBody, match: Match) -> Response:
+        expect(CLOCK, match, who)
         set_clock(web, who, body.action, body.factor)
         of = web.clock(who.tenant)
         return answer({"tenant": who.tenant, "now": of.now(), "factor": of.factor})

@@ -6,9 +6,10 @@ from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
-from api.json.commands import Body
-from api.json.headers import Key, Match, seen
+from api.json.commands import Body, version
+from api.json.headers import Key, Match
 from api.owners.conversations import Conversations
+from api.owners.versions import CONSENTS, MAIL, WAYS, expect, numbered
 from api.problems import not_found
 from api.web import Web
 from work_orders.domain.templates import Words
@@ -91,31 +92,35 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get(f"{root}/mail", tags=["work"], summary="Mail that belongs to no case yet")
     def mail(who: Who) -> Response:
-        return answer({"items": of.mails(who), "next": None})
+        return answer({"items": numbered(web.shared.database, MAIL, who, of.mails(who), "id"), "next": None})
 
     @router.post(f"{root}/mail/{{mail}}/{{action}}", tags=["work"], summary="Settle a mail: assign, dismiss")
-    def settle(who: Who, mail: str, action: str, body: MailBody | None = None) -> Response:
+    def settle(who: Who, mail: str, action: str, match: Match, body: MailBody | None = None) -> Response:
+        expect(MAIL, match, who, mail)
         of.settle_mail(who, mail, action, body.fields() if body else {})
         return answer({"mail": mail})
 
     @router.get(f"{root}/contacts/{{customer}}", tags=["work"], summary="How a customer wants to be told")
     def contact(who: Who, customer: str) -> Response:
         found = of.how_to_tell(who, customer)
-        return answer({"contact": found.card, "said": found.history})
+        with web.shared.database.read() as connection:
+            others = {thing.what: thing.one(connection, who.tenant, customer) for thing in (WAYS, CONSENTS)}
+        return answer({"contact": found.card, "said": found.history, "version": found.card.version, "versions": others})
 
     @router.post(f"{root}/contacts/{{customer}}", tags=["work"], summary="Say how; If-Match carries the version")
-    def set_contact(who: Who, customer: str, body: ContactBody, match: Match = "") -> Response:
-        version = seen(match)
-        of.set_contact(who, customer, body.fields() | ({} if version is None else {"version": str(version)}))
+    def set_contact(who: Who, customer: str, body: ContactBody, match: Match) -> Response:
+        of.set_contact(who, customer, body.fields() | version(match))
         return answer({"contact": of.how_to_tell(who, customer).card})
 
     @router.post(f"{root}/contacts/{{customer}}/ways", tags=["work"], summary="Set an address in a channel")
-    def set_way(who: Who, customer: str, body: WayBody) -> Response:
+    def set_way(who: Who, customer: str, body: WayBody, match: Match) -> Response:
+        expect(WAYS, match, who, customer)
         of.set_way(who, customer, body.channel, body.address)
         return answer({"contact": of.how_to_tell(who, customer).card})
 
     @router.post(f"{root}/contacts/{{customer}}/consents", tags=["work"], summary="Keep what he agreed to")
-    def consent(who: Who, customer: str, body: ConsentBody) -> Response:
+    def consent(who: Who, customer: str, body: ConsentBody, match: Match) -> Response:
+        expect(CONSENTS, match, who, customer)
         of.consent(who, customer, body.purpose, body.channel, body.given)
         return answer({"contact": of.how_to_tell(who, customer).card})
 
@@ -131,9 +136,9 @@ def routes(web: Web, router: APIRouter) -> None:
         f"{root}/templates/{{name}}/{{language}}", tags=["system"],
         summary="Save a new version of a template; If-Match carries the one that it was written from",
     )  # fmt: skip
-    def save(who: Who, name: str, language: str, body: TemplateBody, match: Match = "") -> Response:
+    def save(who: Who, name: str, language: str, body: TemplateBody, match: Match) -> Response:
         words = Words(body.subject, body.text, body.html)
-        return answer({"version": of.save_template(who, name, language, words, seen(match))}, 201)
+        return answer({"version": of.save_template(who, name, language, words, match)}, 201)
 
     @router.post(
         f"{root}/templates/{{name}}/{{language}}/preview", tags=["system"], summary="How a template would read"

@@ -9,8 +9,9 @@ from starlette.responses import Response
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
-from api.json.headers import Key
+from api.json.headers import Key, Match
 from api.owners.jobs import Jobs
+from api.owners.versions import INCIDENT, ORDER, RECALL, REQUEST, expect, numbered
 from api.problems import bad_field, not_found
 from api.roles import Role
 from api.web import Web
@@ -74,7 +75,8 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/api/v1/requests", tags=["service"])
     def requests(who: Who, unplaced: bool = False) -> Response:
         """What asked for service, the newest 100."""
-        return answer({"items": jobs.requests(who, unplaced=unplaced), "next": None})
+        found = jobs.requests(who, unplaced=unplaced)
+        return answer({"items": numbered(web.shared.database, REQUEST, who, found, "id"), "next": None})
 
     @router.post("/api/v1/requests", tags=["service"])
     def bring(who: Who, body: RequestBody, key: Key = "") -> Response:
@@ -96,8 +98,9 @@ def routes(web: Web, router: APIRouter) -> None:
         return answer(opened, 200 if opened.repeated else 201)
 
     @router.post("/api/v1/requests/{request_id}/place", tags=["service"])
-    def place(who: Who, request_id: str, body: PlaceBody) -> Response:
+    def place(who: Who, request_id: str, body: PlaceBody, match: Match) -> Response:
         """Say which machine a request is about."""
+        expect(REQUEST, match, who, request_id)
         return answer({"case": jobs.place(who, request_id, body.asset, body.component)})
 
     @router.get("/api/v1/incidents", tags=["service"])
@@ -109,21 +112,25 @@ def routes(web: Web, router: APIRouter) -> None:
     def incident(who: Who, incident: str) -> Response:
         """An incident with its cases, the cause first."""
         found, members = jobs.incident(who, incident)
-        return answer({"incident": found, "cases": members})
+        return answer({"incident": found, "cases": members, "version": found.version})
 
     @router.post("/api/v1/incidents/{incident}/{action}", tags=["service"])
-    def move(who: Who, incident: str, action: str, body: CasesBody) -> Response:
+    def move(who: Who, incident: str, action: str, body: CasesBody, match: Match) -> Response:
         """`release`: let the orders go that wait; `dissolve`: each case decides for itself."""
+        expect(INCIDENT, match, who, incident)
         return answer({"cases": jobs.move_incident(who, incident, action, body.cases)})
 
     @router.post("/api/v1/recalls", tags=["service"])
-    def recall(who: Who, body: RecallBody) -> Response:
-        """Recall machines: one incident, a case each. The same name again adds what has come since."""
+    def recall(who: Who, body: RecallBody, match: Match) -> Response:
+        """Recall machines: one incident, a case each. The same name again adds what has come since; `If-Match` is about
+        the incident that there is (0 = there must be none)."""
+        expect(RECALL, match, who, f"recall:{body.name.strip()}")
         made, new = jobs.recall(who, body.name, body.text, body.model, " ".join(body.serials), body.component)
         return answer({"incident": made, "new_cases": new}, 201)
 
     @router.post("/api/v1/work-orders/{order}/visit/{action}", tags=["service"])
-    def visit(who: Who, order: str, action: str, body: VisitBody) -> Response:
-        """accept, reject, set_out, arrive, no_access, break_off."""
+    def visit(who: Who, order: str, action: str, body: VisitBody, match: Match) -> Response:
+        """accept, reject, set_out, arrive, no_access, break_off; `If-Match` is about the work order."""
+        expect(ORDER, match, who, order)
         jobs.visit(who, order, action, body.reason)
         return answer(owners.order(who, order))

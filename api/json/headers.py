@@ -2,15 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import Header
+from fastapi import Depends, Header
 
 from api.problems import bad_field
 
 Key = Annotated[str, Header(alias="Idempotency-Key", max_length=160)]
-Match = Annotated[str, Header(alias="If-Match", max_length=32)]
 
 
-def seen(match: str) -> int | None:
+def seen(match: Annotated[str, Header(alias="If-Match", max_length=32)] = "") -> int | None:
     """The version of an `If-Match` header; None where it names none. Raises Problem."""
     given = match.strip().removeprefix("W/").strip('"')
     if not given or given == "*":
@@ -18,3 +17,6 @@ def seen(match: str) -> int | None:
     if not (given.isascii() and given.isdecimal()) or len(given) > 9:
         raise bad_field("If-Match", match, "the version that was shown")
     return int(given)
+
+
+Match = Annotated[int | None, Depends(seen)]

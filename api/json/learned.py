@@ -14,6 +14,8 @@ from anomaly.training.watched import watch
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
+from api.json.headers import Match
+from api.owners.versions import LEARNED, MODELS, expect, numbered
 from api.problems import Problem, bad_field, not_found
 from api.roles import Principal
 from api.web import Web
@@ -44,14 +46,20 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get(f"{root}/learned", tags=["learning"], summary="Learned models, newest first")
     def listed(who: Who, asset_model: str = "") -> Response:
         found = registry.learned(shared.database, who.tenant, asset_model=asset_model or None)
-        return answer({"items": found, "next": None})
+        items = numbered(shared.database, LEARNED, who, found, "id")
+        if not asset_model:
+            return answer({"items": items, "next": None})
+        with shared.database.read() as connection:
+            version = MODELS.one(connection, who.tenant, asset_model)
+        return answer({"items": items, "next": None, "version": version})
 
     @router.get(f"{root}/learned/{{learned}}", tags=["learning"], summary="A learned model with all its moves")
     def show(who: Who, learned: str) -> Response:
         found = one(who, learned)
         since = watch(shared.database, who.tenant, found, web.clock(who.tenant).now())
         became = registry.moves(shared.database, who.tenant, found.id)
-        return answer({"model": found, "since": since, "moves": became})
+        model = numbered(shared.database, LEARNED, who, [found], "id")[0]
+        return answer({"model": model, "since": since, "moves": became, "version": model["version"]})
 
     @router.get(f"{root}/learned/{{learned}}/card", tags=["learning"], summary="Its card, a page")
     def card(who: Who, learned: str) -> Response:
@@ -66,8 +74,9 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.post(
         f"{root}/learned/{{learned}}/promote", tags=["learning"], summary="Make a shadow live, if it is better"
     )
-    def make_live(who: Who, learned: str) -> Response:
+    def make_live(who: Who, learned: str, match: Match) -> Response:
         found, now = one(who, learned), web.clock(who.tenant).now()
+        expect(LEARNED, match, who, learned)
         try:
             return answer(promote(shared.database, shared.home, who.tenant, found.id, now, who.actor))
         except IllegalMove as no:
@@ -80,7 +89,9 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.post(
         f"{root}/learned/rollback", tags=["learning"], summary="The live model goes, the one before comes back"
     )
-    def back(who: Who, body: LiveBody) -> Response:
+    def back(who: Who, body: LiveBody, match: Match) -> Response:
+        """`If-Match` is about all models of this asset model, as `GET /api/v1/learned?asset_model=` shows them."""
+        expect(MODELS, match, who, body.asset_model)
         now = web.clock(who.tenant).now()
         try:
             gone, live = registry.rollback(shared.database, who.tenant, body.asset_model, now, who.actor, body.kind)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import NAME, NUMBER, answer, listed, wanted, wanting
+from api.owners.versions import CLOCK, DEVICE, numbered
 from api.ports import Wanted
 from api.problems import bad_field, not_found
 from api.views import Health
@@ -56,7 +57,8 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get(f"{root}/devices", tags=["devices"], summary="Registered devices")
     def devices(who: Who, want: WantDevices) -> Response:
-        return listed(owners.devices(who, want))
+        found = owners.devices(who, want)
+        return answer({"items": numbered(web.shared.database, DEVICE, who, found.items, "device"), "next": found.next})
 
     @router.get(f"{root}/devices/{{tenant}}/{{device}}/readings", tags=["devices"], summary="Readings of a device")
     def readings(
@@ -149,9 +151,11 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get(f"{root}/clock", tags=["system"], summary="The tenant's clock")
     def clock(who: Who) -> Response:
         of = web.clock(who.tenant)
+        with web.shared.database.read() as connection:
+            version = CLOCK.one(connection, who.tenant)
         return answer(
             {
                 "tenant": who.tenant, "now": of.now(), "factor": of.factor,
-                "simulated": web.shared.clocks.simulated(who.tenant),
+                "simulated": web.shared.clocks.simulated(who.tenant), "version": version,
             }
         )  # fmt: skip

@@ -18,6 +18,8 @@ import work_orders.service.installed_base as base
 from api import service as identity
 from api.guard import Who
 from api.json.answers import answer
+from api.json.headers import Match
+from api.owners.versions import CLOCK, expect
 from api.problems import Problem, bad_field, not_found
 from api.roles import Role
 from api.web import Web
@@ -128,7 +130,8 @@ def routes(web: Web, router: APIRouter) -> None:
         )  # fmt: skip
 
     @router.post(f"{root}/replays/end", tags=["system"], summary="A replay is over: its clock stands still")
-    def end(who: Who) -> Response:
+    def end(who: Who, match: Match) -> Response:
+        expect(CLOCK, match, who)
         if not shared.clocks.simulated(who.tenant):
             raise Problem(409, "this tenant is not simulated: its clock cannot be stopped")
         shared.clocks.change(who.tenant, 0.0)

@@ -8,6 +8,7 @@ from starlette.responses import Response
 from api.guard import Who
 from api.json.answers import answer
 from api.owners.overview import Overview
+from api.owners.versions import TIER
 from api.web import Web
 
 Span = Annotated[str, Query(description="month, quarter, year or all", max_length=16)]
@@ -29,7 +30,11 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get(f"{root}/customers", tags=["work"], summary="Customers, by name")
     def customers(who: Who) -> Response:
-        return answer({"items": [{"id": id, "name": name} for id, name in of.customers(who)], "next": None})
+        found = of.customers(who)
+        with web.shared.database.read() as connection:
+            tiers = TIER.among(connection, who.tenant, [(id,) for id, _ in found])
+        items = [{"id": id, "name": name, "version": tiers.get((id,), 0)} for id, name in found]
+        return answer({"items": items, "next": None})
 
     @router.get(f"{root}/customers/{{customer}}", tags=["work"], summary="One view of a customer, with his timeline")
     def customer(who: Who, customer: str) -> Response:

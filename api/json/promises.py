@@ -11,9 +11,10 @@ from starlette.responses import Response
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
-from api.json.headers import Key, Match, seen
+from api.json.headers import Key, Match
 from api.owners.plans import Plans, spec_from
 from api.owners.promises import KINDS, PRIORITIES, Promises, policy_from
+from api.owners.versions import CALENDAR, CASE, SITE, TIER, expect, numbered
 from api.problems import bad_field, not_found
 from api.web import Web
 from work_orders.domain.calendars import Hours
@@ -103,13 +104,11 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get(f"{root}/sla/policy", tags=["promises"], summary="What is promised; version 0 = the default")
     def policy(who: Who) -> Response:
         book = of.book(who)
-        made = answer({"version": book.version, "rules": book.policy.rules})
-        made.headers["ETag"] = f'"{book.version}"'
-        return made
+        return answer({"version": book.version, "rules": book.policy.rules})
 
     @router.post(f"{root}/sla/policy", tags=["promises"], summary="A new version; clocks are worked out again")
-    def set_policy(who: Who, body: PolicyBody, match: Match = "") -> Response:
-        version = of.set_policy(who, policy_from(body.model_dump()), seen(match))
+    def set_policy(who: Who, body: PolicyBody, match: Match) -> Response:
+        version = of.set_policy(who, policy_from(body.model_dump()), match)
         return answer({"version": version, "rules": of.book(who).policy.rules}, 201)
 
     @router.post(f"{root}/sla/preview", tags=["promises"], summary="When a case that is opened now would be due")
@@ -124,20 +123,29 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get(f"{root}/calendars", tags=["promises"], summary="Opening hours by name")
     def calendars(who: Who) -> Response:
-        return answer({"items": of.calendars(who), "next": None})
+        return answer({"items": numbered(web.shared.database, CALENDAR, who, of.calendars(who), "name"), "next": None})
 
     @router.post(f"{root}/calendars/{{calendar}}", tags=["promises"], summary="Keep a calendar")
-    def set_calendar(who: Who, calendar: str, body: CalendarBody) -> Response:
+    def set_calendar(who: Who, calendar: str, body: CalendarBody, match: Match) -> Response:
+        expect(CALENDAR, match, who, calendar)
         of.set_calendar(who, calendar, msgspec.convert(body.model_dump(), Hours))
-        return answer(next(c for c in of.calendars(who) if c.name == calendar))
+        found = [c for c in of.calendars(who) if c.name == calendar]
+        return answer(numbered(web.shared.database, CALENDAR, who, found, "name")[0])
+
+    @router.get(f"{root}/sites", tags=["promises"], summary="Sites: where their hours come from")
+    def sites(who: Who) -> Response:
+        return answer({"items": numbered(web.shared.database, SITE, who, of.sites(who), "id"), "next": None})
 
     @router.post(f"{root}/sites/{{site}}/hours", tags=["promises"], summary="A site's country and calendar")
-    def site_hours(who: Who, site: str, body: SiteHoursBody) -> Response:
+    def site_hours(who: Who, site: str, body: SiteHoursBody, match: Match) -> Response:
+        expect(SITE, match, who, site)
         of.set_site(who, site, body.country, body.calendar)
-        return answer(next(s for s in of.sites(who) if s.id == site))
+        found = [s for s in of.sites(who) if s.id == site]
+        return answer(numbered(web.shared.database, SITE, who, found, "id")[0])
 
     @router.post(f"{root}/customers/{{customer}}/tier", tags=["promises"], summary="A customer's tier of service")
-    def tier(who: Who, customer: str, body: TierBody) -> Response:
+    def tier(who: Who, customer: str, body: TierBody, match: Match) -> Response:
+        expect(TIER, match, who, customer)
         of.set_tier(who, customer, body.tier)
         return answer({"customer": customer, "tier": body.tier})
 
@@ -145,7 +153,8 @@ def routes(web: Web, router: APIRouter) -> None:
         f"{root}/cases/{{case}}/clock/{{action}}", tags=["promises"],
         summary="Answered, somebody sees to it, it waits, it goes on: answered, taken, wait, go-on",
     )  # fmt: skip
-    def act(who: Who, case: str, action: str, body: ClockActionBody | None = None) -> Response:
+    def act(who: Who, case: str, action: str, match: Match, body: ClockActionBody | None = None) -> Response:
+        expect(CASE, match, who, case)
         return answer({"items": of.act(who, case, action, body.reason if body else ""), "next": None})
 
     _plans(web, router, root)
@@ -177,8 +186,8 @@ def _plans(web: Web, router: APIRouter, root: str) -> None:
         return answer({"items": of.take_up(who, asset, found.model), "next": None}, 201)
 
     @router.post(f"{root}/plans/{{plan}}/{{action}}", tags=["promises"], summary="pause, resume, end")
-    def move(who: Who, plan: str, action: str, match: Match = "") -> Response:
-        return answer(of.move(who, plan, action, seen(match)))
+    def move(who: Who, plan: str, action: str, match: Match) -> Response:
+        return answer(of.move(who, plan, action, match))
 
     @router.post(f"{root}/assets/{{asset}}/readings", tags=["promises"], summary="What a meter showed")
     def read(who: Who, asset: str, body: ReadingBody) -> Response:

@@ -8,7 +8,9 @@ from starlette.responses import Response
 
 from api.guard import Who
 from api.json.answers import answer
+from api.json.headers import Match
 from api.owners.quarantine import Quarantine
+from api.owners.versions import RULES, expect, numbered
 from api.problems import not_found
 from api.web import Web
 from ingest.domain.mapping import Rule
@@ -86,13 +88,18 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get(f"{root}/mappings", tags=["devices"], summary="Rules that mend messages")
     def rules(who: Who) -> Response:
-        return answer({"items": of.rules(who), "next": None})
+        return answer(
+            {"items": numbered(web.shared.database, RULES, who, of.rules(who), "scope", "owner"), "next": None}
+        )
 
     @router.post(f"{root}/mappings", tags=["devices"], summary="Keep rules that mend messages")
-    def keep(who: Who, body: RulesBody) -> Response:
+    def keep(who: Who, body: RulesBody, match: Match) -> Response:
+        """`If-Match` is about all rules of this device or asset model."""
+        expect(RULES, match, who, body.scope, body.owner)
         wanted = [Rule(r.kind, r.name, r.to) for r in body.rules]
         return answer({"items": of.keep_rules(who, body.scope, body.owner, wanted, from_now_on=body.from_now_on)})
 
     @router.post(f"{root}/mappings/drop", tags=["devices"], summary="Let a rule go; what it mended stays")
-    def drop(who: Who, body: DropBody) -> Response:
+    def drop(who: Who, body: DropBody, match: Match) -> Response:
+        expect(RULES, match, who, body.scope, body.owner)
         return answer({"items": of.drop_rule(who, body.scope, body.owner, body.kind, body.name)})

@@ -1,5 +1,6 @@
 """Autonomy and the decision log for programs."""
 
+import msgspec
 from fastapi import APIRouter
 from pydantic import Field
 from starlette.responses import Response
@@ -7,7 +8,9 @@ from starlette.responses import Response
 from api.guard import Who
 from api.json.answers import answer
 from api.json.commands import Body
+from api.json.headers import Match
 from api.owners.review import SAID, Reviews
+from api.owners.versions import AUTONOMY, expect
 from api.web import Web
 
 
@@ -29,11 +32,17 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/api/v1/autonomy", tags=["service"])
     def autonomy(who: Who) -> Response:
         """What the product may do by itself, and its record, by model and customer."""
-        return answer({"items": reviews.levels(who), "next": None})
+        found = reviews.levels(who)
+        with web.shared.database.read() as connection:
+            of = [(s.standing.model, s.standing.customer_id) for s in found]
+            versions = AUTONOMY.among(connection, who.tenant, of)
+        items = [{**msgspec.to_builtins(s), "version": versions.get(key, 0)} for s, key in zip(found, of, strict=True)]
+        return answer({"items": items, "next": None})
 
     @router.post("/api/v1/autonomy", tags=["service"])
-    def move(who: Who, body: AutonomyBody) -> Response:
+    def move(who: Who, body: AutonomyBody, match: Match) -> Response:
         """Let it do more, or less."""
+        expect(AUTONOMY, match, who, body.model, body.customer)
         seen = ",".join(map(str, body.seen))
         mode = reviews.move(who, body.model, body.customer, body.action, seen, body.reason)
         return answer({"model": body.model, "customer": body.customer, "mode": mode})

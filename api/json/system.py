@@ -88,7 +88,8 @@ MEANS = {
     "401": "Nobody is signed in, or the API key is not good",
     "403": "This role may not",
     "404": "It does not exist, or belongs to others",
-    "409": "Not in its present state, or somebody was faster",
+    "409": "Not in its present state",
+    "412": "Somebody was faster: `version` is what is current",
     "422": "A field cannot be taken",
 }
 
@@ -105,7 +106,7 @@ def with_errors(schema: dict[str, Any]) -> dict[str, Any]:
                 continue
             open_to_all = access.TABLE[f"{method.upper()} {path}"] is None
             said = [] if open_to_all else ["401", "403"]
-            said += ["404"] * ("{" in path) + ["409"] * (method == "post") + ["422"]
+            said += ["404"] * ("{" in path) + ["409", "412"] * (method == "post") + ["422"]
             operation["responses"] |= {status: {"description": MEANS[status], "content": content} for status in said}
     return schema
 

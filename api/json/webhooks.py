@@ -9,7 +9,7 @@ from starlette.responses import Response
 from api.guard import Who
 from api.json.answers import NUMBER, answer, wanting
 from api.json.commands import Body
-from api.json.headers import Key, Match, seen
+from api.json.headers import Key, Match
 from api.owners.webhooks import Webhooks
 from api.ports import Wanted
 from api.web import Web
@@ -55,8 +55,8 @@ def routes(web: Web, router: APIRouter) -> None:
         f"{root}/{{webhook}}/{{action}}", tags=["events"],
         summary="pause, resume, rotate, retry_dead, replay, remove; with If-Match",
     )  # fmt: skip
-    def move(who: Who, webhook: str, action: str, body: MoveWebhookBody | None = None, match: Match = "") -> Response:
-        made = hooks.move(who, webhook, action, seen(match), body.after if body else 0)
+    def move(who: Who, webhook: str, action: str, match: Match, body: MoveWebhookBody | None = None) -> Response:
+        made = hooks.move(who, webhook, action, match, body.after if body else 0)
         if action == "remove":
             return answer({"webhook": None})
         told = {"webhook": hooks.one(who, webhook), **({"secret": made.secret} if made.secret else {})}

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, date, datetime
 
+from api.owners.versions import overtaken
 from api.problems import Problem, bad_field, not_found
 from api.roles import Principal
 from plumbing.runtime import Shared
@@ -41,7 +42,7 @@ def refusals() -> Iterator[None]:
     except errors.BadInput as no:
         raise Problem(422, str(no), field=no.field, rule=no.rule) from no
     except errors.Stale as no:
-        raise Problem(409, str(no), field="version", value=no.seen, rule=f"is {no.is_now} now") from no
+        raise overtaken(no.id, no.seen, no.is_now) from no
     except errors.SlotTaken as no:
         raise Problem(409, f"{no}. {no.left} half days can still be chosen.", field="slot", value=no.slot) from no
     except TooManyReports as no:

@@ -98,6 +98,7 @@ class ServiceWork:
             actions=case_actions(found),
             forecast=forecast_of(found.prediction, row.asset_id, model) if found.prediction else None,
             evidence_from=found.prediction.evidence_from if found.prediction else None, sla=sla.get(case, ()),
+            version=row.version,
         )  # fmt: skip
 
     def _case_row(self, row: CaseRow, people: dict[str, str], mode: str) -> Case:
@@ -106,7 +107,7 @@ class ServiceWork:
             sentence = sentence or f"P(failure) within the decision's horizon: {row.p_horizon:.0%}"
         return Case(
             row.id, row.asset_id, row.asset, people.get(row.customer_id or "", ""), row.component, mode, row.state,
-            row.outcome, row.opened_at, row.closed_at, sentence, row.would_have_opened_at,
+            row.outcome, row.opened_at, row.closed_at, sentence, row.would_have_opened_at, version=row.version,
         )  # fmt: skip
 
     def cases(self, who: Principal, wanted: Wanted) -> Page:
@@ -313,6 +314,7 @@ def notice_of(found: NoticeDetail) -> Notice:
         only_one_left=row.waiting and found.left == 1, stoppable=row.state in ("queued", "held"),
         booked=found.visit_words, left=found.left_words, company=found.company, phone=found.phone,
         gone=found.reason if row.state in ("withdrawn", "corrected") else "", given_up=row.no_reply_at is not None,
+        version=row.version,
     )  # fmt: skip
 
 

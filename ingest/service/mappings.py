@@ -13,7 +13,7 @@ from ingest.service.book import bump
 from ingest.service.registry import REGISTRY, RegistryFault
 from ingest.service.tables import devices, mappings
 from plumbing import audit
-from plumbing.sql import Database
+from plumbing.sql import Database, lock
 
 DEVICE, MODEL = "device", "model"
 
@@ -58,6 +58,7 @@ def keep_rules(
         A rule names what is not there, or cannot be; none of them is kept.
     """
     with database.write() as connection:
+        lock(connection, f"ingest:mappings:{tenant}")
         model = _model_of(connection, tenant, scope, owner, models)
         renames = {r.name: r.to for r in rules_on(connection, tenant, {(scope, owner)}).get((scope, owner), [])
                    if r.kind == SIGNAL}  # fmt: skip
@@ -88,6 +89,7 @@ def drop_rule(
 ) -> None:  # fmt: skip
     """Let a rule go; what it mended stays. Raises BadRule."""
     with database.write() as connection:
+        lock(connection, f"ingest:mappings:{tenant}")
         gone = connection.execute(mappings.delete().where(*_where(tenant, scope, owner, kind, name)))
         if not gone.rowcount:
             raise BadRule(kind, name, f"there is no such rule for {scope} {owner}")

@@ -115,7 +115,7 @@ def test_a_customer_says_how_he_is_told_and_nobody_else_does(company: Company) -
     assert contact["contact"]["language"] == "zh"
     assert [(c["purpose"], c["given"], c["by"]) for c in contact["said"]] == [("forecast", False, "City waterworks")]
     stale = key.post("/api/v1/contacts/waterworks", json={"language": "en"}, headers={"If-Match": '"7"'})
-    assert stale.status_code == 409
+    assert stale.status_code == 412
     fine = key.post("/api/v1/contacts/waterworks", json={"language": "en"}, headers={"If-Match": '"1"'})
     assert fine.json()["contact"]["version"] == 2
     for wrong in ({"time_zone": "Mars"}, {"quiet_from": "9"}, {"language": "tlh"}, {"cap_per_day": 999}):
@@ -148,7 +148,7 @@ def test_a_template_is_checked_and_the_next_version_is_used(company: Company) ->
         assert says in anna.post(f"{at}/preview", json={**good, part: source}).json()["fault"]
     mine = {**good, "subject": "Dear {{ customer }}: {{ letter.title }}"}
     assert anna.post(at, json=mine, headers={"If-Match": "0"}).json() == {"version": 1}
-    assert anna.post(at, json=mine, headers={"If-Match": "0"}).status_code == 409
+    assert anna.post(at, json=mine, headers={"If-Match": "0"}).status_code == 412
     assert company.program("dispatcher").post(at, json=mine).status_code == 403
     company.full()
     with company.shared.database.read() as connection:

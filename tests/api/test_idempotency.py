@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -10,8 +11,9 @@ import sqlalchemy as sa
 from api import idempotency
 from api.problems import Problem
 from api.tables import answers
+from plumbing import audit
 from tests.api.company import Company
-from tests.work_orders.world import TENANT
+from tests.work_orders.world import DISPATCHER, TENANT
 from work_orders import service
 from work_orders.service import tables as t
 
@@ -47,19 +49,76 @@ def test_what_was_refused_may_be_sent_again(company: Company) -> None:
 def test_if_match_refuses_what_somebody_else_has_changed(company: Company) -> None:
     at, desk = f"/api/v1/work-orders/{proposal(company)}/approve", company.program("dispatcher")
     version = company.world.only(t.orders).version
-    assert desk.post(at, headers={"If-Match": '"999"'}).status_code == 409
+    assert desk.post(at, headers={"If-Match": '"999"'}).status_code == 412
     assert desk.post(at, headers={"If-Match": "soon"}).status_code == 422
     assert desk.post(at, headers={"If-Match": f'"{version}"'}).status_code == 200
 
 
 def test_a_claim_is_taken_over_when_its_process_died(company: Company) -> None:
     database, wall = company.shared.database, company.web.wall()
-    claim = idempotency.Claim(TENANT, "key:1", "k", "print")
-    assert idempotency.take(database, wall, claim) is None
+    claim = idempotency.Claim(TENANT, "key:1", "k", "print", wall)
+    assert idempotency.take(database, claim) is None
     with pytest.raises(Problem, match="still being worked on"):
-        idempotency.take(database, wall, claim)
-    assert idempotency.take(database, wall + timedelta(minutes=2), claim) is None
-    assert idempotency.take(database, wall + timedelta(days=2), claim) is None  # forgotten after a day
+        idempotency.take(database, claim)
+    assert idempotency.take(database, replace(claim, at=wall + timedelta(minutes=2))) is None
+    assert idempotency.take(database, replace(claim, at=wall + timedelta(days=2))) is None  # forgotten after a day
+
+
+CREATIONS: dict[str, tuple[str, dict[str, object]]] = {
+    "note": ("conversations/{case}/notes", {"text": "Mind the dog."}),
+    "breakdown": ("assets/p2/breakdown", {"failure_mode": "bearing_wear"}),
+    "device": ("devices", {"device": "new", "model": "pump"}),
+    "command": ("devices/acme/p1/commands", {"name": "look"}),
+    "hold": ("assets/p1/holds", {"kind": "permit"}),
+    "recall": ("recalls", {"name": "batch 7", "model": "pump"}),
+    "move": ("cases/{case3}/clock/answered", {}),
+}
+
+
+class Dead(Exception):
+    """The process dies here."""
+
+
+def test_who_dies_between_the_change_and_its_answer_has_changed_it_once(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full, admin = company.full(), company.program("admin")
+
+    def die(*_: object) -> None:
+        raise Dead
+
+    for key, (path, body) in CREATIONS.items():
+        at, headers, before = f"/api/v1/{path.format(**full)}", {"Idempotency-Key": key}, len(company.world.actions())
+        with monkeypatch.context() as patch:
+            patch.setattr(idempotency, "settle", die)
+            with pytest.raises(Dead):
+                admin.post(at, json=body, headers=headers)
+        entries = company.world.actions()
+        assert len(entries) > before, "the change itself is there"
+        assert "still being worked on" in admin.post(at, json=body, headers=headers).json()["detail"]
+        company.world.clock.at += timedelta(minutes=2)
+        again = admin.post(at, json=body, headers=headers)
+        assert (again.status_code, again.json()["made"][0]["action"]) == (409, entries[before])
+        assert company.world.actions() == entries, f"and nothing was done twice: {key}"
+
+
+def test_who_was_overtaken_changes_nothing_any_more(company: Company) -> None:
+    """A process so slow that its request was begun anew by another one."""
+    database, order = company.shared.database, proposal(company)
+    slow = idempotency.Claim(TENANT, "key:1", "k", "print", company.web.wall())
+    fast = replace(slow, at=slow.at + timedelta(minutes=2))
+    assert idempotency.take(database, slow) is None
+    assert idempotency.take(database, fast) is None
+    heard = audit.heard_by.set(slow.made)
+    try:
+        with pytest.raises(Problem, match="begun anew"):
+            service.approve_proposal(company.shared, TENANT, order, DISPATCHER)
+    finally:
+        audit.heard_by.reset(heard)
+    assert company.world.only(t.orders).state == "awaiting_approval"
+    idempotency.settle(database, slow, None)  # nor does it forget whose claim it is now
+    with database.read() as connection:
+        assert [r.at for r in connection.execute(sa.select(answers))] == [fast.at]
 
 
 @pytest.mark.parametrize("headers", [{"content-length": "2000000"}, {"transfer-encoding": "chunked"},

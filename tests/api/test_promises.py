@@ -51,7 +51,7 @@ def test_the_admin_sets_what_is_promised_and_sees_it_before(company: Company) ->
     assert admin.get(f"{ROOT}/sla/policy").json()["version"] == 0
     first = admin.post(f"{ROOT}/sla/policy", json=rules, headers={"If-Match": '"0"'})
     assert (first.status_code, first.json()["version"]) == (201, 1)
-    assert admin.post(f"{ROOT}/sla/policy", json=rules, headers={"If-Match": '"0"'}).status_code == 409
+    assert admin.post(f"{ROOT}/sla/policy", json=rules, headers={"If-Match": '"0"'}).status_code == 412
     wrong = {"rules": [{"target": {"metric": "response", "minutes": 30, "calendar": "moon"}}]}
     assert admin.post(f"{ROOT}/sla/policy", json=wrong).status_code == 422
     assert admin.post(f"{ROOT}/sla/policy", json={"rules": [{"target": {}}]}).status_code == 422
@@ -101,7 +101,7 @@ def test_a_plan_is_made_read_and_ended(company: Company) -> None:
     (plan,) = program.get(f"{ROOT}/plans").json()["items"]
     assert plan["due_at"] < "2027-02-20"
     stale = program.post(f"{ROOT}/plans/{plan['id']}/pause", headers={"If-Match": "1"})
-    assert stale.status_code == 409
+    assert stale.status_code == 412
     ended = program.post(f"{ROOT}/plans/{plan['id']}/end", headers={"If-Match": str(plan["version"])})
     assert (ended.json()["state"], program.get(f"{ROOT}/plans").json()["items"]) == ("ended", [])
 

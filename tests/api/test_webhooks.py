@@ -20,7 +20,7 @@ def test_a_program_adds_moves_and_removes_a_webhook(company: Company) -> None:
     assert (row["url"], row["types"], row["state"]) == (URL, ["case.*"], "active")
     assert "secret" not in row
     at = f"{AT}/{row['id']}"
-    assert admin.post(f"{at}/pause", headers={"If-Match": '"9"'}).status_code == 409
+    assert admin.post(f"{at}/pause", headers={"If-Match": '"9"'}).status_code == 412
     paused = admin.post(f"{at}/pause", headers={"If-Match": f'"{row["version"]}"'})
     assert paused.json()["webhook"]["state"] == "paused"
     assert admin.post(f"{at}/rotate").json()["secret"] not in ("", made.json()["secret"])
@@ -65,4 +65,4 @@ def test_an_admin_does_the_same_on_the_page(company: Company) -> None:
     assert "must be https" in admin.post("/webhooks", data={"url": "nothing", "types": "*"}).text
     id = company.program("admin").get(AT).json()["items"][0]["id"]
     assert "Resume" in admin.post(f"/webhooks/{id}/pause", data={"version": "1"}).text
-    assert admin.post(f"/webhooks/{id}/resume", data={"version": "1"}).status_code == 409
+    assert admin.post(f"/webhooks/{id}/resume", data={"version": "1"}).status_code == 412

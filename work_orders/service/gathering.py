@@ -33,8 +33,7 @@ def join(work: Unit, incident: Row, case_id: str, since: datetime, *, anew: bool
             return False
         work.update(d.incident_cases, {"case_id": case_id}, incident_id=incident.id, since=since)
     first = cause_of([Member(case_id, since), *_cause(work, incident.id)])
-    if first != incident.cause_case_id:
-        work.update(d.incidents, {"id": incident.id}, cause_case_id=first)
+    work.update(d.incidents, {"id": incident.id}, cause_case_id=first)  # another version of it, whoever is the cause
     return True
 
 

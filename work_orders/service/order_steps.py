@@ -62,6 +62,7 @@ def task_action(
             t.tasks, {"order_id": order_id, "n": n}, state=state, result=said[:500], value=value, at=work.now,
             actor=actor.name,
         )  # fmt: skip
+        work.update(t.orders, {"id": order_id}, changed_at=work.now)
         text = f"{actor.name}: {step.text} - {state}" + (f" ({said})." if said else ".")
         work.record("task_" + state, order.asset_id, order_id, text, n=n)
         return str(state)

@@ -310,6 +310,7 @@ def case_clock_action(
             case _:
                 raise BadInput("action", f"{action!r} must be answered, taken, wait or go-on")
         follow(work, case_id)
+        work.update(t.cases, {"id": case_id})  # another version of it
         work.record(f"sla_{action.replace('-', '_')}", case.asset_id, case_id, text, reason=reason)
 
 
