@@ -131,6 +131,8 @@ class Promise:
     told: Sequence[str] = ()
     by_hand: bool = False
     stopped_at: datetime | None = None
+    recomputing: bool = False
+    """What it follows from has changed; what is shown is still that of before."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -105,14 +105,16 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get("/api/v1/incidents", tags=["service"])
     def incidents(who: Who) -> Response:
-        """Many cases that share a cause; those that are open first."""
-        return answer({"items": jobs.incidents(who), "next": None})
+        """Many cases that share a cause, those that are open first; recalls that are going on."""
+        return answer({"items": jobs.incidents(who), "next": None, "recalls": jobs.recalls(who)})
 
     @router.get("/api/v1/incidents/{incident}", tags=["service"])
     def incident(who: Who, incident: str) -> Response:
         """An incident with its cases, the cause first."""
         found, members = jobs.incident(who, incident)
-        return answer({"incident": found, "cases": members, "version": found.version})
+        return answer(
+            {"incident": found, "cases": members, "recalls": jobs.recalls(who, incident), "version": found.version}
+        )
 
     @router.post("/api/v1/incidents/{incident}/{action}", tags=["service"])
     def move(who: Who, incident: str, action: str, body: CasesBody, match: Match) -> Response:
@@ -122,11 +124,11 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.post("/api/v1/recalls", tags=["service"])
     def recall(who: Who, body: RecallBody, match: Match) -> Response:
-        """Recall machines: one incident, a case each. The same name again adds what has come since; `If-Match` is about
-        the incident that there is (0 = there must be none)."""
+        """Recall machines: one incident, a case each. The same name again adds what has come since. Of many machines
+        the first are done in the answer, the others follow: `seen` of `machines` so far, as the incident shows.
+        `If-Match` is about the incident that there is (0 = there must be none)."""
         expect(RECALL, match, who, f"recall:{body.name.strip()}")
-        made, new = jobs.recall(who, body.name, body.text, body.model, " ".join(body.serials), body.component)
-        return answer({"incident": made, "new_cases": new}, 201)
+        return answer(jobs.recall(who, body.name, body.text, body.model, " ".join(body.serials), body.component), 201)
 
     @router.post("/api/v1/work-orders/{order}/visit/{action}", tags=["service"])
     def visit(who: Who, order: str, action: str, body: VisitBody, match: Match) -> Response:

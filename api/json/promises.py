@@ -99,7 +99,7 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get(f"{root}/sla", tags=["promises"], summary="SLA clocks that run, what is due next first")
     def running(who: Who, case: str = "") -> Response:
         found = of.clocks(who, cases=[case]) if case else of.clocks(who, running=True)
-        return answer({"items": found, "next": None, "kept": of.kept(who)})
+        return answer({"items": found, "next": None, "kept": of.kept(who), "recomputing": of.recomputing(who)})
 
     @router.get(f"{root}/sla/policy", tags=["promises"], summary="What is promised; version 0 = the default")
     def policy(who: Who) -> Response:

@@ -18,11 +18,23 @@ from work_orders.domain.readings import number_of
 from work_orders.domain.report_words import SYMPTOMS, kind_of
 from work_orders.domain.requests import COMPLAINT, RequestKind
 from work_orders.queries import door, jobs
-from work_orders.queries.door import IncidentRow, MemberRow, RequestRow
+from work_orders.queries.door import IncidentRow, MemberRow, RecallRow, RequestRow
 from work_orders.queries.jobs import JobDetail
-from work_orders.service import attachments, incidents, labels, merging, opening, order_steps, permits, reports, tables
+from work_orders.service import (
+    attachments,
+    incidents,
+    labels,
+    merging,
+    opening,
+    order_steps,
+    permits,
+    recalls,
+    reports,
+    tables,
+)  # fmt: skip
 from work_orders.service.attachments import Attachment
 from work_orders.service.door import Opened, Request, place_request, take_request
+from work_orders.service.recalls import Recalled
 
 BY_HAND = frozenset({"order", "solve", "merge", "unmerge"})
 """What a dispatcher does with a case by himself."""
@@ -226,10 +238,15 @@ class Jobs:
                 return incidents.release(self._shared, who.tenant, id, actor, cases=cases)
             return incidents.dissolve(self._shared, who.tenant, id, actor)
 
-    def recall(self, who: Principal, name: str, text: str, model: str, serials: str, component: str) -> tuple[str, int]:
-        """Recall machines of a model or batch; the incident, and how many cases are new."""
+    def recalls(self, who: Principal, incident: str | None = None) -> list[RecallRow]:
+        """The recall of an incident; else those that are going on."""
+        with self._shared.database.read() as connection:
+            return door.recalls(connection, who.tenant, incident=incident)
+
+    def recall(self, who: Principal, name: str, text: str, model: str, serials: str, component: str) -> Recalled:
+        """Recall machines of a model or batch; how far it has come."""
         with refusals():
-            return incidents.recall(
+            return recalls.recall(
                 self._shared, who.tenant, name, text, actor_of(self._shared, who), model=model,
                 serials=serials.replace(",", " ").split(), component=component,
             )  # fmt: skip

@@ -14,7 +14,7 @@ from api.roles import Principal
 from plumbing.runtime import Shared
 from work_orders.domain.calendars import BUILT_IN, Hours
 from work_orders.domain.sla import SlaPolicy
-from work_orders.queries.sla import Attainment, ClockRow, attainment, clocks
+from work_orders.queries.sla import Attainment, ClockRow, attainment, clocks, recomputing
 from work_orders.service import sla_settings
 from work_orders.service import tables as t
 from work_orders.service.sla import case_clock_action
@@ -63,6 +63,11 @@ class Promises:
         """How many promises were kept."""
         with self._shared.database.read() as connection:
             return attainment(connection, who.tenant)
+
+    def recomputing(self, who: Principal) -> int:
+        """How many cases have promises that are being worked out again."""
+        with self._shared.database.read() as connection:
+            return recomputing(connection, who.tenant)
 
     def book(self, who: Principal) -> SlaBook:
         """The policy and all calendars."""

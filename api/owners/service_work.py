@@ -63,7 +63,16 @@ def promises_of(
     for c in clocks(connection, who.tenant, now, cases=cases) if cases else ():
         inside = (c.answered_by, c.told) if who.sees_all else ("", ())
         shown = Promise(
-            c.metric, c.state, c.due_at, c.used_minutes, c.target_minutes, c.paused, *inside, c.by_hand, c.stopped_at
+            c.metric,
+            c.state,
+            c.due_at,
+            c.used_minutes,
+            c.target_minutes,
+            c.paused,
+            *inside,
+            c.by_hand,
+            c.stopped_at,
+            c.recomputing,
         )
         made.setdefault(c.case_id, []).append(shown)
     return made

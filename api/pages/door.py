@@ -138,7 +138,9 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get("/incidents", include_in_schema=False)
     def incidents(request: Request, who: Who) -> Response:
-        return web.page(request, "incidents.html", incidents=jobs.incidents(who), models=owners.models())
+        return web.page(
+            request, "incidents.html", incidents=jobs.incidents(who), models=owners.models(), recalls=jobs.recalls(who)
+        )
 
     @router.post("/incidents", include_in_schema=False)
     def recall(
@@ -149,12 +151,14 @@ def routes(web: Web, router: APIRouter) -> None:
         serials: Annotated[str, Form(max_length=2000)] = "",
         component: Annotated[str, Form(max_length=64)] = "",
     ) -> Response:
-        return back_to(f"/incidents/{jobs.recall(who, name, text, model, serials, component)[0]}")
+        made = jobs.recall(who, name, text, model, serials, component)
+        return back_to(f"/incidents/{made.incident}" if made.incident else "/incidents")
 
     @router.get("/incidents/{incident}", include_in_schema=False)
     def incident(request: Request, who: Who, incident: str) -> Response:
         found, members = jobs.incident(who, incident)
-        return web.page(request, "incident.html", incident=found, members=members)
+        recalls = jobs.recalls(who, incident)
+        return web.page(request, "incident.html", incident=found, members=members, recalls=recalls)
 
     @router.post("/incidents/{incident}/{action}", include_in_schema=False)
     def move(who: Who, incident: str, action: str, case: Annotated[list[str] | None, Form()] = None) -> Response:

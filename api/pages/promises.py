@@ -59,6 +59,7 @@ def routes(web: Web, router: APIRouter) -> None:
             raise not_found("kind of case")
         return web.page(
             request, "promises.html", clocks=of.clocks(who, running=True), kept=of.kept(who), book=of.book(who),
+            recomputing=of.recomputing(who),
             calendars=of.calendars(who), sites=of.sites(who), kinds=KINDS, priorities=PRIORITIES,
             asked=Asked(kind, priority, site), days=list(zip(WEEKDAYS, DAYS, strict=True)),
             preview=of.preview(who, kind=kind, priority=priority, site=site),

@@ -15,10 +15,9 @@ from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service.door import Request, take_request
 from work_orders.service.errors import BadInput
-from work_orders.service.incidents import dissolve, gather, recall, release
+from work_orders.service.incidents import dissolve, gather, release
 from work_orders.service.intake import take
 from work_orders.service.merging import merge, unmerge
-from work_orders.service.opening import solve
 from work_orders.service.unit import unit
 
 GROUP = "waterworks-site/2026-11-22T00:00"
@@ -105,22 +104,6 @@ def test_an_incident_ends_with_its_last_case(world: World) -> None:
     assert world.only(d.incidents).closed_at == world.clock.at
 
 
-def test_a_recall_opens_one_incident_over_a_batch(world: World) -> None:
-    many(world, 12)
-    incident, made = recall(
-        world.shared, TENANT, "R-7", "Cracked seals", DISPATCHER, model="pump", serials=["B1"], component="seal"
-    )
-    assert made == len(world.rows(t.cases)) == len(world.rows(d.incident_cases)) == 3  # B1, B10, B11
-    service.add_asset(world.shared, TENANT, "new", "pump", serial="B1x")
-    again = recall(
-        world.shared, TENANT, "R-7", "Cracked seals", DISPATCHER, model="pump", serials=["B1"], component="seal"
-    )
-    assert again == (incident, 1)
-    assert {r.kind for r in world.rows(t.cases)} == {"recall"}
-    with pytest.raises(BadInput):
-        recall(world.shared, TENANT, "R-8", "x", DISPATCHER, model="pump", serials=["Z"])
-
-
 def test_cases_are_gathered_by_hand_once(world: World) -> None:
     world.take(1)
     world.take(1, device="p2")
@@ -205,16 +188,6 @@ def test_a_merge_of_a_merge_is_undone_in_any_order(world: World) -> None:
     unmerge(world.shared, TENANT, report, DISPATCHER)
     unmerge(world.shared, TENANT, seal, DISPATCHER)
     assert {r.id: r.case_id for r in world.rows(d.requests)} == before | {later.request: seal}
-
-
-def test_a_recall_that_is_over_is_not_opened_again_empty(world: World) -> None:
-    many(world, 2)
-    said = (world.shared, TENANT, "R-7", "Cracked seals", DISPATCHER)
-    incident, _ = recall(*said, model="pump", serials=["B1"], component="seal")
-    for case in world.rows(t.cases):
-        solve(world.shared, TENANT, case.id, "changed", DISPATCHER)
-    assert recall(*said, model="pump", serials=["B1"], component="seal") == (incident, 0)
-    assert world.only(d.incidents).closed_at is not None
 
 
 def test_cases_of_an_incident_that_is_over_are_gathered_anew(world: World) -> None:

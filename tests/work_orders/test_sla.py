@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
 import sqlalchemy as sa
 
+from plumbing import audit
 from tests.work_orders.test_crashes import crash_everywhere
 from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import service
@@ -15,13 +17,14 @@ from work_orders.domain.calendars import Hours
 from work_orders.domain.machine import NotPermitted
 from work_orders.domain.requests import RequestKind
 from work_orders.domain.sla import Metric, Rule, SlaPolicy, Step, Target
-from work_orders.queries.sla import ClockRow, attainment, clocks
+from work_orders.queries.sla import ClockRow, attainment, clocks, recomputing
+from work_orders.service import sla
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
 from work_orders.service.conversation import write_message
 from work_orders.service.door import Request, take_request
 from work_orders.service.errors import BadInput
-from work_orders.service.sla import case_clock_action
+from work_orders.service.sla import case_clock_action, follow_outdated
 from work_orders.service.sla_settings import (
     preview,
     set_calendar,
@@ -259,6 +262,43 @@ def test_a_customer_who_declines_is_waited_on_no_more(world: World) -> None:
     assert "sla_breached" not in world.actions()
 
 
+def test_clocks_are_worked_out_again_in_portions(any_world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    world = any_world
+    monkeypatch.setattr(sla, "FOLLOWED_AT_ONCE", 2)
+    for n in range(5):
+        service.add_asset(world.shared, world.tenant, f"x{n}", "pump", site_id="waterworks-site")
+        reported(world, asset=f"x{n}")
+    chain = policy(60, steps=(Step("admin"),))
+    set_sla_policy(world.shared, world.tenant, chain, ADMIN)
+    assert any("5 open cases follow it." in r.diff for r in world.rows(audit.entries))
+
+    def stale() -> list[int]:
+        with world.database.read() as connection:
+            rows = clocks(connection, world.tenant, world.clock.at, running=True)
+            assert recomputing(connection, world.tenant) == len({r.case_id for r in rows if r.recomputing})
+        return sorted(r.policy_version for r in rows if r.recomputing)
+
+    assert len(stale()) == 6  # two metrics of each of three cases
+    assert follow_outdated(world.shared, world.tenant) == 2
+    assert stale() == [0, 0]
+    world.clock.at += timedelta(hours=2)  # the new deadline has passed; the old one of the last has not
+    assert follow_outdated(world.shared, world.tenant) == 1
+    assert follow_outdated(world.shared, world.tenant) == 0
+    assert stale() == []
+    assert {(r.metric, r.due_at) for r in world.rows(s.clocks) if r.state != "withdrawn"} == {
+        ("response", MONDAY + timedelta(hours=1))
+    }
+
+
+def test_nobody_is_told_by_what_held_before(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    reported(world)
+    monkeypatch.setattr(sla, "FOLLOWED_AT_ONCE", 0)  # no portion gets to it
+    set_sla_policy(world.shared, world.tenant, policy(100_000), ADMIN)
+    world.later(hours=24)  # beyond what was promised before
+    assert not world.rows(s.escalations)
+    assert states(world)["response"] == "running"
+
+
 def test_holidays_and_hours_are_those_of_the_site(world: World) -> None:
     eve = datetime(2026, 12, 24, 16, tzinfo=UTC)
     assert preview_due(world, eve) == datetime(2026, 12, 25, 9, tzinfo=UTC)
@@ -295,13 +335,17 @@ def test_what_is_set_for_a_site_or_customer_is_worked_out_for_its_own_cases(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     cases = {asset: reported(world, asset=asset) for asset in ("p1", "p3")}
-    followed: list[str] = []
-    monkeypatch.setattr("work_orders.service.sla.follow", lambda work, case: followed.append(case))
-    set_site_hours(world.shared, world.tenant, "brewery-site", ADMIN, country="DE")
-    set_tier(world.shared, world.tenant, "waterworks", "gold", ADMIN)
-    assert followed == [cases["p3"], cases["p1"]]
+    monkeypatch.setattr(sla, "FOLLOWED_AT_ONCE", 0)
+    for change, asset in (
+        (partial(set_site_hours, country="DE"), "p3"), (partial(set_tier, tier="gold"), "p1"),
+    ):  # fmt: skip
+        of = "brewery-site" if asset == "p3" else "waterworks"
+        change(world.shared, world.tenant, of, actor=ADMIN)
+        assert {r.case_id for r in world.rows(s.clocks) if r.outdated_at} == {cases[asset]}
+        with world.database.write() as connection:
+            connection.execute(s.clocks.update().values(outdated_at=None))
     set_calendar(world.shared, world.tenant, "nights", Hours({"thu": ["22:00-06:00"]}), ADMIN)
-    assert sorted(followed[2:]) == sorted(cases.values())
+    assert {r.case_id for r in world.rows(s.clocks) if r.outdated_at} == set(cases.values())
 
 
 def test_settings_that_cannot_be_are_refused(world: World) -> None:

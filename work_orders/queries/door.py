@@ -140,6 +140,33 @@ def incident(connection: sa.Connection, tenant: str, id: str) -> tuple[IncidentR
     return made, sorted(rows, key=lambda m: m.case_id != made.cause_case_id)
 
 
+@dataclass(frozen=True, slots=True)
+class RecallRow:
+    """A recall: `seen` of `machines` were looked at so far, and `new_cases` opened since it was asked for last."""
+
+    name: str
+    text: str
+    model: str
+    component: str
+    asked_at: datetime
+    actor: str
+    incident_id: str | None
+    machines: int
+    seen: int
+    new_cases: int
+    finished_at: datetime | None
+
+
+def recalls(connection: sa.Connection, tenant: str, *, incident: str | None = None) -> list[RecallRow]:
+    """The recall of an incident; else those that are going on, the oldest first."""
+    c = d.recalls.c
+    chosen = sa.select(
+        c.name, c.text, c.model, c.component, c.asked_at, c.actor, c.incident_id, c.machines, c.seen, c.new_cases,
+        c.finished_at,
+    ).where(c.tenant == tenant, c.finished_at.is_(None) if incident is None else c.incident_id == incident)  # fmt: skip
+    return [RecallRow(*r) for r in connection.execute(chosen.order_by(c.asked_at, c.name))]
+
+
 def incident_of_case(connection: sa.Connection, tenant: str, case_id: str) -> tuple[str, str] | None:
     """Id and title of the incident of a case."""
     row = connection.execute(

@@ -38,6 +38,8 @@ class ClockRow:
     policy_version: int
     by_hand: bool = False
     """Whether a person said that it waits."""
+    recomputing: bool = False
+    """What is promised, or the hours, have changed: `due_at` and `target_minutes` are still those of before."""
 
 
 def clocks(
@@ -77,6 +79,13 @@ def clocks(
     ]  # fmt: skip
 
 
+def recomputing(connection: sa.Connection, tenant: str) -> int:
+    """How many cases have promises that are being worked out again."""
+    c = s.clocks.c
+    chosen = sa.select(sa.func.count(c.case_id.distinct())).where(c.tenant == tenant, c.outdated_at.is_not(None))
+    return int(connection.execute(chosen).scalar_one())
+
+
 def _row(r: Any, calendar: Any, waits: list[Any], told: tuple[str, ...], by_hand: bool, now: datetime) -> ClockRow:
     target = target_of(r)
     clock = Clock(target, calendar, r.started_at, tuple(waits), r.stopped_at)
@@ -88,6 +97,7 @@ def _row(r: Any, calendar: Any, waits: list[Any], told: tuple[str, ...], by_hand
     return ClockRow(
         r.id, r.case_id, r.asset_id, r.asset, r.metric, state, r.kind, r.tier, r.priority, r.started_at, r.stopped_at,
         r.due_at, round(used, 1), target.minutes, paused, r.answered_by, told, r.policy_version, by_hand,
+        r.outdated_at is not None,
     )  # fmt: skip
 
 

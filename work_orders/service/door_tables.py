@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from plumbing.sql import UtcTime
 from work_orders.service.tables import ID, NAME, metadata, table
 
-__all__ = ["incident_cases", "incidents", "merges", "metadata", "requests"]
+__all__ = ["incident_cases", "incidents", "merges", "metadata", "recalls", "requests"]
 
 requests = table(  # everything that asked for service; nothing that anybody said is lost
     "requests",
@@ -72,3 +72,27 @@ merges = table(
     sa.Index("work_orders_merges_by_case", "tenant", "case_id", "at"),
     sa.Index("work_orders_merges_into", "tenant", "into_id"),
 )
+recalls = table(  # of machines of a model; its cases are opened in portions, by the machines' ids in order
+    "recalls",
+    sa.Column("name", sa.String(100), primary_key=True),
+    sa.Column("text", sa.Text, nullable=False),
+    sa.Column("model", NAME, nullable=False),
+    sa.Column("serials", sa.Text, nullable=False),  # JSON: how serial numbers begin; [] = all
+    sa.Column("component", NAME, nullable=False),
+    sa.Column("failure_mode", NAME, nullable=False),
+    sa.Column("asked_at", UtcTime, nullable=False),
+    sa.Column("actor", sa.String(200), nullable=False),
+    sa.Column("role", sa.String(16), nullable=False),
+    sa.Column("incident_id", ID, nullable=True),  # None: no machine was new so far
+    sa.Column("machines", sa.Integer, nullable=False),  # how many it is about
+    sa.Column("seen", sa.Integer, nullable=False),  # of these
+    sa.Column("new_cases", sa.Integer, nullable=False),
+    sa.Column("through", NAME, nullable=False),  # id of the last machine that was seen
+    sa.Column("finished_at", UtcTime, nullable=True),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Index(
+        "work_orders_recalls_going_on", "tenant",
+        sqlite_where=sa.text("finished_at IS NULL"), postgresql_where=sa.text("finished_at IS NULL"),
+    ),
+    sa.Index("work_orders_recalls_by_incident", "tenant", "incident_id"),
+)  # fmt: skip

@@ -20,6 +20,7 @@ from work_orders.service import tables as t
 from work_orders.service.aftercare import verify_due
 from work_orders.service.aftercare_tables import verify_checks
 from work_orders.service.answers import renew
+from work_orders.service.door_tables import recalls
 from work_orders.service.letters import post_letters
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
@@ -28,8 +29,9 @@ from work_orders.service.outbox import post
 from work_orders.service.places import tell_places, untold
 from work_orders.service.plan_tables import plans
 from work_orders.service.plans import open_due
+from work_orders.service.recalls import go_on
 from work_orders.service.sending import WEB, Channel
-from work_orders.service.sla import tell_due
+from work_orders.service.sla import follow_outdated, tell_due
 from work_orders.service.sla_tables import clocks
 from work_orders.service.telling import dispatch, due_messages, rule
 from work_orders.service.unit import Row, Unit, unit
@@ -65,6 +67,8 @@ def tenants_with_work(connection: sa.Connection) -> list[str]:
         sa.select(p.tenant).where(p.next_at.is_not(None)),
         sa.select(f.tenant).where(f.done_at.is_(None)),
         untold(),
+        sa.select(k.tenant).where(k.outdated_at.is_not(None)),
+        sa.select(recalls.c.tenant).where(recalls.c.finished_at.is_(None)),
     )
     return list(connection.execute(waiting).scalars())
 
@@ -103,7 +107,9 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, h
     """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
     steps: tuple[Callable[[Shared, str], int], ...] = (
         tell_places,
+        go_on,
         tell_due,
+        follow_outdated,
         open_due,
         verify_due,
         partial(_decide, channels=channels),

@@ -1,4 +1,4 @@
-"""What a person does with an incident: let its orders go, let each case decide for itself, recall machines."""
+"""What a person does with an incident: let its orders go, let each case decide for itself, gather cases by hand."""
 
 from collections.abc import Sequence
 
@@ -8,10 +8,8 @@ from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState
 from work_orders.domain.decision import Path
 from work_orders.domain.machine import Actor, NotPermitted, Role
-from work_orders.domain.requests import RequestKind
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
-from work_orders.service.door import Request, open_case
 from work_orders.service.errors import BadInput
 from work_orders.service.gathering import join, open_incident
 from work_orders.service.moves import move_case
@@ -106,46 +104,3 @@ def gather(shared: Shared, tenant: str, cases: Sequence[str], title: str, actor:
             if not join(work, work.one(d.incidents, incident.id, "incident"), id, case.opened_at, anew=True):
                 raise BadInput("cases", f"{id} belongs to another incident")
         return str(incident.id)
-
-
-def recall(
-    shared: Shared, tenant: str, name: str, text: str, actor: Actor, *, model: str = "", serials: Sequence[str] = (),
-    component: str = "", failure_mode: str = "",
-) -> tuple[str, int]:  # fmt: skip
-    """Recall the machines of a model, or those of it whose serial number begins with one of `serials`: one incident,
-    a case each. The same name again adds what has come since. Returns the incident and how many cases are new.
-
-    Raises NotPermitted, BadInput, UnknownModel.
-    """
-    _may(actor, "recall machines")
-    name = name.strip()
-    if not name or len(name) > 100:
-        raise BadInput("name", "must have 1 to 100 characters")
-    with unit(shared, tenant, actor) as work:
-        work.model(model)
-        batch = tuple(s.strip() for s in serials if s.strip())
-        assets = sorted(
-            (r for r in work.all(t.assets, t.assets.c.model == model) if not batch or r.serial.startswith(batch)),
-            key=lambda r: str(r.id),
-        )
-        if not assets:
-            raise BadInput("serials", f"no {model} of these is on record")
-        cause = f"recall:{name}"
-        taken = []
-        for asset in assets:
-            opened = open_case(
-                work,
-                Request(
-                    RequestKind.RECALL, asset.id, component, failure_mode, text, channel="office", source="recall",
-                    external=f"{name}/{asset.id}",
-                ),
-            )  # fmt: skip
-            if opened.case is not None and not opened.repeated:
-                taken.append(opened)
-        before = work.all(d.incidents, d.incidents.c.cause == cause)
-        if before and not taken:  # nothing has come since: what is over is not opened again, empty
-            return str(max(before, key=lambda r: (r.closed_at is None, r.opened_at)).id), 0
-        incident = open_incident(work, cause, "recall", f"Recall {name}: {text}")
-        for opened in taken:
-            join(work, work.one(d.incidents, incident.id, "incident"), str(opened.case), work.now)
-        return str(incident.id), sum(o.new for o in taken)

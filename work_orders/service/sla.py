@@ -25,6 +25,8 @@ from work_orders.service.unit import Row, Unit, derived_id, unit
 DESK = "desk"
 WAIT_REASONS = ("customer", "access", "weather", "parts", "safety")
 AT_ONCE = 100
+FOLLOWED_AT_ONCE = 50
+"""Cases whose clocks are worked out anew in the unit that changes the settings, and in one round after it."""
 _DECIDED = (ClockState.MET, ClockState.BREACHED, ClockState.WITHDRAWN)
 _MAY = (Role.DISPATCHER, Role.ADMIN)
 
@@ -55,18 +57,39 @@ def _at_rest(case: Row, clocks: list[Row]) -> bool:
 
 
 def follow_all(work: Unit, *, site: str | None = None, customer: str | None = None) -> int:
-    """Work out every clock that runs again, after a change of settings, of the machines of a site or customer where
-    one is named; how many cases there were."""
+    """Have every clock that runs worked out again, after a change of settings, of the machines of a site or customer
+    where one is named; how many cases there are. A few at once, the others by `follow_outdated`."""
     c, a = s.clocks.c, t.assets.c
-    running = sa.select(c.case_id).where(c.tenant == work.tenant, c.stopped_at.is_(None))
+    running = [c.tenant == work.tenant, c.stopped_at.is_(None)]
     for column, wanted in ((a.site_id, site), (a.customer_id, customer)):
         if wanted is not None:
-            theirs = sa.select(a.id).where(a.tenant == work.tenant, column == wanted)
-            running = running.where(c.asset_id.in_(theirs))
-    cases = set(work.connection.execute(running).scalars())
-    for case_id in sorted(cases):
+            running.append(c.asset_id.in_(sa.select(a.id).where(a.tenant == work.tenant, column == wanted)))
+    count = sa.select(sa.func.count(c.case_id.distinct())).where(*running)
+    cases = work.connection.execute(count).scalar_one()
+    work.connection.execute(s.clocks.update().where(*running).values(outdated_at=work.now))
+    for case_id in outdated_cases(work.connection, work.tenant):
         follow(work, case_id)
-    return len(cases)
+    return cases
+
+
+def outdated_cases(connection: sa.Connection, tenant: str) -> list[str]:
+    """Cases with clocks that have to be worked out again."""
+    c = s.clocks.c
+    chosen = sa.select(c.case_id).where(c.tenant == tenant, c.outdated_at.is_not(None)).distinct()
+    return list(connection.execute(chosen.order_by(c.case_id).limit(FOLLOWED_AT_ONCE)).scalars())
+
+
+def follow_outdated(shared: Shared, tenant: str) -> int:
+    """Work out clocks again whose settings have changed, the next few, each case in a unit of its own; how many."""
+    with shared.database.read() as connection:
+        found = outdated_cases(connection, tenant)
+
+    def one(case_id: str) -> int:
+        with unit(shared, tenant, SYSTEM) as work:
+            follow(work, case_id)
+        return 1
+
+    return each(one, found)
 
 
 def _clocks(work: Unit, case_id: str) -> list[Row]:
@@ -134,7 +157,7 @@ def _keep(work: Unit, row: Row, clock: Clock, values: dict[str, object]) -> None
         state = ClockState(row.state)
     elif state in _DECIDED:
         values |= {"decided_at": clock.stopped if state is ClockState.MET else due}
-    values |= {"state": state, "due_at": due, "next_at": None}
+    values |= {"state": state, "due_at": due, "next_at": None, "outdated_at": None}
     if clock.stopped is None:
         told = _told(work, row.id)
         ahead = [at for _, step, at in clock.escalations() if key_of(step) not in told and _unanswered(row, at)]
@@ -156,8 +179,9 @@ def _unanswered(row: Row, at: datetime) -> bool:
 def _withdraw(work: Unit, row: Row) -> None:
     state = row.state if row.decided_at is not None else ClockState.WITHDRAWN
     work.update(
-        s.clocks, {"id": row.id}, state=state, stopped_at=work.now, decided_at=row.decided_at or work.now, next_at=None
-    )
+        s.clocks, {"id": row.id}, state=state, stopped_at=work.now, decided_at=row.decided_at or work.now,
+        next_at=None, outdated_at=None,
+    )  # fmt: skip
 
 
 def key_of(step: Step) -> str:
@@ -223,6 +247,9 @@ def due_clocks(connection: sa.Connection, tenant: str, now: datetime) -> tuple[s
 def tell(work: Unit, clock_id: str) -> int:
     """Tell what is due of one clock: who comes next in the chain, and that it is breached. How much was told."""
     row = work.one(s.clocks, clock_id, "clock")
+    if row.outdated_at is not None:  # nobody is told by what held before
+        follow(work, row.case_id)
+        row = work.one(s.clocks, clock_id, "clock")
     if row.stopped_at is not None:
         return 0
     book, facts = book_of(work.connection, work.tenant), facts_of(work, work.one(t.cases, row.case_id, "case"))

@@ -42,11 +42,16 @@ clocks = table(
     sa.Column("answered_at", UtcTime, nullable=True),  # somebody sees to it: nobody else is told any more
     sa.Column("answered_by", sa.String(200), nullable=False),
     sa.Column("used_minutes", sa.Float, nullable=True),  # in the end
+    sa.Column("outdated_at", UtcTime, nullable=True),  # since when what it follows from is no longer what it was
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
     sa.Index("work_orders_one_sla_clock", "tenant", "case_id", "metric", "round", unique=True),
     sa.Index("work_orders_sla_clocks_by_next", "tenant", "next_at"),
     sa.Index("work_orders_sla_clocks_by_start", "tenant", "started_at", "id"),
-)
+    sa.Index(
+        "work_orders_sla_clocks_outdated", "tenant", "case_id",
+        sqlite_where=sa.text("outdated_at IS NOT NULL"), postgresql_where=sa.text("outdated_at IS NOT NULL"),
+    ),
+)  # fmt: skip
 waits = table(  # segments of a case in which something was waited for; what of it pauses a clock, the policy says
     "sla_segments",
     sa.Column("case_id", ID, primary_key=True),
