@@ -1,8 +1,9 @@
 """The service's tables, its place in the log and its audit entries, in SQL."""
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import fields
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -15,9 +16,10 @@ from anomaly.adapters.sql_condition import (
     newest_baselines,
     with_confirmation,
 )
-from anomaly.adapters.sql_groups import groups_of, keep_groups, keep_place
+from anomaly.adapters.sql_groups import AT_ONCE, groups_of, keep_groups, keep_place
+from anomaly.adapters.sql_troubles import forget_trouble, keep_trouble, troubles_of
 from anomaly.service import tables as t
-from anomaly.service.port import Behind, Label, Missed, Moved, Results, Saved, Taken
+from anomaly.service.port import Behind, Label, Loaded, Missed, Moved, Results, Saved, Taken
 from contracts.records import BLOCKS, FINDINGS, PREDICTIONS, Alarm, FromWork, Prediction, decode_from_work, encode
 from plumbing import audit, log
 from plumbing.sql import Database, from_us, lock
@@ -41,23 +43,27 @@ class SqlTables:
             for topic in (BLOCKS, FINDINGS):
                 log.advance(connection, CONSUMER, topic, 0)
 
-    def load(self) -> tuple[list[Saved], int, int]:
+    def load(self) -> Loaded:
         """Snapshots, what they rest on, what was written."""
         with self._database.read() as connection:
-            rows = connection.execute(sa.select(t.states)).all()
+            saved = _saved(connection, sa.true())
+            troubles = troubles_of(connection)
+            row = connection.execute(sa.select(t.progress).where(t.progress.c.tenant == ALL)).first()
+            written = log.position(connection, CONSUMER, BLOCKS)
+        through, turn = (row.saved_through, row.turn) if row is not None else (0, 0)
+        return Loaded(saved, troubles, int(through), written, int(turn))
+
+    def snapshots(self, tenant: str, devices: Sequence[str]) -> tuple[list[Saved], int]:
+        """Those of some machines, and what they rest on."""
+        with self._database.read() as connection:
+            saved: list[Saved] = []
+            for start in range(0, len(devices), AT_ONCE):
+                some = t.states.c.device.in_(devices[start : start + AT_ONCE])
+                saved += _saved(connection, sa.and_(t.states.c.tenant == tenant, some))
             through = connection.execute(
                 sa.select(t.progress.c.saved_through).where(t.progress.c.tenant == ALL)
             ).scalar()
-            written = log.position(connection, CONSUMER, BLOCKS)
-            newest = newest_baselines(connection)
-        saved = [
-            Saved(
-                r.tenant, r.device, r.model, msgspec.msgpack.decode(r.memory), msgspec.json.decode(r.picture),
-                newest_baseline=newest.get((r.tenant, r.device), -1),
-            )
-            for r in rows
-        ]  # fmt: skip
-        return saved, int(through or 0), written
+        return saved, int(through or 0)
 
     def blocks(self, after: int, limit: int) -> list[Taken]:
         """The next blocks."""
@@ -77,6 +83,7 @@ class SqlTables:
         self,
         results: Results,
         *,
+        turn: int,
         blocks_from: int,
         blocks_to: int,
         findings_to: int | None,
@@ -87,6 +94,7 @@ class SqlTables:
             lock(connection, f"consumer:{CONSUMER}")
             if log.position(connection, CONSUMER, BLOCKS) != blocks_from:
                 raise Moved
+            self._take_turn(connection, turn)
             self._results(connection, results)
             log.advance(connection, CONSUMER, BLOCKS, blocks_to)
             if findings_to is not None:
@@ -97,6 +105,16 @@ class SqlTables:
                 _put(connection, t.progress, {"tenant": ALL}, {"saved_through": blocks_to})
             for done in results.confirmed:  # after the snapshots, which put new baselines on record
                 confirm(connection, done)
+
+    def _take_turn(self, connection: sa.Connection, turn: int) -> None:
+        """Whoever wrote last knows the number: not every transaction moves the place in the log."""
+        c = t.progress.c
+        mine = t.progress.update().where(c.tenant == ALL, c.turn == turn).values(turn=turn + 1)
+        if connection.execute(mine).rowcount:
+            return
+        if turn or connection.execute(sa.select(c.turn).where(c.tenant == ALL)).first() is not None:
+            raise Moved
+        connection.execute(t.progress.insert().values(tenant=ALL, saved_through=0, turn=1))
 
     def add(self, results: Results) -> None:
         """What was found beside the log: one transaction, the place in the log stays."""
@@ -132,6 +150,29 @@ class SqlTables:
             _keep_label(connection, label)
         for missed in results.missed:
             _keep_missed(connection, missed)
+        for machine in results.well:
+            forget_trouble(connection, machine)
+        for trouble in results.troubles:
+            keep_trouble(connection, trouble)
+
+
+def _saved(connection: sa.Connection, which: sa.ColumnElement[bool]) -> list[Saved]:
+    newest = newest_baselines(connection)
+    return [
+        Saved(
+            r.tenant, r.device, r.model, _decoded(msgspec.msgpack.decode, r.memory),
+            _decoded(msgspec.json.decode, r.picture) or {}, newest_baseline=newest.get((r.tenant, r.device), -1),
+        )
+        for r in connection.execute(sa.select(t.states).where(which))
+    ]  # fmt: skip
+
+
+def _decoded(decode: Callable[[Any], Any], x: bytes | str) -> Any:
+    """None for what is damaged."""
+    try:
+        return decode(x)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None
 
 
 def _understood(entry: log.Entry) -> FromWork | None:

@@ -96,17 +96,28 @@ class Machines:
         """Rows of a machine that waits for its fit, for snapshots; None = it does not."""
         return self._aside[device].held if device in self._aside else None
 
-    def settle(self, wait_for: str | None = None) -> list[Outcome]:
-        """Let machines whose fit is back (or is waited for) catch up; what came of the rows that were kept."""
+    def back(self) -> list[str]:
+        """Machines whose fit is back."""
+        return [device for device, aside in self._aside.items() if aside.fit.done()]
+
+    def settle(self, device: str, wait: bool = False) -> list[Outcome]:
+        """Let a machine whose fit is back (or is waited for) catch up; what came of the rows that were kept."""
         out = []
-        while back := [d for d, a in self._aside.items() if d == wait_for or a.fit.done()]:
-            for device in back:
-                aside = self._aside.pop(device)
-                self._watches[device].detector.take(aside.fit.result())
-                out.append(Outcome(device))
-                for rows in aside.held:
-                    out += self.feed([rows.arrival], rows.hours, rows.history)
+        while device in self._aside and (wait or self._aside[device].fit.done()):
+            aside = self._aside.pop(device)
+            self._watches[device].detector.take(aside.fit.result())
+            out.append(Outcome(device))
+            for rows in aside.held:
+                out += self.feed([rows.arrival], rows.hours, rows.history)
         return out
+
+    def forget(self, device: str) -> None:
+        """Drop a machine as it is, be it half-changed by what failed."""
+        self.stack.forget(device)
+        self._watches.pop(device, None)
+        aside = self._aside.pop(device, None)
+        if aside is not None:
+            aside.fit.cancel()
 
     def give_up(self) -> None:
         """Nobody waits for the fits any more."""

@@ -116,20 +116,26 @@ class Slots:
             self._resize(len(self.watches), (regimes, levels))
         i = self._free.pop()
         self.watches[i] = watch
-        self._load_follower(i, watch)
-        self.load_baseline(i, watch)
-        self.load_window(i, watch)
-        self._load_memory(i, watch)
+        try:
+            self._load_follower(i, watch)
+            self.load_baseline(i, watch)
+            self.load_window(i, watch)
+            self._load_memory(i, watch)
+        except BaseException:
+            self.clear(i)
+            raise
         return i
 
     def drop(self, i: int) -> Watch:
         """Write a slot back into its watch and give it up."""
-        watch = self.watches[i]
-        assert watch is not None
-        self.store(i)
+        watch = self.store(i)
+        self.clear(i)
+        return watch
+
+    def clear(self, i: int) -> None:
+        """Give a slot up as it is."""
         self.watches[i] = None
         self._free.append(i)
-        return watch
 
     def load_baseline(self, i: int, watch: Watch) -> None:
         """What the slot is compared with, and how far its healthy record is."""

@@ -66,6 +66,15 @@ class Stack:
         if slot is not None:
             self.slots.drop(slot)
 
+    def forget(self, device: str) -> None:
+        """Drop a machine without a look at what its slot holds."""
+        slot = self.slot_of.pop(device, None)
+        if slot is not None:
+            fit = self.fits.pop(slot, None)
+            if fit is not None:
+                fit.cancel()
+            self.slots.clear(slot)
+
     def look_at(self, device: str) -> None:
         """Bring a machine's watch up to date, to be read; it stays here."""
         slot = self.slot_of.get(device)

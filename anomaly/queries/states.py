@@ -1,7 +1,7 @@
 """How machines are now, as anomaly last saw them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -13,6 +13,8 @@ from anomaly.service import tables as t
 from plumbing.sql import Database, from_us
 
 SPARK = 48
+SET_ASIDE = "set aside"
+"""State of a machine whose readings the program fails on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +53,9 @@ class AssetState:
         return self.state == "outside known regimes"
 
 
+NOTHING = AssetState("", "", "", "", 0.0, False, None, None, 0.0, None, "", None, "", None, ())
+
+
 def asset_state(database: Database, tenant: str, device: str) -> AssetState | None:
     """One machine; None = anomaly has seen nothing of it."""
     return asset_states(database, tenant, device).get(device)
@@ -63,6 +68,7 @@ def asset_states(database: Database, tenant: str, device: str | None = None) -> 
         query = query.where(t.states.c.device == device)
     out = {}
     with database.read() as connection:
+        aside = _aside(connection, tenant, device)
         for row in connection.execute(query):
             p = msgspec.json.decode(row.picture)
             out[row.device] = AssetState(
@@ -72,7 +78,22 @@ def asset_states(database: Database, tenant: str, device: str | None = None) -> 
                 _spark(connection, tenant, row.device), p.get("explanation"), tuple(p.get("suspects", ())),
                 p.get("faults", {}), tuple(p.get("wasted", ())),
             )  # fmt: skip
+    for name, (model, since) in aside.items():
+        note = (
+            f"its readings cannot be judged since {since:%Y-%m-%d %H:%M} UTC (they are kept): the program fails on them"
+        )
+        out[name] = replace(
+            out.get(name, NOTHING), device=name, model=model, state=SET_ASIDE, note=note, health=None, score=None
+        )
     return out
+
+
+def _aside(connection: sa.Connection, tenant: str, device: str | None) -> dict[str, tuple[str, datetime]]:
+    c = t.troubles.c
+    query = sa.select(c.device, c.model, c.since).where(c.tenant == tenant)
+    if device is not None:
+        query = query.where(c.device == device)
+    return {r.device: (r.model, r.since) for r in connection.execute(query)}
 
 
 def _spark(connection: sa.Connection, tenant: str, device: str) -> tuple[float, ...]:

@@ -1,7 +1,7 @@
 """What the service asks of its tables: one unit of work is one transaction."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Protocol
 
@@ -155,6 +155,39 @@ class Missed:
 
 
 @dataclass
+class Trouble:
+    """A machine that is set aside: taking its rows failed. They stay in the telemetry store, to be taken again."""
+
+    tenant: str
+    device: str
+    model: str
+    since: datetime
+    """The tenant's clock."""
+    error: str
+    tries: int
+    told_us: int
+    """What came of rows up to here was told: they are taken again in silence."""
+    live_us: int
+    """Rows before this are history, of which nobody is told."""
+    through_us: int
+    """The newest row that has come."""
+    boot_id: str
+    next_seq: int
+    """See `domain.ordering`."""
+    unheard: list[tuple[int, bytes]]
+    """Records from work_orders, each with the newest row that had come before it."""
+    retry_at: float = 0.0
+    """Monotonic seconds; not written."""
+    replayed: bool = False
+    """It failed on rows that are taken anew after a restart: what came of those after them was told. Not written."""
+
+    @property
+    def key(self) -> tuple[str, str]:
+        """Tenant and device."""
+        return self.tenant, self.device
+
+
+@dataclass
 class Results:
     """What one round has to write, beside snapshots and its place in the log."""
 
@@ -170,6 +203,14 @@ class Results:
     quiet: list[QuietEntry] = field(default_factory=list)
     confirmed: list[Confirmed] = field(default_factory=list)
     places: list[AssetPlaced] = field(default_factory=list)
+    troubles: list[Trouble] = field(default_factory=list)
+    well: list[tuple[str, str]] = field(default_factory=list)
+    """Machines that were set aside and are not any more: tenant and device."""
+
+    def add(self, more: "Results") -> None:
+        """Put others behind these."""
+        for one in fields(self):
+            getattr(self, one.name).extend(getattr(more, one.name))
 
 
 class Behind(Exception):
@@ -184,6 +225,20 @@ class Moved(Exception):
     """Another process has taken entries: what this one holds in memory is old."""
 
 
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What a process begins with."""
+
+    saved: list[Saved]
+    troubles: list[Trouble]
+    through: int
+    """Position in `blocks` that the snapshots rest on."""
+    written: int
+    """And the one up to which results were written."""
+    turn: int
+    """Number of the newest transaction: whoever writes next must know it."""
+
+
 class Tables(Protocol):
     """The port to anomaly's tables, the log and the audit chain."""
 
@@ -191,8 +246,12 @@ class Tables(Protocol):
         """Put the consumer on record, so that the log keeps what it has not read."""
         ...
 
-    def load(self) -> tuple[list[Saved], int, int]:
-        """All snapshots, the position in `blocks` that they rest on, and the one up to which results were written."""
+    def load(self) -> "Loaded":
+        """All snapshots, and what they rest on."""
+        ...
+
+    def snapshots(self, tenant: str, devices: Sequence[str]) -> tuple[list[Saved], int]:
+        """Those of some machines, and the position in `blocks` that they rest on."""
         ...
 
     def blocks(self, after: int, limit: int) -> list[Taken]:
@@ -207,10 +266,14 @@ class Tables(Protocol):
         self,
         results: Results,
         *,
+        turn: int,
         blocks_from: int,
         blocks_to: int,
         findings_to: int | None,
         saved: Iterable[Saved] | None,
     ) -> None:
-        """One transaction: results, place in the log, snapshots (None = they are kept for later). Raises Moved."""
+        """One transaction, the `turn`-th: results, place in the log, snapshots (None = they are kept for later).
+
+        Raises Moved where another process has written since.
+        """
         ...

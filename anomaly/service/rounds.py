@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 import msgspec
 
+from anomaly.service.isolating import Isolation
 from anomaly.service.port import Behind, Moved, Results, Tables, Taken
 from anomaly.service.watching import Watching
 from contracts.points import Block, decode_block
@@ -33,85 +34,89 @@ class Rounds:
     ) -> None:
         self._tables, self._make, self._monotonic = tables, make, monotonic
         self._save_seconds, self._batch = save_seconds, batch
-        self._watching: Watching | None = None
-        self._at = 0
+        self._machines: Isolation | None = None
+        self._at = self._turn = 0
         self._saved_at = monotonic()
         self._unsaved = False
         self._saving_took = 0.0
 
     def forget(self) -> None:
         """What is in memory may be ahead of what was written: begin again from the snapshots."""
-        if self._watching is not None:
-            self._watching.give_up()
-        self._watching = None
+        if self._machines is not None:
+            self._machines.give_up()
+        self._machines = None
 
     def save(self) -> None:
         """Write the snapshots now."""
-        if self._watching is not None and self._unsaved:
-            self._write(self._watching, Results(), self._at, None, save=True)
+        if self._machines is not None and self._unsaved:
+            self._write(self._machines, Results(), self._at, None, save=True)
 
     def round(self) -> bool:
         """Take what came; whether there may be more."""
-        watching = self._watching or self._begin()
+        machines = self._machines or self._begin()
         try:
-            found = self._findings(watching)
-            return self._blocks(watching) or found
+            results = Results()
+            if machines.retry(results):
+                self._write(machines, results, self._at, None, save=True)
+            found = self._findings(machines)
+            return self._blocks(machines) or found
         except Moved:
             self.forget()
             return True
 
-    def _begin(self) -> Watching:
+    def _begin(self) -> Isolation:
         self._tables.register()
-        watching = self._make()
-        saved, through, written = self._tables.load()
-        watching.restore(saved)
-        self._at, self._unsaved = written, False
-        after, anew = through, Results()
+        machines, loaded = Isolation(self._make(), self._tables, self._monotonic), self._tables.load()
+        machines.begin(loaded)
+        written = loaded.written
+        self._at, self._turn, self._unsaved = written, loaded.turn, False
+        after, anew = loaded.through, Results()
         try:
             while after < written:
                 taken = self._tables.blocks(after, REPLAY_LIMIT)
                 for entry in taken:
                     if entry.position <= written:
-                        self._take(watching, entry, Results(), newest=False, anew=anew)
+                        self._take(machines, entry, Results(), newest=False, anew=anew, silent=True)
                     after = entry.position
                 if not taken:
                     break
             self._tables.blocks(written, 1)
-            if anew != Results():  # nobody has heard of these: before, they were judged by another version
-                self._write(watching, anew, written, None, save=True)
+            if anew != Results() or machines.urgent:
+                # nobody has heard of these: before, they were judged by another version
+                self._write(machines, anew, written, None, save=True)
         except Behind as behind:
             logger.warning("%s: catching up from the telemetry store", behind)
             results = Results()
-            watching.catch_up(results)
-            self._write(watching, results, max(written, behind.oldest - 1), None, save=True)
-        self._watching = watching
-        return watching
+            machines.catch_up(results)
+            self._write(machines, results, max(written, behind.oldest - 1), None, save=True)
+        self._machines = machines
+        return machines
 
-    def _findings(self, watching: Watching) -> bool:
+    def _findings(self, machines: Isolation) -> bool:
         heard = self._tables.findings(self._batch)
         if not heard:
             return False
         results = Results()
         for _, record in heard:
             if record is not None:
-                watching.hear(record, results)
-        self._write(watching, results, self._at, heard[-1][0], save=True)
+                machines.hear(record, results)
+        self._write(machines, results, self._at, heard[-1][0], save=True)
         return True
 
-    def _blocks(self, watching: Watching) -> bool:
+    def _blocks(self, machines: Isolation) -> bool:
         taken = self._tables.blocks(self._at, self._batch)
         results, now = Results(), self._monotonic()
         for i, entry in enumerate(taken):
             last = i == len(taken) - 1 and len(taken) < self._batch
-            self._take(watching, entry, results, newest=last or not _again(entry, taken[i + 1 :]))
-        left_a_gap = watching.go_on(results, now)
+            self._take(machines, entry, results, newest=last or not _again(entry, taken[i + 1 :]))
+        left_a_gap = machines.go_on(results, now)
         due = now - self._saved_at >= self._save_every()
-        caught_up = due and watching.settle(results)
+        caught_up = due and machines.settle(results)
         if not taken and not left_a_gap and not caught_up:
             if self._unsaved and due:
                 self.save()
             return False
-        self._write(watching, results, taken[-1].position if taken else self._at, None, save=due or left_a_gap)
+        self._write(machines, results, taken[-1].position if taken else self._at, None, save=due or left_a_gap)
         return len(taken) == self._batch
 
     def _save_every(self) -> float:
@@ -119,20 +124,23 @@ class Rounds:
         return min(max(self._save_seconds, self._saving_took / SAVING_SHARE), max(LONGEST_S, self._save_seconds))
 
     def _take(
-        self, watching: Watching, entry: Taken, results: Results, newest: bool, anew: Results | None = None
-    ) -> None:
+        self, machines: Isolation, entry: Taken, results: Results, newest: bool, anew: Results | None = None,
+        silent: bool = False,
+    ) -> None:  # fmt: skip
         try:
             block: Block = decode_block(entry.payload)
         except msgspec.DecodeError:
             logger.exception("block %d of %s is not understood", entry.position, entry.tenant)
             return
-        watching.take(block, results, self._monotonic(), newest, anew)
+        machines.take(entry.position, block, results, newest, anew, silent)
 
-    def _write(self, watching: Watching, results: Results, to: int, findings_to: int | None, save: bool) -> None:
-        began = self._monotonic()
-        saved = watching.snapshots() if save else None
-        self._tables.write(results, blocks_from=self._at, blocks_to=to, findings_to=findings_to, saved=saved)
-        self._at = to
+    def _write(self, machines: Isolation, results: Results, to: int, findings_to: int | None, save: bool) -> None:
+        began, save = self._monotonic(), save or machines.urgent
+        saved = machines.snapshots(results) if save else None
+        self._tables.write(
+            results, turn=self._turn, blocks_from=self._at, blocks_to=to, findings_to=findings_to, saved=saved
+        )
+        self._at, self._turn = to, self._turn + 1
         self._unsaved = not save
         if save:
             self._saved_at = self._monotonic()

@@ -19,6 +19,23 @@ progress = sa.Table(
     metadata,
     sa.Column("tenant", sa.String(64), primary_key=True),  # "" = all tenants: one log
     sa.Column("saved_through", sa.BigInteger, nullable=False),  # position in `blocks` that the states rest on
+    sa.Column("turn", sa.BigInteger, nullable=False, server_default="0"),  # transactions so far, whoever wrote them
+)
+troubles = sa.Table(  # machines that are set aside: taking their rows failed
+    "anomaly_troubles",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("device", sa.String(64), primary_key=True),
+    sa.Column("model", sa.String(64), nullable=False),
+    sa.Column("since", UtcTime, nullable=False),
+    sa.Column("error", sa.Text, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False),
+    sa.Column("told_us", sa.BigInteger, nullable=False),  # these three: see service.port.Trouble
+    sa.Column("live_us", sa.BigInteger, nullable=False),
+    sa.Column("through_us", sa.BigInteger, nullable=False),
+    sa.Column("boot_id", sa.String(64), nullable=False),
+    sa.Column("next_seq", sa.BigInteger, nullable=False),
+    sa.Column("unheard", sa.LargeBinary, nullable=False),  # msgpack: records from work_orders that wait
 )
 predictions = sa.Table(
     "anomaly_predictions",

@@ -6,16 +6,14 @@ from datetime import datetime
 from typing import Any
 
 import msgspec
-import numpy as np
 
 from anomaly.domain.alarm import Change
 from anomaly.domain.baseline import Fitter
 from anomaly.domain.baseline_fit import fit_with_noise
-from anomaly.domain.detector import State, detector_of
 from anomaly.domain.fits import Submit
-from anomaly.domain.following import HOUR_US, Follower
+from anomaly.domain.following import HOUR_US
 from anomaly.domain.forecast import Forecast
-from anomaly.domain.machines import Arrival, Held, Machines, Outcome
+from anomaly.domain.machines import Arrival, Machines, Outcome
 from anomaly.domain.memory import fits
 from anomaly.domain.ordering import Ordering, Sample
 from anomaly.domain.packing import OldSnapshot, pack, unpack
@@ -23,10 +21,12 @@ from anomaly.domain.picture import picture_of
 from anomaly.domain.quiet import QuietDay
 from anomaly.domain.sensor_faults import SensorChanged
 from anomaly.domain.watch import AlarmChanged, Point, Watch
+from anomaly.service.arrivals import arrival_of, held_of, once_each
 from anomaly.service.condition_records import baseline_of, quiet_entry, sensor_note, sensor_told
 from anomaly.service.labelling import label_of, missed_of
+from anomaly.service.late import late_rows
 from anomaly.service.learned import LiveModels, by_what_is_on_record
-from anomaly.service.port import Confirmed, HealthPoint, LateRows, Results, Saved, Told
+from anomaly.service.port import Confirmed, HealthPoint, Results, Saved, Told
 from anomaly.service.records import alarm_id, alarm_record, alarm_text, prediction_record, prediction_text
 from anomaly.service.times import at, us
 from contracts.asset_model import AssetModel
@@ -54,7 +54,7 @@ class Watching:
         submit: Submit | None = None,
         live: LiveModels | None = None,
     ) -> None:
-        self._models, self._clocks, self._store = models, clocks, store
+        self._models, self.clocks, self.store = models, clocks, store
         self._fitter, self._submit, self._live = fitter, submit, live
         self._machines: dict[Key, Machines] = {}
         self._model_of: dict[Key, str] = {}
@@ -76,45 +76,82 @@ class Watching:
                 logger.warning("%s/%s: its asset model %s is gone", one.tenant, one.device, one.model)
                 continue
             try:
-                memory, order, told, *held = unpack(one.memory)
-                if not fits(memory, self._of(one.tenant, model).layout):
-                    raise OldSnapshot(f"{one.model} had other signals")
+                self._restore(one, model)
             except OldSnapshot as old:
                 logger.warning("%s/%s: its snapshot is of another version (%s), reading its history", one.tenant,
                                one.device, old)  # fmt: skip
-                self._baselines[one.tenant, one.device] = one.newest_baseline
-                since_us = one.picture.get("alarm_since_us")
-                if since_us is not None:
-                    self._stood[one.tenant, one.device] = (since_us, one.picture.get("component", ""))
-                continue
-            key = (one.tenant, one.device)
-            self._of(one.tenant, model).put(one.device, memory, _held(one.device, held[0]) if held else None)
-            self._model_of[key], self._orders[key] = one.model, order
-            if told is not None:
-                self._told[key] = told
+                self.judge_anew(one)
 
-    def snapshots(self) -> list[Saved]:
-        """Of every machine that has changed since the last call."""
-        out = []
-        for key in sorted(self._dirty):
-            tenant, device = key
-            machines = self._machines_of(key)
-            if machines is None or device not in machines:
-                continue
-            watch = machines.look_at(device)
-            memory = [watch.memory, self._orders.get(key, Ordering()), self._told.get(key)]
-            held = machines.held(device)
-            if held is not None:
-                memory.append(
-                    [[list(h.arrival.signals), h.arrival.t_us, h.arrival.values, h.hours, h.history] for h in held]
-                )
-            picture = msgspec.to_builtins(picture_of(watch))
-            learned = None if self._written.get(key) == watch.memory.epoch else baseline_of(watch)
-            if learned is not None:
-                self._written[key] = learned.number
-            out.append(Saved(tenant, device, self._model_of[key], pack(memory), picture, learned))
+    def judge_anew(self, one: Saved) -> None:
+        """Leave a snapshot that cannot be read: with its next rows a machine's history is read."""
+        key = (one.tenant, one.device)
+        self.forget(key)
+        self._baselines[key] = one.newest_baseline
+        since_us = one.picture.get("alarm_since_us")
+        if since_us is not None:
+            self._stood[key] = (since_us, one.picture.get("component", ""))
+
+    def _restore(self, one: Saved, model: AssetModel) -> None:
+        memory, order, told, *held = unpack(one.memory)
+        if not fits(memory, self._of(one.tenant, model).layout):
+            raise OldSnapshot(f"{one.model} had other signals")
+        key = (one.tenant, one.device)
+        self._of(one.tenant, model).put(one.device, memory, held_of(one.device, held[0]) if held else None)
+        self._model_of[key], self._orders[key] = one.model, order
+        if told is not None:
+            self._told[key] = told
+
+    def forget(self, key: Key) -> None:
+        """Drop a machine as it is."""
+        machines = self._machines_of(key)
+        if machines is not None:
+            machines.forget(key[1])
+        for known in (self._model_of, self._orders, self._told, self._written, self._baselines, self._stood):
+            known.pop(key, None)
+        self._dirty.discard(key)
+
+    def snapshot(self, key: Key) -> Saved | None:
+        """Of one machine; None = there is nothing of it yet."""
+        machines = self._machines_of(key)
+        if machines is None or key[1] not in machines:
+            return None
+        watch = machines.look_at(key[1])
+        memory = [watch.memory, self._orders.get(key, Ordering()), self._told.get(key)]
+        held = machines.held(key[1])
+        if held is not None:
+            memory.append(
+                [[list(h.arrival.signals), h.arrival.t_us, h.arrival.values, h.hours, h.history] for h in held]
+            )
+        picture = msgspec.to_builtins(picture_of(watch))
+        learned = None if self._written.get(key) == watch.memory.epoch else baseline_of(watch)
+        made = Saved(*key, self._model_of[key], pack(memory), picture, learned)
+        if learned is not None:
+            self._written[key] = learned.number
+        return made
+
+    def changed(self) -> list[Key]:
+        """Machines that have changed since the last call."""
+        keys = sorted(self._dirty)
         self._dirty.clear()
-        return out
+        return keys
+
+    def model_of(self, key: Key) -> str:
+        """Name of a machine's asset model; empty = it has not been heard of."""
+        return self._model_of.get(key, "")
+
+    def newest_us(self, key: Key) -> int:
+        """Time of the newest row that was taken; -1 = none yet."""
+        machines = self._machines_of(key)
+        return -1 if machines is None else machines.newest_us(key[1])
+
+    def comes_next(self, key: Key) -> tuple[str, int]:
+        """A machine's boot id and the number behind all that has come."""
+        order = self._orders.get(key, Ordering())
+        return order.boot_id, max([order.next_seq, *(int(seq) + 1 for seq in order.held)])
+
+    def machines(self) -> list[Key]:
+        """All that are known."""
+        return list(self._model_of)
 
     def take(
         self, block: Block, results: Results, now_monotonic: float, newest: bool = True, anew: Results | None = None
@@ -135,41 +172,41 @@ class Watching:
         for name, pairs in by_model.items():
             model = self._models(name)
             assert model is not None
-            for arrivals in _once_each([arrival for _, arrival in pairs]):
+            for arrivals in once_each([arrival for _, arrival in pairs]):
                 outcomes = self._feed(block.tenant, model, arrivals, block.history)
                 self._say(block.tenant, model, outcomes, results, block.history, newest)
 
-    def go_on(self, results: Results, now_monotonic: float) -> bool:
-        """Leave gaps that were waited for long enough; whether there were any."""
-        found = False
-        for key, order in self._orders.items():
-            if not order.overdue(now_monotonic):
-                continue
-            found = True
-            tenant, device = key
-            model = self._models(self._model_of[key])
-            samples = order.go_on(now_monotonic)
-            if model is not None and samples:
-                arrival = _arrival(device, order.signals, samples)
-                outcomes = self._feed(tenant, model, [arrival], history=False)
-                self._say(tenant, model, outcomes, results, history=False, newest=True)
-            self._dirty.add(key)
-        return found
+    def overdue(self, now_monotonic: float) -> list[Key]:
+        """Machines whose gaps were waited for long enough."""
+        return [key for key, order in self._orders.items() if order.overdue(now_monotonic)]
 
-    def settle(self, results: Results, wait_for: Key | None = None) -> bool:
-        """Let machines whose fit is back catch up; whether there were any.
+    def go_on(self, key: Key, results: Results, now_monotonic: float) -> None:
+        """Leave a machine's gap."""
+        order, (tenant, device) = self._orders[key], key
+        model = self._models(self._model_of[key])
+        samples = order.go_on(now_monotonic)
+        self._dirty.add(key)
+        if model is not None and samples:
+            arrival = arrival_of(device, order.signals, samples)
+            outcomes = self._feed(tenant, model, [arrival], history=False)
+            self._say(tenant, model, outcomes, results, history=False, newest=True)
+
+    def back(self) -> list[Key]:
+        """Machines whose fit is back."""
+        return [(tenant, device) for (tenant, _), machines in self._machines.items() for device in machines.back()]
+
+    def settle(self, key: Key, results: Results, wait: bool = False) -> None:
+        """Let a machine whose fit is back (or is waited for) catch up.
 
         What came of it must be written with snapshots: a restart takes a machine that a snapshot or the log left
         waiting for one whose rows nobody has told of.
         """
-        found = False
-        for (tenant, _), machines in self._machines.items():
-            mine = wait_for is not None and self._machines_of(wait_for) is machines
-            for outcome in machines.settle(wait_for[1] if wait_for and mine else None):
-                found = True
-                self._dirty.add((tenant, outcome.device))
-                self._say(tenant, machines.model, [outcome], results, outcome.history, newest=True)
-        return found
+        machines = self._machines_of(key)
+        if machines is None:
+            return
+        for outcome in machines.settle(key[1], wait):
+            self._dirty.add(key)
+            self._say(key[0], machines.model, [outcome], results, outcome.history, newest=True)
 
     def give_up(self) -> None:
         """This engine is not used any more."""
@@ -181,7 +218,7 @@ class Watching:
         if isinstance(record, AssetPlaced):
             results.places.append(record)
             return
-        self.settle(results, wait_for=(record.tenant, record.device))
+        self.settle((record.tenant, record.device), results, wait=True)
         watch = self._watch((record.tenant, record.device))
         if isinstance(record, Finding):
             results.labels.append(label_of(record))
@@ -212,12 +249,28 @@ class Watching:
                     self._say(record.tenant, watch.model, [outcome], results, history=False, newest=True)
                     self._told.pop((record.tenant, record.device), None)
 
-    def catch_up(self, results: Results) -> None:
-        """The log is behind us: read what the store holds beyond each machine's newest row."""
-        for key in list(self._model_of):
-            machines = self._machines_of(key)
-            if machines is not None and key[1] in machines:
-                self._from_store(key, machines.newest_us(key[1]) + 1, None, results)
+    def catch_up(self, key: Key, results: Results) -> None:
+        """The log is behind us: read what the store holds beyond a machine's newest row."""
+        if self._watch(key) is not None:
+            self._from_store(key, self.newest_us(key) + 1, None, results)
+
+    def resume(self, key: Key, model: str, order: Ordering) -> None:
+        """A machine that was set aside and is restored goes on behind what came meanwhile."""
+        if key not in self._model_of:
+            self._model_of[key] = model
+            self._go_on_numbering(key)
+        self._orders[key] = order
+        self._dirty.add(key)
+
+    def feed_again(self, key: Key, until_us: int, results: Results | None, history: bool = False) -> None:
+        """Take what the store holds beyond a machine's newest row and before `until_us`, with fits that are waited
+        for. None = what comes of it was told already."""
+        said, begin = Results() if results is None else results, self.newest_us(key) + 1
+        if begin < until_us:
+            self._from_store(key, begin, until_us, said, history)
+            self.settle(key, said, wait=True)
+        if results is not None and key in self._stood:
+            self._end_lost(key, results)
 
     def _checked(self, watch: Watch, record: SensorChecked, results: Results) -> None:
         events = watch.checked(record.signal, us(record.at))
@@ -275,16 +328,18 @@ class Watching:
             memory = self._of(key[0], model).watch(key[1]).memory
             memory.epoch, memory.epoch_why = newest + 1, "learned again from all its readings"
 
-    def _from_store(self, key: Key, from_us: int | None, to_us: int | None, results: Results) -> None:
+    def _from_store(
+        self, key: Key, from_us: int | None, to_us: int | None, results: Results, history: bool = True
+    ) -> None:
         model = self._models(self._model_of[key])
-        if self._store is None or model is None:
+        if self.store is None or model is None:
             return
-        seen = self._store.read(key[0], key[1], from_us=from_us, to_us=to_us)
+        seen = self.store.read(key[0], key[1], from_us=from_us, to_us=to_us)
         if len(seen.t_us) == 0:
             return
         arrival = Arrival(key[1], seen.signals, seen.t_us, seen.values)
-        outcomes = self._feed(key[0], model, [arrival], history=True)
-        self._say(key[0], model, outcomes, results, history=True, newest=False)
+        outcomes = self._feed(key[0], model, [arrival], history)
+        self._say(key[0], model, outcomes, results, history, newest=not history)
 
     def _in_order(self, block: Block, rows: DeviceRows, results: Results, now: float) -> list[Arrival]:
         key = (block.tenant, rows.device)
@@ -297,24 +352,14 @@ class Watching:
         in_time = [s for s in ready if s[0] > newest]
         if late or len(in_time) < len(ready):
             self._score_late(key, order.signals, late + [s for s in ready if s[0] <= newest], results)
-        return [_arrival(rows.device, order.signals, in_time)] if in_time else []
+        return [arrival_of(rows.device, order.signals, in_time)] if in_time else []
 
     def _score_late(self, key: Key, signals: Sequence[str], late: list[Sample], results: Results) -> None:
         """Rows that came after their turn: scored with those around them from the store, nobody is told."""
         watch = self._watch(key)
         if watch is None:
             return
-        arrival = _arrival(key[1], signals, late)
-        first, last, peak = int(arrival.t_us[0]), int(arrival.t_us[-1]), None
-        base = watch.detector.baseline
-        if base is not None and self._store is not None:
-            before = round(3 * watch.layout.settings.window_hours * HOUR_US)
-            seen = self._store.read(key[0], key[1], from_us=first - before, to_us=last + 1)
-            probe = detector_of(watch.layout, State(Follower.of(watch.layout), base, fits=watch.memory.detector.fits))
-            scores = probe.feed(seen.t_us, watch.layout.arrange(seen.signals, seen.values))
-            mine = scores.score[(scores.t_us >= first) & np.isfinite(scores.score)]
-            peak = float(mine.max()) if len(mine) else None
-        results.late.append(LateRows(key[0], key[1], first, last, len(late), peak))
+        results.late.append(late_rows(key, watch, arrival_of(key[1], signals, late), self.store))
 
     def _feed(self, tenant: str, model: AssetModel, arrivals: list[Arrival], history: bool) -> list[Outcome]:
         every = model.prognosis.every_hours
@@ -324,7 +369,7 @@ class Watching:
     def _say(
         self, tenant: str, model: AssetModel, outcomes: list[Outcome], results: Results, history: bool, newest: bool
     ) -> None:
-        now, machines = self._clocks.of(tenant).now(), self._of(tenant, model)
+        now, machines = self.clocks.of(tenant).now(), self._of(tenant, model)
         for outcome in outcomes:
             if not outcome.events:
                 continue
@@ -380,7 +425,7 @@ class Watching:
             reason, watch.memory.component if raised is not None else "",
         )  # fmt: skip
         results.alarms.append((alarm, False))
-        now = self._clocks.of(record.tenant).now()
+        now = self.clocks.of(record.tenant).now()
         results.told.append(_told(record.tenant, now, "alarm", watch.model, alarm))
 
 
@@ -395,31 +440,3 @@ def _told(tenant: str, now: datetime, action: str, model: AssetModel, record: Al
             "health": round(record.health, 1), "text": prediction_text(model, record),
         }  # fmt: skip
     return Told(tenant, now, action, diff)
-
-
-def _arrival(device: str, signals: Sequence[str], samples: Sequence[Sample]) -> Arrival:
-    """Samples in time order as an arrival."""
-    if len(samples) == 1:
-        t, row = samples[0]
-        return Arrival(device, signals, np.array([t]), np.array([row], dtype=float))
-    ordered = sorted(samples, key=lambda sample: sample[0])
-    values = np.array([row for _, row in ordered], dtype=float).reshape(len(ordered), len(signals))
-    return Arrival(device, signals, np.array([t for t, _ in ordered], dtype=np.int64), values)
-
-
-def _held(device: str, packed: list[Any]) -> list[Held]:
-    """Rows of a snapshot that wait for a fit."""
-    return [Held(Arrival(device, s, t, v), hours, history) for s, t, v, hours, history in packed]
-
-
-def _once_each(arrivals: list[Arrival]) -> list[list[Arrival]]:
-    """Groups in which each device comes at most once, in order."""
-    groups: list[list[Arrival]] = []
-    count: dict[str, int] = {}
-    for arrival in arrivals:
-        place = count.get(arrival.device, 0)
-        count[arrival.device] = place + 1
-        if place == len(groups):
-            groups.append([])
-        groups[place].append(arrival)
-    return groups

@@ -56,6 +56,12 @@ def alone(t_us: np.ndarray, values: np.ndarray) -> tuple[list[Event], Watch]:
     return watch.feed(t_us, watch.layout.arrange(SIGNALS, values))[1], watch
 
 
+def settle(machines: Machines, events: dict[str, list[Event]]) -> None:
+    for device in machines.back():
+        for outcome in machines.settle(device):
+            events[outcome.device] += outcome.events
+
+
 def test_whenever_a_fit_comes_back_all_come_to_the_same() -> None:
     rows, hands, rng = records(), Hands(), np.random.default_rng(1)
     machines = Machines(MODEL, submit=hands.submit)
@@ -72,11 +78,9 @@ def test_whenever_a_fit_comes_back_all_come_to_the_same() -> None:
         assert all(machines.newest_us(d) == rows[d][0][at + 1] for d in rows)
         if rng.random() < 0.05:
             hands.make_all()
-        for outcome in machines.settle():
-            events[outcome.device] += outcome.events
+        settle(machines, events)
     hands.make_all()
-    for outcome in machines.settle():
-        events[outcome.device] += outcome.events
+    settle(machines, events)
     assert waited == set(rows)
     assert went_on
     for device, (t_us, values) in rows.items():
@@ -96,7 +100,7 @@ def test_everybody_waits_where_too_many_rows_do(monkeypatch: pytest.MonkeyPatch)
     threading.Timer(0.2, hands.make_all).start()
     machines.feed([Arrival("pump", SIGNALS, t_us[at : at + 1], values[at : at + 1])])
     assert not hands.asked
-    machines.settle()
+    machines.settle("pump")
     assert machines.newest_us("pump") == t_us[at]
 
 

@@ -138,7 +138,7 @@ def test_predictions_name_the_group_of_their_alarm(database: Database) -> None:
         alarms=[(alarm, False) for alarm in alarms],
         predictions=[forecast(alarm) for alarm in alarms],
     )
-    tables.write(results, blocks_from=0, blocks_to=0, findings_to=None, saved=None)
+    tables.write(results, turn=0, blocks_from=0, blocks_to=0, findings_to=None, saved=None)
     with database.read() as connection:
         told = [decode_from_anomaly(e.payload) for e in log.read(connection, PREDICTIONS, 0)]
     assert {p.device: p.group for p in told if isinstance(p, Prediction)} == {

@@ -86,7 +86,8 @@ def findings(bench: Bench) -> None:
     tables.register()
     while heard := tables.findings(100):
         results = Results(labels=[label_of(f) for _, f in heard if isinstance(f, Finding)])
-        tables.write(results, blocks_from=0, blocks_to=0, findings_to=heard[-1][0], saved=None)
+        turn = tables.load().turn
+        tables.write(results, turn=turn, blocks_from=0, blocks_to=0, findings_to=heard[-1][0], saved=None)
 
 
 def quiet(_words: str) -> None: ...
