@@ -4,19 +4,20 @@
 
 A steady stream of forecasts, each for a machine of its own, every one of which leads to a case, an order and a notice:
 `decision_p99_s` = forecast in the log to decision committed, `notice_p99_s` = that decision to the notice queued, both
-as another connection sees them (it looks every 5 ms). Then `storm` forecasts at once, of as many other machines:
+as another process sees them (it looks every 10 ms). Then `storm` forecasts at once, of as many other machines:
 `forecasts_per_minute` is the rate at which they are taken; the brake lets so many orders through and the others wait
 for a person; `lost` are forecasts of which nothing is on record.
 """
 
 import argparse
 import json
+import multiprocessing
 import statistics
 import tempfile
-import threading
 import time
 from collections.abc import Sequence
-from datetime import UTC, timedelta
+from datetime import UTC, datetime, timedelta
+from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
@@ -36,7 +37,9 @@ from work_orders.settings import Settings
 from work_orders.wiring import build
 
 TENANT = "bench"
-LOOK_S, PATIENCE_S = 0.005, 60.0
+LOOK_S, PATIENCE_S = 0.01, 60.0
+OVERLAP = timedelta(seconds=5)
+"""How far back is looked: what was decided before is committed by then."""
 TECHNICIANS, AT_ONCE = 60, 200
 MODEL = parse(
     """
@@ -107,34 +110,51 @@ def forecast(n: int, shared: Shared) -> Prediction:
 
 
 class Looker:
-    """Notes when decisions and notices are first seen by another connection."""
+    """Notes when decisions and notices are first seen, in a process of its own, so that looking holds nobody up."""
 
-    def __init__(self, database: Database) -> None:
-        self._database = database
-        self.decided: dict[str, float] = {}
-        self.case_of: dict[str, str] = {}
-        self.noticed: dict[str, float] = {}
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+    def __init__(self, url: str) -> None:
+        context = multiprocessing.get_context("spawn")
+        self._here, there = context.Pipe()
+        self._process = context.Process(target=_look, args=(url, there), daemon=True)
+        self._process.start()
+        self._here.recv()
 
-    def close(self) -> None:
-        """End it."""
-        self._ended.set()
-        self._thread.join()
+    def close(self) -> tuple[dict[str, float], dict[str, str], dict[str, float]]:
+        """End it: when each forecast's decision was seen, its case, when each case's notice was seen."""
+        self._here.send("end")
+        seen: tuple[dict[str, float], dict[str, str], dict[str, float]] = self._here.recv()
+        self._process.join()
+        return seen
 
-    def _run(self) -> None:
-        d, n = t.decisions.c, t.notices.c
-        while not self._ended.wait(LOOK_S):
-            with self._database.read() as connection:
-                decided = connection.execute(sa.select(d.prediction_id, d.case_id).where(d.tenant == TENANT)).all()
-                noticed = connection.execute(sa.select(n.case_id).where(n.tenant == TENANT)).scalars().all()
-            at = time.monotonic()
-            for prediction, case in decided:
-                if prediction not in self.decided:
-                    self.decided[prediction], self.case_of[prediction] = at, case
-            for case in noticed:
-                self.noticed.setdefault(case, at)
+
+def _look(url: str, there: Connection) -> None:
+    database = Database(url)
+    decided: dict[str, float] = {}
+    case_of: dict[str, str] = {}
+    noticed: dict[str, float] = {}
+    d, n = t.decisions.c, t.notices.c
+    newest = [datetime(2000, 1, 1, tzinfo=UTC)] * 2
+    there.send("ready")
+    while not there.poll(LOOK_S):
+        with database.read() as connection:
+            since = [at - OVERLAP for at in newest]
+            decisions = connection.execute(
+                sa.select(d.prediction_id, d.case_id, d.at).where(d.tenant == TENANT, d.at >= since[0])
+            ).all()
+            notices = connection.execute(
+                sa.select(n.case_id, n.queued_at).where(n.tenant == TENANT, n.queued_at >= since[1])
+            ).all()
+        at = time.monotonic()
+        for prediction, case, when in decisions:
+            if prediction not in decided:
+                decided[prediction], case_of[prediction] = at, case
+                newest[0] = max(newest[0], when)
+        for case, when in notices:
+            if case not in noticed:
+                noticed[case] = at
+                newest[1] = max(newest[1], when)
+    there.send((decided, case_of, noticed))
+    database.close()
 
 
 def p99(values: Sequence[float]) -> float | None:
@@ -169,7 +189,7 @@ def until(shared: Shared, taken: int) -> float:
 
 def steady(shared: Shared, forecasts: int, per_minute: float) -> dict[str, Any]:
     """A steady stream; how long decisions and notices took."""
-    looker, sent = Looker(shared.database), {}
+    looker, sent = Looker(str(shared.database.url)), {}
     begun = time.monotonic()
     for n in range(forecasts):
         time.sleep(max(0.0, begun + n * 60 / per_minute - time.monotonic()))
@@ -177,11 +197,9 @@ def steady(shared: Shared, forecasts: int, per_minute: float) -> dict[str, Any]:
         sent[f"f{n}"] = time.monotonic()
     until(shared, forecasts)
     time.sleep(1)
-    looker.close()
-    waits = [looker.decided[id] - at for id, at in sent.items() if id in looker.decided]
-    notices = [
-        looker.noticed[case] - looker.decided[id] for id, case in looker.case_of.items() if case in looker.noticed
-    ]
+    decided, case_of, noticed = looker.close()
+    waits = [decided[id] - at for id, at in sent.items() if id in decided]
+    notices = [noticed[case] - decided[id] for id, case in case_of.items() if case in noticed]
     return {
         "sent": forecasts, "decided": len(waits), "noticed": len(notices),
         "sent_per_minute": round(forecasts / (max(sent.values()) - begun) * 60),

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 import sqlalchemy as sa
@@ -94,19 +94,39 @@ def content(tenant: str, at_us: int, actor: str, action: str, diff: str) -> byte
     return msgspec.json.encode([tenant, at_us, actor, action, diff])
 
 
+class Said(NamedTuple):
+    """What an entry is made of: who did it, what it is called, what it is about."""
+
+    actor: str
+    action: str
+    diff: dict[str, Any]
+
+
 def append(connection: sa.Connection, tenant: str, at: datetime, actor: str, action: str, diff: dict[str, Any]) -> int:
     """Append to the tenant's chain; returns its number. `at` is the tenant's clock."""
+    return append_all(connection, tenant, at, [Said(actor, action, diff)])[0]
+
+
+def append_all(connection: sa.Connection, tenant: str, at: datetime, told: Sequence[Said]) -> Sequence[int]:
+    """Append entries of one moment to the tenant's chain; returns their numbers."""
+    if not told:
+        return ()
     last = connection.execute(_HEAD, {"of": tenant}).first()
     if last is None:
         lock(connection, f"audit:{tenant}")
         last = connection.execute(_HEAD, {"of": tenant}).first()
-    seq, prev = (last[0] + 1, last[1]) if last else (1, FIRST)
-    text = msgspec.json.encode(diff, order="sorted").decode()
-    hash = digest(prev, tenant, seq, at, actor, action, text)
-    written = {
-        "tenant": tenant, "seq": seq, "prev_hash": prev, "hash": hash, "at": at, "actor": actor, "action": action,
-        "diff": text,
-    }  # fmt: skip
+    seq, hash = last or (0, FIRST)
+    written = []
+    for actor, action, diff in told:
+        seq, prev = seq + 1, hash
+        text = msgspec.json.encode(diff, order="sorted").decode()
+        hash = digest(prev, tenant, seq, at, actor, action, text)
+        written.append(
+            {
+                "tenant": tenant, "seq": seq, "prev_hash": prev, "hash": hash, "at": at, "actor": actor,
+                "action": action, "diff": text,
+            }
+        )  # fmt: skip
     connection.execute(_ENTER, written)
     if last:
         connection.execute(_GO_ON, {"of": tenant, "to": seq, "now": hash})
@@ -114,8 +134,8 @@ def append(connection: sa.Connection, tenant: str, at: datetime, actor: str, act
         connection.execute(_BEGIN, {"tenant": tenant, "seq": seq, "hash": hash})
     hear = heard_by.get()
     if hear is not None:
-        hear(connection, tenant, int(seq))
-    return int(seq)
+        hear(connection, tenant, seq - len(told) + 1)
+    return range(seq - len(told) + 1, seq + 1)
 
 
 def read(connection: sa.Connection, tenant: str, after: int = 0, limit: int = 1000) -> Sequence[AuditEntry]:

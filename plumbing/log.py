@@ -38,6 +38,7 @@ consumers = sa.Table(
     sa.Column("topic", sa.String(64), primary_key=True),
     sa.Column("position", sa.BigInteger, nullable=False),
 )
+_ENTER = entries.insert()
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,19 @@ class BehindTheLog(Exception):
 
 def append(connection: sa.Connection, tenant: str, topic: str, key: str, payload: bytes, wall: datetime) -> None:
     """Append inside the caller's own transaction; `wall` is wall time (for retention only)."""
-    lock(connection, f"log:{topic}")
-    connection.execute(entries.insert().values(tenant=tenant, topic=topic, key=key, payload=payload, at=wall))
+    append_all(connection, tenant, [(topic, key, payload)], wall)
+
+
+def append_all(
+    connection: sa.Connection, tenant: str, messages: Sequence[tuple[str, str, bytes]], wall: datetime
+) -> None:
+    """Append (topic, key, payload) one after another; who appends to several topics names them in order, so that no
+    two wait in a ring for each other's topic."""
+    for topic in dict.fromkeys(topic for topic, _, _ in messages):
+        lock(connection, f"log:{topic}")
+    if messages:
+        rows = [{"tenant": tenant, "topic": t, "key": k, "payload": p, "at": wall} for t, k, p in messages]
+        connection.execute(_ENTER, rows)
 
 
 def read(connection: sa.Connection, topic: str, after: int, limit: int = 100) -> Sequence[Entry]:

@@ -41,6 +41,13 @@ def crew(connection: sa.Connection, tenant: str, first: dt.date) -> list[Crew]:
     ]
 
 
+def _crew(work: Unit, first: dt.date) -> list[Crew]:
+    people: list[Crew] = work.once(
+        ("crew", first), lambda: crew(work.connection, work.tenant, first), t.half_days, t.technicians
+    )
+    return people
+
+
 def find_offer(work: Unit, order: Row, not_before: dt.datetime) -> Offer:
     """The half days to offer for an order."""
     zone = zone_of(work, order.asset_id)
@@ -49,7 +56,7 @@ def find_offer(work: Unit, order: Row, not_before: dt.datetime) -> Offer:
     window = Window(earliest, case.latest or earliest, case.at_most or earliest)
     refused = rejected_by(work, order.id)
     first = not_before.astimezone(zone).date() - timedelta(days=1)
-    people = [p for p in crew(work.connection, work.tenant, first) if p.id not in refused]
+    people = [p for p in _crew(work, first) if p.id not in refused]
     return offer(people, order.skill, zone, window, not_before)
 
 
@@ -80,7 +87,7 @@ def book(
     if technician_id in refused:
         raise CannotAssign(str(technician_id), ["has rejected this job"])
     call_off(work, order.id, role=role)
-    people = [p for p in crew(work.connection, work.tenant, slot.day) if p.id not in refused]
+    people = [p for p in _crew(work, slot.day) if p.id not in refused]
     for name in _candidates(people, slot, order.skill, technician_id):
         if work.insert_new(
             t.half_days, technician_id=name, day=slot.day, half=slot.half, order_id=order.id, reason="visit"
@@ -137,6 +144,7 @@ def call_off(work: Unit, order_id: str, *, role: Role | None = None, then: Visit
         return
     move_visit(work, visit, then, role=role)
     if then in (VisitAction.CANCEL, VisitAction.REJECT):
+        work.forget(t.half_days)
         work.connection.execute(
             t.half_days.delete().where(t.half_days.c.tenant == work.tenant, t.half_days.c.order_id == order_id)
         )

@@ -159,6 +159,7 @@ def free_half_day(
             )
         ).rowcount
         if done:
+            work.forget(t.half_days)
             work.record(
                 "half_day_freed", "", technician_id, f"{technician_id} is back on {HalfDay(day, half).words()}."
             )
@@ -185,27 +186,30 @@ def set_policy(shared: Shared, tenant: str, policy: Policy, *, actor: Actor = SY
     body = msgspec.json.encode(policy).decode()
     with unit(shared, tenant, actor) as work:
         if not work.insert_new(t.policies, body=body):
-            work.connection.execute(t.policies.update().where(t.policies.c.tenant == tenant).values(body=body))
+            work.update(t.policies, {}, body=body)
         work.record("policy_set", "", "policy", "The service policy was set.", policy=msgspec.to_builtins(policy))
 
 
 def autonomy_of(work: Unit, model: str, customer_id: str | None) -> Autonomy:
     """The closest setting: this model and customer, this model, this customer, all; `watch` where nothing is set."""
-    rows = {(r.model, r.customer_id): Autonomy(r.mode) for r in work.all(t.autonomy)}
+    rows = work.once(
+        "autonomy", lambda: {(r.model, r.customer_id): Autonomy(r.mode) for r in work.all(t.autonomy)}, t.autonomy
+    )
     for key in ((model, customer_id or ""), (model, ""), ("", customer_id or ""), ("", "")):
         if key in rows:
-            return rows[key]
+            return Autonomy(rows[key])
     return Autonomy.WATCH
 
 
 def asset_of(work: Unit, device: str) -> Row | None:
     """The asset that a device watches."""
     d, a = t.asset_devices, t.assets
-    return work.connection.execute(
+    found = work.connection.execute(
         sa.select(a)
         .join(d, sa.and_(d.c.tenant == a.c.tenant, d.c.asset_id == a.c.id))
         .where(d.c.tenant == work.tenant, d.c.device == device)
-    ).first()
+    )
+    return work.keep(a, found.first())
 
 
 def devices_of(work: Unit, asset_id: str) -> list[str]:
@@ -216,10 +220,5 @@ def devices_of(work: Unit, asset_id: str) -> list[str]:
 
 def zone_of(work: Unit, asset_id: str) -> ZoneInfo:
     """The time zone of an asset's site; UTC without a site."""
-    a, s = t.assets, t.sites
-    name = work.connection.execute(
-        sa.select(s.c.time_zone)
-        .join(a, sa.and_(a.c.tenant == s.c.tenant, a.c.site_id == s.c.id))
-        .where(a.c.tenant == work.tenant, a.c.id == asset_id)
-    ).scalar()
-    return ZoneInfo(name or "UTC")
+    site = work.one(t.assets, asset_id, "asset").site_id
+    return ZoneInfo(work.one(t.sites, site, "site").time_zone if site else "UTC")

@@ -4,6 +4,7 @@ Every prediction that is linked leads to a decision, and every decision, "no" in
 """
 
 from datetime import timedelta
+from typing import Any
 
 import msgspec
 import sqlalchemy as sa
@@ -120,8 +121,7 @@ def _case_of(work: Unit, prediction: Prediction, asset: Row, mode: FailureMode) 
     opened = open_case(work, asked)
     id = str(opened.case)
     if opened.new:
-        work.update(t.cases, {"id": id}, alarm_id=prediction.alarm_id)
-        move_case(work, id, CaseAction.TRIAGE, CaseAction.MONITOR, role=Role.SYSTEM)
+        move_case(work, id, CaseAction.TRIAGE, CaseAction.MONITOR, role=Role.SYSTEM, alarm_id=prediction.alarm_id)
         text = f"{asset.name}: {mode.title.lower()} is suspected, a case was opened and is watched."
         work.record("case_opened", asset.id, id, text, component=prediction.component, prediction=prediction.id)
     return work.one(t.cases, id, "case")
@@ -133,8 +133,8 @@ def _inputs(
     o = t.orders.c
     lately = (o.tenant == work.tenant, o.opened_at > work.now - DAY, o.follows.is_(None), o.state != "cancelled")
     in_a_day = work.connection.execute(sa.select(sa.func.count()).where(*lately)).scalar_one()
-    a = t.assets.c
-    assets = work.connection.execute(sa.select(sa.func.count()).where(a.tenant == work.tenant)).scalar_one()
+    everything = sa.select(sa.func.count()).where(t.assets.c.tenant == work.tenant)
+    assets = work.once("assets", lambda: work.connection.execute(everything).scalar_one(), t.assets)
     policy = work.policy()
     past = trust(_findings(work, asset.id, prediction.component), work.now)
     return Inputs(
@@ -152,8 +152,7 @@ def _inputs(
 
 def _findings(work: Unit, asset_id: str, component: str) -> list[Past]:
     """What was found at a component, corrected findings left out."""
-    f = t.findings.c
-    rows = work.all(t.findings, f.asset_id == asset_id, f.component == component, f.superseded_at.is_(None))
+    rows = work.those(t.findings, asset_id=asset_id, component=component, superseded_at=None)
     return [Past(row.result, row.at) for row in rows]
 
 
@@ -175,9 +174,10 @@ def _decide(work: Unit, prediction: Prediction, case: Row, asset: Row, model: As
     values |= {"p_horizon": outcome.p, "alarm_cleared_at": None}
     if case.decided_at is None:  # the failure mode is the current best diagnosis until somebody acts on it
         values |= {"failure_mode": mode.name, "costs": msgspec.json.encode(inputs.costs).decode()}
-    work.update(t.cases, {"id": case.id}, **values)
     if acts:
-        _act(work, prediction, work.one(t.cases, case.id, "case"), asset, model, outcome)
+        _act(work, prediction, case, asset, model, outcome, values)
+    else:
+        work.update(t.cases, {"id": case.id}, **values)
 
 
 def decide_again(work: Unit, prediction: Prediction) -> None:
@@ -192,14 +192,20 @@ def decide_again(work: Unit, prediction: Prediction) -> None:
         _decide(work, prediction, case, asset, model, mode)
 
 
-def _act(work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, outcome: Outcome) -> None:
+def _act(
+    work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, outcome: Outcome,
+    values: dict[str, Any],
+) -> None:  # fmt: skip
+    """What follows from the decision to act; `values` are what the case learns from it."""
     curve = Curve(prediction.issued_at, tuple(prediction.risk_hours), tuple(prediction.risk))
     frame: Window = window(curve, work.now, model.decision.lead_hours, model.decision.act_latest)
-    work.update(
-        t.cases, {"id": case.id}, decided_at=work.now, decided_by=prediction.id, path=outcome.path,
-        earliest=frame.earliest, latest=frame.latest, at_most=frame.at_most,
-        would_have_opened_at=work.now if outcome.path is Path.WATCH else None,
-    )  # fmt: skip
+    values |= {
+        "decided_at": work.now, "decided_by": prediction.id, "path": outcome.path, "earliest": frame.earliest,
+        "latest": frame.latest, "at_most": frame.at_most,
+        "would_have_opened_at": work.now if outcome.path is Path.WATCH else None,
+    }  # fmt: skip
+    if outcome.path in (Path.WATCH, Path.GATHERED):
+        work.update(t.cases, {"id": case.id}, **values)
     if outcome.path is Path.WATCH:
         text = f"Would have opened a work order for {asset.name}, but may only watch: {outcome.sentence}"
         work.record("would_have_opened", asset.id, case.id, text, prediction=prediction.id)
@@ -208,7 +214,7 @@ def _act(work: Unit, prediction: Prediction, case: Row, asset: Row, model: Asset
         text = f"A work order for {asset.name} waits with its incident: {outcome.sentence}"
         work.record("order_gathered", asset.id, case.id, text, prediction=prediction.id)
         return
-    case = move_case(work, case.id, CaseAction.PROPOSE, role=Role.SYSTEM)
+    case = move_case(work, case.id, CaseAction.PROPOSE, role=Role.SYSTEM, **values)
     if outcome.brake:
         text = f"The brake was pulled: the work order for {asset.name} waits for a person."
         work.record("brake_pulled", asset.id, case.id, text, case=case.id)

@@ -91,17 +91,17 @@ def tell(work: Unit, notice_id: str, case_id: str, customer_id: str, state: Noti
 
 def open_order_of(work: Unit, case_id: str) -> Row | None:
     """The open work order of a case."""
-    found = work.all(t.orders, t.orders.c.case_id == case_id, t.orders.c.ended_at.is_(None))
+    found = work.those(t.orders, case_id=case_id, ended_at=None)
     return found[0] if found else None
 
 
 def offer_of(work: Unit, case_id: str) -> Row | None:
     """The notice that offers a visit for a case."""
-    found = work.all(t.notices, t.notices.c.case_id == case_id, t.notices.c.purpose == "offer")
+    found = work.those(t.notices, case_id=case_id, purpose="offer")
     return found[0] if found else None
 
 
 def live_visit_of(work: Unit, order_id: str) -> Row | None:
     """The visit of an order that is neither over nor called off."""
-    found = work.all(t.visits, t.visits.c.order_id == order_id, t.visits.c.ended_at.is_(None))
+    found = work.those(t.visits, order_id=order_id, ended_at=None)
     return found[0] if found else None

@@ -5,7 +5,6 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
-import sqlalchemy as sa
 
 from contracts.records import Prediction
 from work_orders.domain.case_states import NOT_YET_SENT, OUT, CaseAction, CaseState, NoticeAction, NoticeState
@@ -22,6 +21,7 @@ from work_orders.service.diagnosing import factor_of
 from work_orders.service.how_often_right import track_record
 from work_orders.service.installed_base import zone_of
 from work_orders.service.moves import move_case, move_notice, offer_of, tell
+from work_orders.service.opening import intake_of
 from work_orders.service.sending import Channel
 from work_orders.service.telling import (
     call_back,
@@ -73,11 +73,8 @@ def queue_offer(work: Unit, order: Row) -> Row | None:
 
 def prediction_of(work: Unit, prediction_id: str | None) -> Prediction | None:
     """The prediction of that id, as it came in."""
-    c = t.intake.c
-    body = work.connection.execute(
-        sa.select(c.body).where(c.tenant == work.tenant, c.prediction_id == prediction_id)
-    ).scalar()
-    return None if body is None else msgspec.msgpack.decode(body, type=Prediction)
+    row = intake_of(work, prediction_id)
+    return None if row is None else msgspec.msgpack.decode(row.body, type=Prediction)
 
 
 def new_offer(work: Unit, notice: Row, order: Row, not_before: datetime) -> Offer:
@@ -91,12 +88,12 @@ def put_slots(work: Unit, notice: Row, asset_id: str, slots: Sequence[HalfDay]) 
     """Give a notice a new generation of half days."""
     zone = zone_of(work, asset_id)
     generation = notice.generation + 1
+    offered = []
     for n, slot in enumerate(slots, 1):
         start, end = slot.bounds(zone)
-        work.insert(
-            t.notice_slots, notice_id=notice.id, generation=generation, n=n, day=slot.day, half=slot.half,
-            start=start, end=end,
-        )  # fmt: skip
+        place = {"notice_id": notice.id, "generation": generation, "n": n}
+        offered.append({**place, "day": slot.day, "half": slot.half, "start": start, "end": end})
+    work.insert_all(t.notice_slots, offered)
     work.update(t.notices, {"id": notice.id}, generation=generation)
 
 

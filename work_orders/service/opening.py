@@ -17,6 +17,16 @@ _MAY = (Role.DISPATCHER, Role.ADMIN)
 _BEFORE_AN_ORDER = (CaseState.TRIAGING, CaseState.MONITORING, CaseState.REMOTE_FIX)
 
 
+def intake_of(work: Unit, prediction_id: str | None) -> Row | None:
+    """The row of a prediction that came in."""
+    if prediction_id is None:
+        return None
+    found: list[Row] = work.once(
+        ("intake", prediction_id), lambda: work.those(t.intake, prediction_id=prediction_id), t.intake
+    )
+    return found[0] if found else None
+
+
 def open_order(work: Unit, case: Row, *, approved: bool, why: str, follows: str | None = None) -> Row:
     """Open the work order of a case: draft, then approved or awaiting approval. The case's open one if there is one."""
     existing = open_order_of(work, case.id)
@@ -25,24 +35,27 @@ def open_order(work: Unit, case: Row, *, approved: bool, why: str, follows: str 
     asset = work.one(t.assets, case.asset_id, "asset")
     model = work.model(asset.model)
     job = job_of(model, model.mode(case.failure_mode), asset.name, case.component, case.reason)
-    n = len(work.all(t.orders, t.orders.c.case_id == case.id)) + 1
+    n = len(work.those(t.orders, case_id=case.id)) + 1
     id = derived_id("WO", work.tenant, case.id, n)
-    measured = work.all(t.intake, t.intake.c.prediction_id == case.prediction_id) if case.prediction_id else []
+    measured = intake_of(work, case.prediction_id)
     work.insert(
         t.orders, id=id, case_id=case.id, asset_id=asset.id, customer_id=case.customer_id, component=case.component,
         failure_mode=case.failure_mode, type=type_of(RequestKind(case.kind), case.broke_down_at is not None),
         priority="urgent" if case.broke_down_at else "high" if asset.criticality == "A" else "normal",
         state=OrderState.DRAFT, reason="", title=job.title, remedy=job.remedy, part=job.part, skill=job.skill,
         minutes=job.minutes, model_version=model.version, earliest=case.earliest, latest=case.latest,
-        prediction_id=case.prediction_id, measured_at=measured[0].measured_at if measured else None,
+        prediction_id=case.prediction_id, measured_at=measured.measured_at if measured is not None else None,
         follows=follows, agreed=follows is not None, opened_at=work.now, changed_at=work.now, version=1,
         permits=msgspec.json.encode(job.permits).decode(),
     )  # fmt: skip
-    for k, step in enumerate(job.steps, 1):
-        work.insert(
-            t.tasks, order_id=id, n=k, text=step.text, state=TaskState.OPEN, result="", needs=step.needs,
-            required=step.required, unit=step.unit, low=step.low, high=step.high,
-        )  # fmt: skip
+    steps = [
+        {
+            "order_id": id, "n": k, "text": step.text, "state": TaskState.OPEN, "result": "", "needs": step.needs,
+            "required": step.required, "unit": step.unit, "low": step.low, "high": step.high,
+        }
+        for k, step in enumerate(job.steps, 1)
+    ]  # fmt: skip
+    work.insert_all(t.tasks, steps)
     action = OrderAction.APPROVE if approved else OrderAction.SUBMIT
     order = move_order(work, id, action, role=Role.SYSTEM)
     state = "approved" if approved else "waits for approval"

@@ -45,8 +45,11 @@ def tell_places(shared: Shared, tenant: str) -> int:
             return 0
     with unit(shared, tenant, SYSTEM) as work:
         rows = work.connection.execute(waiting).all()
+        told = [row.device for row in rows]
+        work.connection.execute(
+            t.asset_devices.update().where(c.tenant == tenant, c.device.in_(told)).values(told_at=work.now)
+        )
         for row in rows:
-            work.update(t.asset_devices, {"device": row.device}, told_at=work.now)
             _tell(work, row.device, row.asset_id, row.site_id)
         return len(rows)
 

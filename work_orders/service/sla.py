@@ -41,7 +41,7 @@ def follow(work: Unit, case_id: str, again: bool = False) -> None:
     if not clocks and not facts.asked:
         return
     _bring_waits(work, facts)
-    book = book_of(work.connection, work.tenant)
+    book = _book(work)
     clocks = _begin(work, facts, clocks, book, again)
     waits = waits_of(work.connection, work.tenant, case_id)
     for row in clocks:
@@ -92,8 +92,13 @@ def follow_outdated(shared: Shared, tenant: str) -> int:
     return each(one, found)
 
 
+def _book(work: Unit) -> SlaBook:
+    book: SlaBook = work.once("sla", lambda: book_of(work.connection, work.tenant), s.policies, s.calendars)
+    return book
+
+
 def _clocks(work: Unit, case_id: str) -> list[Row]:
-    return sorted(work.all(s.clocks, s.clocks.c.case_id == case_id), key=lambda r: (r.round, r.metric))
+    return sorted(work.those(s.clocks, case_id=case_id), key=lambda r: (r.round, r.metric))
 
 
 def _begin(work: Unit, facts: Facts, clocks: list[Row], book: SlaBook, again: bool) -> list[Row]:
@@ -200,7 +205,7 @@ def target_of(row: Row) -> Target:
 
 
 def _told(work: Unit, clock_id: str) -> set[str]:
-    return {r.step for r in work.all(s.escalations, s.escalations.c.clock_id == clock_id)}
+    return {r.step for r in work.those(s.escalations, clock_id=clock_id)}
 
 
 def waits_of(connection: sa.Connection, tenant: str, case_id: str) -> list[Wait]:
@@ -213,8 +218,7 @@ def waits_of(connection: sa.Connection, tenant: str, case_id: str) -> list[Wait]
 
 
 def _bring_waits(work: Unit, facts: Facts) -> None:
-    c = s.waits.c
-    kept = work.all(s.waits, c.case_id == facts.case.id)
+    kept = work.those(s.waits, case_id=facts.case.id)
     wanted = facts.waits()
     lasting = {r.source: r for r in kept if r.end is None}
     for source, row in lasting.items():

@@ -2,9 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
-
-import sqlalchemy as sa
 
 from work_orders.domain.case_states import OUT, CaseState, VisitState
 from work_orders.domain.order_states import OrderState
@@ -96,22 +93,15 @@ def only_watched(case: Row) -> bool:
 
 def facts_of(work: Unit, case: Row) -> Facts:
     """Read them."""
-    a, k, p = t.assets.c, t.customers, t.sites
-    about: Any = work.connection.execute(
-        sa.select(a.criticality, k.c.tier, p.c.time_zone, p.c.country, p.c.calendar)
-        .select_from(
-            t.assets.outerjoin(k, sa.and_(k.c.tenant == a.tenant, k.c.id == a.customer_id)).outerjoin(
-                p, sa.and_(p.c.tenant == a.tenant, p.c.id == a.site_id)
-            )
-        )
-        .where(a.tenant == work.tenant, a.id == case.asset_id)
-    ).one()
-    orders = work.all(t.orders, t.orders.c.case_id == case.id)
-    notices = work.all(t.notices, t.notices.c.case_id == case.id)
+    asset = work.one(t.assets, case.asset_id, "asset")
+    tier = work.one(t.customers, asset.customer_id, "customer").tier if asset.customer_id else ""
+    site = work.one(t.sites, asset.site_id, "site") if asset.site_id else None
+    orders = work.those(t.orders, case_id=case.id)
+    notices = work.those(t.notices, case_id=case.id)
     visits = work.all(t.visits, t.visits.c.order_id.in_([o.id for o in orders])) if orders else []
     broken = case.broke_down_at is not None
     kind = RequestKind.BREAKDOWN if broken and case.kind != RequestKind.COMPLAINT else RequestKind(case.kind)
     live = next((o for o in orders if o.ended_at is None), None)
-    priority = live.priority if live else "urgent" if broken else "high" if about.criticality == "A" else "normal"
-    place = (about.time_zone or "UTC", about.country or "", about.calendar or "")
-    return Facts(case, str(kind), about.tier or "", priority, place, orders, notices, visits)
+    priority = live.priority if live else "urgent" if broken else "high" if asset.criticality == "A" else "normal"
+    place = (site.time_zone or "UTC", site.country or "", site.calendar or "") if site is not None else ("UTC", "", "")
+    return Facts(case, str(kind), tier or "", priority, place, orders, notices, visits)

@@ -6,7 +6,8 @@ indexes hold it for whoever does not come through here.
 
 import base64
 import hashlib
-from collections.abc import Callable, Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -38,15 +39,31 @@ def _one(table: sa.Table) -> sa.Select[Any]:
 
 
 @cache
-def _into(table: sa.Table) -> sa.Insert:
-    return table.insert()
+def _those(table: sa.Table, given: tuple[str, ...], empty: tuple[str, ...]) -> sa.Select[Any]:
+    where = [table.c[k] == sa.bindparam(f"of_{k}", type_=table.c[k].type) for k in ("tenant", *given)]
+    return sa.select(table).where(*where, *(table.c[k].is_(None) for k in empty))
 
 
 @cache
-def _change(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...], counted: bool) -> sa.Update:
+def _into(table: sa.Table) -> sa.Insert:
+    return table.insert().returning(*table.c) if "id" in table.c else table.insert()
+
+
+@cache
+def _into_new(table: sa.Table, dialect: str) -> Any:
+    from sqlalchemy.dialects import postgresql, sqlite
+
+    insert = postgresql.insert if dialect == "postgresql" else sqlite.insert
+    told = table.c if "id" in table.c else [table.c.tenant]
+    return insert(table).on_conflict_do_nothing().returning(*told)
+
+
+@cache
+def _change(table: sa.Table, keys: tuple[str, ...], names: tuple[str, ...], counted: bool) -> Any:
     where = [table.c[k] == sa.bindparam(f"of_{k}", type_=table.c[k].type) for k in ("tenant", *keys)]
     values: dict[str, Any] = {n: sa.bindparam(f"to_{n}", type_=table.c[n].type) for n in names}
-    return table.update().where(*where).values(values | ({"version": table.c.version + 1} if counted else {}))
+    made = table.update().where(*where).values(values | ({"version": table.c.version + 1} if counted else {}))
+    return made.returning(*table.c) if keys == ("id",) else made
 
 
 def derived_id(prefix: str, *parts: object) -> str:
@@ -68,18 +85,23 @@ class Unit:
     outgoing: list[tuple[str, str, bytes]] = field(default_factory=list)
     owners: dict[str, str] = field(default_factory=dict)
     endings: "dict[tuple[Ending, str], bool]" = field(default_factory=dict)
+    _rows: dict[sa.Table, dict[str, Row]] = field(default_factory=lambda: defaultdict(dict))
+    """What was read or written by id: as long as the unit lasts nobody else changes it."""
+    _known: dict[object, tuple[tuple[sa.Table, ...], Any]] = field(default_factory=dict)
+    _said: list[tuple[audit.Said, str, str]] = field(default_factory=list)
 
     def record(self, action: str, asset: str, id: str, text: str, *, actor: Actor | None = None, **more: Any) -> None:
         """Append to the audit chain; `text` is one sentence for people. What is about a customer, not about one of his
         machines, names him as `customer`."""
         diff = {"asset": asset, "id": id, "text": text, **more}
-        seq = audit.append(self.connection, self.tenant, self.now, (actor or self.actor).name, action, diff)
-        customer = more.get("customer") or self._owner(asset)
-        if customer:
-            self.insert(moments, seq=seq, asset_id=asset, customer_id=customer)
+        said = audit.Said((actor or self.actor).name, action, diff)
+        self._said.append((said, asset, more.get("customer") or self._owner(asset)))
 
     def _owner(self, asset: str) -> str:
         """The customer that a machine belongs to; empty = nobody's."""
+        row = self._rows[tables.assets].get(asset)
+        if row is not None:
+            return row.customer_id or ""
         if asset and asset not in self.owners:
             a = tables.assets.c
             found = sa.select(a.customer_id).where(a.tenant == self.tenant, a.id == asset)
@@ -102,36 +124,83 @@ class Unit:
             do(self, id, again)
 
     def flush(self) -> None:
-        """Append what was emitted."""
-        for topic, key, payload in sorted(self.outgoing, key=lambda entry: entry[0]):
-            log.append(self.connection, self.tenant, topic, key, payload, self.wall)
+        """Append what was recorded and emitted."""
+        told = audit.append_all(self.connection, self.tenant, self.now, [said for said, _, _ in self._said])
+        moved = [
+            {"tenant": self.tenant, "seq": seq, "asset_id": asset, "customer_id": customer}
+            for seq, (_, asset, customer) in zip(told, self._said, strict=True)
+            if customer
+        ]
+        if moved:
+            self.connection.execute(moments.insert(), moved)
+        log.append_all(self.connection, self.tenant, sorted(self.outgoing, key=lambda entry: entry[0]), self.wall)
+        self._said.clear()
         self.outgoing.clear()
 
     def one(self, table: sa.Table, id: str, what: str) -> Row:
         """The row of that id. Raises NotFound."""
-        row = self.connection.execute(_one(table), {"of_tenant": self.tenant, "of_id": id}).first()
+        row = self._rows[table].get(id)
         if row is None:
-            raise NotFound(what, id)
+            row = self.connection.execute(_one(table), {"of_tenant": self.tenant, "of_id": id}).first()
+            if row is None:
+                raise NotFound(what, id)
+            self._rows[table][id] = row
+        return row
+
+    def keep(self, table: sa.Table, row: Row | None) -> Row | None:
+        """A whole row of a table that was read otherwise than by its id."""
+        if row is not None:
+            self._rows[table][row.id] = row
         return row
 
     def all(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
         """Rows of the tenant."""
         return list(self.connection.execute(sa.select(table).where(table.c.tenant == self.tenant, *where)))
 
+    def those(self, table: sa.Table, **equal: Any) -> list[Row]:
+        """Rows of the tenant whose columns hold these values (None = nothing)."""
+        given = {k: v for k, v in equal.items() if v is not None}
+        statement = _those(table, tuple(given), tuple(k for k in equal if k not in given))
+        asked = {"of_tenant": self.tenant, **{f"of_{k}": v for k, v in given.items()}}
+        return list(self.connection.execute(statement, asked))
+
+    def once(self, key: object, of: Callable[[], Any], *tables: sa.Table) -> Any:
+        """What `of` gives, asked once as long as none of these tables is written in this unit."""
+        if key not in self._known:
+            self._known[key] = (tables, of())
+        return self._known[key][1]
+
+    def forget(self, table: sa.Table, *, rows: bool = True) -> None:
+        """What was read of a table holds no longer: whoever writes to it by `connection` says so."""
+        for key in [k for k, (of, _) in self._known.items() if table in of]:
+            del self._known[key]
+        if rows:
+            self._rows[table].clear()
+
     def insert(self, table: sa.Table, **values: Any) -> None:
         """Insert a row of the tenant."""
+        self.forget(table, rows=False)
         if any(isinstance(v, sa.ClauseElement) for v in values.values()):
             self.connection.execute(table.insert().values(tenant=self.tenant, **values))
-        else:
-            self.connection.execute(_into(table), {"tenant": self.tenant, **values})
+            return
+        made = self.connection.execute(_into(table), {"tenant": self.tenant, **values})
+        if made.returns_rows:
+            self._rows[table][values["id"]] = made.one()
+
+    def insert_all(self, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows of the tenant, all with the same columns."""
+        if rows:
+            self.forget(table, rows=False)
+            self.connection.execute(table.insert(), [{"tenant": self.tenant, **row} for row in rows])
 
     def insert_new(self, table: sa.Table, **values: Any) -> bool:
         """Insert unless a unique key forbids it; whether it was inserted."""
-        from sqlalchemy.dialects import postgresql, sqlite
-
-        insert = postgresql.insert if self.connection.dialect.name == "postgresql" else sqlite.insert
-        statement = insert(table).values(tenant=self.tenant, **values).on_conflict_do_nothing()
-        return self.connection.execute(statement.returning(table.c.tenant)).first() is not None
+        self.forget(table, rows=False)
+        statement = _into_new(table, self.connection.dialect.name)
+        row = self.connection.execute(statement, {"tenant": self.tenant, **values}).first()
+        if row is not None and "id" in table.c:
+            self._rows[table][row.id] = row
+        return row is not None
 
     def update(self, table: sa.Table, keys: Mapping[str, Any], **values: Any) -> None:
         """Update rows of the tenant by key; a table with a version counts it up."""
@@ -140,11 +209,16 @@ class Unit:
             if counted:
                 values["version"] = table.c.version + 1
             where = [table.c[k] == v for k, v in keys.items()]
+            self.forget(table)
             self.connection.execute(table.update().where(table.c.tenant == self.tenant, *where).values(**values))
             return
         given = {"of_tenant": self.tenant, **{f"of_{k}": v for k, v in keys.items()}}
         given |= {f"to_{name}": value for name, value in values.items()}
-        self.connection.execute(_change(table, tuple(keys), tuple(values), counted), given)
+        by_id = tuple(keys) == ("id",)
+        self.forget(table, rows=not by_id)
+        done = self.connection.execute(_change(table, tuple(keys), tuple(values), counted), given)
+        if by_id and (row := done.first()) is not None:
+            self._rows[table][row.id] = row
 
     def check_version(self, row: Row, version: int | None) -> None:
         """Raises Stale when the caller saw another version."""
@@ -153,10 +227,14 @@ class Unit:
 
     def policy(self) -> Policy:
         """The tenant's policy."""
-        body = self.connection.execute(
-            sa.select(tables.policies.c.body).where(tables.policies.c.tenant == self.tenant)
-        ).scalar()
-        return msgspec.json.decode(body, type=Policy) if body else Policy()
+        policies = tables.policies
+
+        def read() -> Policy:
+            body = self.connection.execute(sa.select(policies.c.body).where(policies.c.tenant == self.tenant)).scalar()
+            return msgspec.json.decode(body, type=Policy) if body else Policy()
+
+        policy: Policy = self.once("policy", read, policies)
+        return policy
 
     def model(self, name: str) -> AssetModel:
         """The asset model of that name. Raises UnknownModel."""
