@@ -11,7 +11,8 @@ BLOCKS = "blocks"
 DEVICE_COMMANDS = "device_commands"
 NOTICES = "notices"
 COMMAND_RESULTS = "command_results"
-TOPICS = (BLOCKS, PREDICTIONS, FINDINGS, DEVICE_COMMANDS, NOTICES, COMMAND_RESULTS)
+PRESENCE = "presence"
+TOPICS = (BLOCKS, PREDICTIONS, FINDINGS, DEVICE_COMMANDS, NOTICES, COMMAND_RESULTS, PRESENCE)
 
 RESULTS = ("true", "false", "prevented", "missed", "unknown")
 
@@ -231,6 +232,18 @@ class CommandEnded(msgspec.Struct, frozen=True, tag="command_ended"):
     at: datetime
 
 
+class Outage(msgspec.Struct, frozen=True, tag="outage"):
+    """A device is off line, told when it begins, when others go or come with it, and when it is over."""
+
+    v: int
+    tenant: str
+    device: str
+    behind: list[str]
+    """Devices that are off line because it is."""
+    since: datetime
+    ended_at: datetime | None = None
+
+
 FromAnomaly = Prediction | Alarm
 FromWork = Finding | Shelve | Unshelve | SensorChecked | AssetPlaced
 ForDevices = CommandWanted | HoldSet | HoldReleased
@@ -240,3 +253,4 @@ decode_from_anomaly = msgspec.msgpack.Decoder(FromAnomaly).decode
 decode_from_work = msgspec.msgpack.Decoder(FromWork).decode
 decode_for_devices = msgspec.msgpack.Decoder(ForDevices).decode
 decode_command_ended = msgspec.msgpack.Decoder(CommandEnded).decode
+decode_outage = msgspec.msgpack.Decoder(Outage).decode

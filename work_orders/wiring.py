@@ -8,6 +8,7 @@ from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
 from plumbing.runtime import Service, Shared
 from work_orders.adapters.consumer import examine, register, skip_next, take_next, take_results
+from work_orders.adapters.outage_reader import take_outage
 from work_orders.adapters.signing import Signing
 from work_orders.adapters.webhook_sender import WebhookSender
 from work_orders.domain.webhooks import Reach
@@ -103,6 +104,9 @@ class WorkOrdersService:
                 self._due = tenants_with_work(connection)
         while self._due:
             tick(self._shared, self._due.pop(), self._channels, handing_over=False)
+        if self._ticked == monotonic:
+            while take_outage(self._shared):
+                pass
         return taken > 0
 
     def _give_way(self) -> None:

@@ -12,10 +12,12 @@ import msgspec
 import sqlalchemy as sa
 
 from contracts.clock import Clocks
+from contracts.records import PRESENCE, encode
+from contracts.records import Outage as OutageTold
 from ingest.domain.presence import roots
 from ingest.service.registry import SHUT_OUT
 from ingest.service.tables import devices, foreign, outages
-from plumbing import audit
+from plumbing import audit, log
 from plumbing.sql import Database, lock
 from plumbing.system_clock import SystemClock
 
@@ -82,21 +84,27 @@ class Presence:
                 # it is back, or its gateway went too: then that incident names it
                 where = (c.tenant == tenant, c.device == device, c.ended_at.is_(None))
                 connection.execute(outages.update().where(*where).values(ended_at=now))
+                self._tell(connection, OutageTold(1, tenant, device, list(known[device]), now, now))
                 if (tenant, device) in self._here:
                     audit.append(connection, tenant, now, "forewarn", "device_back",
                                  {"asset": device, "id": device, "text": f"{device} is on line again."})  # fmt: skip
             for device, members in gone.items():
                 kept = msgspec.json.encode(list(members)).decode()
+                since = self._away.get((tenant, device), (0.0, now))[1]
+                self._tell(connection, OutageTold(1, tenant, device, list(members), since))
                 if device in known:
                     where = (c.tenant == tenant, c.device == device, c.ended_at.is_(None))
                     connection.execute(outages.update().where(*where).values(behind=kept))
                     continue
-                since = self._away.get((tenant, device), (0.0, now))[1]
                 connection.execute(outages.insert().values(tenant=tenant, device=device, behind=kept, since=since))
                 audit.append(
                     connection, tenant, now, "forewarn", "device_away",
                     {"asset": device, "id": device, "text": _words(device, members), "behind": list(members)[:NAMED]},
                 )  # fmt: skip
+
+    def _tell(self, connection: sa.Connection, told: OutageTold) -> None:
+        """Let the service side know, in the same transaction."""
+        log.append(connection, told.tenant, PRESENCE, told.device, encode(told), self._system.now())
 
 
 def _words(device: str, members: Sequence[str]) -> str:

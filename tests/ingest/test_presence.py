@@ -4,11 +4,12 @@ from collections.abc import Collection, Mapping
 
 import pytest
 
+from contracts.records import PRESENCE, decode_outage
 from ingest.domain.presence import roots
 from ingest.service.foreign_names import speak_sparkplug, stand_behind
 from ingest.service.presence import HOLD_S, Presence, forget_outages, outages_of
 from ingest.service.registry import revoke_device
-from plumbing import audit
+from plumbing import audit, log
 from plumbing.sql import Database
 from tests.ingest.conftest import NOW, OneClock, World
 
@@ -78,6 +79,11 @@ def test_a_gateway_that_dies_is_one_incident(yard: World) -> None:
     (over,) = outages_of(yard.database, "acme", running=False)
     assert over.ended_at is not None
     assert (over.ended_at - over.since).total_seconds() == HOLD_S + 100
+    with yard.database.read() as connection:
+        heard = [decode_outage(e.payload) for e in log.read(connection, PRESENCE, 0, 10)]
+    assert [(h.tenant, h.device, h.behind, h.ended_at is None) for h in heard] == [
+        ("acme", "gate", ["p1", "p2"], True), ("acme", "gate", ["p1", "p2"], False),
+    ]  # fmt: skip
 
 
 def test_who_is_back_at_once_was_never_gone(yard: World) -> None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts import worth
-from work_orders.domain.incidents import waits
+from work_orders.domain.incidents import how_many, waits
 from work_orders.domain.money import Costs, money
 from work_orders.domain.risk import interpolate
 from work_orders.domain.words import duration, percent
@@ -140,7 +140,7 @@ def route(of: Inputs) -> tuple[Path, bool, str]:
     if of.autonomy is Autonomy.WATCH:
         return Path.WATCH, False, "set to watch only, so nobody is told"
     if waits(of.gathered):
-        return Path.GATHERED, False, f"one of {of.gathered} machines with one cause, which are decided together"
+        return Path.GATHERED, False, f"one of {how_many(of.gathered)} with one cause, which are decided together"
     limit = brake_limit(of.assets, of.brake_per_100)
     if of.orders_in_a_day >= limit:
         many = f"{of.orders_in_a_day} orders within a day for {of.assets} machines, {limit} may go without a person"

@@ -22,7 +22,7 @@ from work_orders.service import tables as t
 from work_orders.service import work_tables as w
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.feedback import heed_complaint
-from work_orders.service.gathering import share_cause
+from work_orders.service.gathering import share_cause, share_gateway
 from work_orders.service.moves import move_case
 from work_orders.service.sla import follow
 from work_orders.service.unit import Row, Unit, derived_id, unit
@@ -123,6 +123,8 @@ def _heed(work: Unit, request: Request, asset: Row, case: Row, new: bool) -> Non
         heed_complaint(work, case, request.text.strip())
     if request.cause and new:
         share_cause(work, request.cause, case.id, at)
+    if new:
+        share_gateway(work, asset.id, case.id, at)
     back = _BACK.get(CaseState(case.state))
     told_late = request.kind is RequestKind.BREAKDOWN and request.failure_mode  # of what the finding is about
     if back is not None and request.kind in FROM_PEOPLE and not told_late:
@@ -147,7 +149,8 @@ def _component(request: Request, model: AssetModel) -> str:
 
 def open_cases_of(work: Unit, asset_id: str) -> list[Row]:
     """The open cases of an asset, the oldest first."""
-    return sorted(work.those(t.cases, asset_id=asset_id, closed_at=None), key=lambda r: (r.opened_at, r.id))
+    c = t.cases.c
+    return sorted(work.all(t.cases, c.asset_id == asset_id, c.closed_at.is_(None)), key=lambda r: (r.opened_at, r.id))
 
 
 def _case_for(work: Unit, request: Request, asset: Row, model: AssetModel, component: str) -> tuple[Row, bool]:
@@ -162,7 +165,7 @@ def _case_for(work: Unit, request: Request, asset: Row, model: AssetModel, compo
 
 def _merged_into(work: Unit, asset_id: str, component: str) -> str | None:
     """The open case that one of this asset and component was merged into, by whatever stations."""
-    cases = {str(r.id): r for r in work.those(t.cases, asset_id=asset_id)}
+    cases = {str(r.id): r for r in work.all(t.cases, t.cases.c.asset_id == asset_id)}
     for row in cases.values():
         if row.component == component and row.state == CaseState.MERGED:
             while row.state == CaseState.MERGED:

@@ -5,7 +5,7 @@ import sqlalchemy as sa
 from plumbing.sql import UtcTime
 from work_orders.service.tables import ID, NAME, metadata, table
 
-__all__ = ["incident_cases", "incidents", "merges", "metadata", "recalls", "requests"]
+__all__ = ["incident_cases", "incident_devices", "incidents", "merges", "metadata", "recalls", "requests"]
 
 requests = table(  # everything that asked for service; nothing that anybody said is lost
     "requests",
@@ -56,6 +56,13 @@ incident_cases = table(
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
     sa.ForeignKeyConstraint(["tenant", "incident_id"], ["work_orders_incidents.tenant", "work_orders_incidents.id"]),
     sa.Index("work_orders_incident_cases_by_incident", "tenant", "incident_id", "since"),
+)
+incident_devices = table(  # of a dead gateway: itself and those behind it
+    "incident_devices",
+    sa.Column("incident_id", ID, primary_key=True),
+    sa.Column("device", NAME, primary_key=True),
+    sa.ForeignKeyConstraint(["tenant", "incident_id"], ["work_orders_incidents.tenant", "work_orders_incidents.id"]),
+    sa.Index("work_orders_incident_devices_by_device", "tenant", "device"),
 )
 merges = table(
     "merges",

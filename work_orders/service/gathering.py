@@ -4,7 +4,9 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
-from work_orders.domain.incidents import Member, cause_of
+from work_orders.domain.case_states import CaseState
+from work_orders.domain.decision import Path
+from work_orders.domain.incidents import GATEWAY, MANY, Member, cause_of
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service.unit import Row, Unit, derived_id
@@ -73,34 +75,81 @@ def share_cause(work: Unit, cause: str, case_id: str, since: datetime) -> None:
 
 def incident_of(work: Unit, case_id: str) -> Row | None:
     """The open incident of a case."""
-    found = work.those(d.incident_cases, case_id=case_id)
+    k = d.incident_cases.c
+    found = work.all(d.incident_cases, k.case_id == case_id)
     if not found:
         return None
-    rows = work.those(d.incidents, id=found[0].incident_id, closed_at=None)
+    c = d.incidents.c
+    rows = work.all(d.incidents, c.id == found[0].incident_id, c.closed_at.is_(None))
     return rows[0] if rows else None
 
 
-def open_members(work: Unit, incident_id: str) -> int:
-    """How many open cases an incident has."""
+def open_members(work: Unit, incident_id: str, most: int = MANY) -> int:
+    """How many open cases an incident has, counted up to `most`: a case of thousands must not read them all."""
     k, c = d.incident_cases.c, t.cases.c
-    return work.connection.execute(
-        sa.select(sa.func.count())
-        .select_from(d.incident_cases.join(t.cases, sa.and_(c.tenant == k.tenant, c.id == k.case_id)))
+    some = (
+        sa.select(k.case_id)
+        .join(t.cases, sa.and_(c.tenant == k.tenant, c.id == k.case_id))
         .where(k.tenant == work.tenant, k.incident_id == incident_id, c.closed_at.is_(None))
-    ).scalar_one()
+        .limit(most)
+    )
+    return work.connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
 
 
 def gathered(work: Unit, case_id: str) -> int:
-    """With how many open cases a case waits for its incident's one decision; 0 = it decides for itself."""
+    """With how many machines a case waits for its incident's one decision; 0 = it decides for itself."""
     incident = incident_of(work, case_id)
-    if incident is None or incident.released_at is not None or incident.cause_case_id == case_id:
+    if incident is None or incident.released_at is not None:
         return 0
-    return open_members(work, incident.id)
+    if incident.kind == GATEWAY:  # the gateway is the cause, none of its machines
+        return devices_behind(work, incident.id)
+    return 0 if incident.cause_case_id == case_id else open_members(work, incident.id)
+
+
+def devices_behind(work: Unit, incident_id: str) -> int:
+    """How many devices a dead gateway's incident counts, itself included."""
+    c = d.incident_devices.c
+    some = sa.select(c.device).where(c.tenant == work.tenant, c.incident_id == incident_id).limit(MANY)
+    return work.connection.execute(sa.select(sa.func.count()).select_from(some.subquery())).scalar_one()
+
+
+def share_gateway(work: Unit, asset_id: str, case_id: str, since: datetime) -> None:
+    """A new case of a machine whose gateway is off line belongs to the gateway's incident."""
+    m, a, i = d.incident_devices, t.asset_devices.c, d.incidents.c
+    found = work.connection.execute(
+        sa.select(i.id)
+        .join(m, sa.and_(m.c.tenant == i.tenant, m.c.incident_id == i.id))
+        .join(t.asset_devices, sa.and_(a.tenant == m.c.tenant, a.device == m.c.device))
+        .where(i.tenant == work.tenant, i.closed_at.is_(None), a.asset_id == asset_id)
+        .order_by(i.opened_at)
+        .limit(1)
+    ).scalar()
+    if found is not None:
+        join(work, work.one(d.incidents, found, "incident"), case_id, since)
+
+
+def let_each_decide(work: Unit, incident_id: str) -> int:
+    """The cases that waited with an incident decide for themselves from their next forecasts on; how many they are."""
+    waiting = waiting_of(work, incident_id)
+    for row in waiting:
+        work.update(t.cases, {"id": row.id}, decided_at=None, decided_by=None, path=None, in_row=0)
+    return len(waiting)
+
+
+def waiting_of(work: Unit, incident_id: str) -> list[Row]:
+    """The open cases of an incident whose orders wait for the one decision, the oldest first."""
+    k, c = d.incident_cases.c, t.cases.c
+    members = sa.select(k.case_id).where(k.tenant == work.tenant, k.incident_id == incident_id)
+    chosen = sa.select(t.cases).where(
+        c.tenant == work.tenant, c.id.in_(members), c.closed_at.is_(None), c.path == Path.GATHERED,
+        c.state == CaseState.MONITORING,
+    )  # fmt: skip
+    return list(work.connection.execute(chosen.order_by(c.opened_at, c.id)))
 
 
 def settle(work: Unit, case_id: str) -> None:
-    """A case has ended; with the last one ends its incident."""
+    """A case has ended; with the last one ends its incident, but for one that its gateway ends."""
     incident = incident_of(work, case_id)
-    if incident is not None and open_members(work, incident.id) == 0:
+    if incident is not None and incident.kind != GATEWAY and not open_members(work, incident.id, 1):
         work.update(d.incidents, {"id": incident.id}, closed_at=work.now)
         work.record("incident_closed", "", incident.id, f"{incident.title}: the last case is closed.")
