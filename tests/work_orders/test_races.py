@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime, timedelta
+from multiprocessing.queues import SimpleQueue as Told
 from multiprocessing.synchronize import Barrier as Gate
 from pathlib import Path
 from threading import Barrier
@@ -20,7 +23,7 @@ from work_orders.adapters.consumer import register, take_next
 from work_orders.domain.machine import IllegalTransition
 from work_orders.domain.slots import HalfDay
 from work_orders.service import tables as t
-from work_orders.service.errors import SlotTaken
+from work_orders.service.errors import SlotTaken, Stale
 
 RACERS = 24
 
@@ -60,30 +63,78 @@ def test_threads_that_take_different_forecasts_open_one_of_each(any_world: World
     assert len(world.rows(t.decisions)) == RACERS
 
 
-def _take_in_a_process(url: str, home: str, gate: Gate, forecast_count: int) -> None:
-    world = open_world(url, Path(home))
-    forecasts = [world.forecast(n) for n in range(forecast_count)]
-    gate.wait()
-    for forecast in forecasts:
-        service.take_prediction(world.shared, forecast)
+Job = Callable[[World, int], object]
+
+
+def _alone(url: str, home: Path, at: datetime, gate: Gate, told: Told[str], job: Job, n: int) -> None:
+    """A process of its own: its own connections, its own clock."""
+    world = open_world(url, home, at, migrated=True)
+    gate.wait(60)
+    try:
+        got = f"done: {job(world, n)}"
+    except (IllegalTransition, SlotTaken, Stale) as refused:
+        got = type(refused).__name__
+    told.put(got)
     world.database.close()
 
 
-def test_processes_that_take_the_same_forecasts_open_one_of_each(any_world: World, tmp_path: Path) -> None:
-    world = any_world
-    spawn = multiprocessing.get_context("spawn")
-    gate = spawn.Barrier(4)
-    url = world.database.url
-    racers = [
-        spawn.Process(target=_take_in_a_process, args=(url, str(tmp_path), gate, 5), daemon=True) for _ in range(4)
-    ]
-    for racer in racers:
-        racer.start()
-    for racer in racers:
-        racer.join(90)
-        assert racer.exitcode == 0
+def race_of_processes(world: World, home: Path, job: Job, racers: int) -> Counter[str]:
+    """All at once, each forked from this one; how often each got what."""
+    world.database.close()  # no connection is shared
+    fork = multiprocessing.get_context("fork")
+    gate, told = fork.Barrier(racers), fork.SimpleQueue()
+    shared = (world.database.url, home, world.clock.at, gate, told, job)
+    runners = [fork.Process(target=_alone, args=(*shared, n), daemon=True) for n in range(racers)]
+    for runner in runners:
+        runner.start()
+    for runner in runners:
+        runner.join(60)
+    assert {runner.exitcode for runner in runners} == {0}
+    return Counter(told.get().partition(":")[0] for _ in runners)
+
+
+def test_processes_that_race_act_once(any_world: World, tmp_path: Path) -> None:
+    """50 on PostgreSQL; on SQLite, where one writes at a time anyway, a few."""
+    world, shared, tenant = any_world, any_world.shared, any_world.tenant
+    racers = 50 if world.database.dialect == "postgresql" else 6
+    world.take(2)
+    forecast = world.forecast(3)
+    race_of_processes(world, tmp_path, lambda own, n: service.take_prediction(own.shared, forecast), racers)
     assert len(world.rows(t.cases)) == len(world.rows(t.orders)) == len(world.rows(t.notices)) == 1
-    assert len(world.rows(t.intake)) == len(world.rows(t.decisions)) == 5
+    assert len(world.rows(t.intake)) == len(world.rows(t.decisions)) == 3
+    assert [world.actions().count(a) for a in ("case_opened", "order_opened", "notice_queued")] == [1, 1, 1]
+
+    world.later(hours=1)
+    notice, order = str(world.only(t.notices).id), str(world.only(t.orders).id)
+    got = race_of_processes(
+        world, tmp_path, lambda own, n: service.accept_notice(own.shared, tenant, notice, 1 + n % 2, CUSTOMER), racers
+    )
+    assert got == {"done": 1, "IllegalTransition": racers - 1}, "the customer's answer"
+    assert len(world.rows(t.answers)) == len(world.rows(t.visits)) == len(world.rows(t.half_days)) == 1
+
+    version = world.only(t.orders).version
+    got = race_of_processes(
+        world, tmp_path,
+        lambda own, n: service.order_action(own.shared, tenant, order, "hold", DISPATCHER, reason="parts",
+                                            version=version),
+        racers,
+    )  # fmt: skip
+    assert got == {"done": 1, "Stale": racers - 1}, "a step with the version that all of them saw"
+    assert (world.only(t.orders).version, world.actions().count("order_on_hold")) == (version + 1, 1)
+
+    for device in ("p2", "p3"):
+        world.take(3, device=device)
+    day = world.clock.at.date() + timedelta(days=3)
+    service.block_half_days(shared, tenant, "uwe", [HalfDay(day, "am")])
+    orders = [str(r.id) for r in world.rows(t.orders) if r.id != order]
+    got = race_of_processes(
+        world, tmp_path,
+        lambda own, n: service.book_visit(own.shared, tenant, orders[n % 2], day, "am", DISPATCHER, agreed_by=str(n)),
+        racers,
+    )  # fmt: skip
+    taken = [r for r in world.rows(t.visits) if r.day == day and r.ended_at is None]
+    assert len(taken) == 1, "the same half day of the only one who is free"
+    assert got["SlotTaken"] >= racers // 2
 
 
 def test_the_database_itself_forbids_a_second_open_case(any_world: World) -> None:
