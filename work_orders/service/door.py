@@ -149,8 +149,7 @@ def _component(request: Request, model: AssetModel) -> str:
 
 def open_cases_of(work: Unit, asset_id: str) -> list[Row]:
     """The open cases of an asset, the oldest first."""
-    c = t.cases.c
-    return sorted(work.all(t.cases, c.asset_id == asset_id, c.closed_at.is_(None)), key=lambda r: (r.opened_at, r.id))
+    return sorted(work.those(t.cases, asset_id=asset_id, closed_at=None), key=lambda r: (r.opened_at, r.id))
 
 
 def _case_for(work: Unit, request: Request, asset: Row, model: AssetModel, component: str) -> tuple[Row, bool]:
@@ -165,7 +164,7 @@ def _case_for(work: Unit, request: Request, asset: Row, model: AssetModel, compo
 
 def _merged_into(work: Unit, asset_id: str, component: str) -> str | None:
     """The open case that one of this asset and component was merged into, by whatever stations."""
-    cases = {str(r.id): r for r in work.all(t.cases, t.cases.c.asset_id == asset_id)}
+    cases = {str(r.id): r for r in work.those(t.cases, asset_id=asset_id)}
     for row in cases.values():
         if row.component == component and row.state == CaseState.MERGED:
             while row.state == CaseState.MERGED:

@@ -75,12 +75,10 @@ def share_cause(work: Unit, cause: str, case_id: str, since: datetime) -> None:
 
 def incident_of(work: Unit, case_id: str) -> Row | None:
     """The open incident of a case."""
-    k = d.incident_cases.c
-    found = work.all(d.incident_cases, k.case_id == case_id)
+    found = work.those(d.incident_cases, case_id=case_id)
     if not found:
         return None
-    c = d.incidents.c
-    rows = work.all(d.incidents, c.id == found[0].incident_id, c.closed_at.is_(None))
+    rows = work.those(d.incidents, id=found[0].incident_id, closed_at=None)
     return rows[0] if rows else None
 
 
