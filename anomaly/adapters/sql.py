@@ -116,11 +116,17 @@ class SqlTables:
             raise Moved
         connection.execute(t.progress.insert().values(tenant=ALL, saved_through=0, turn=1))
 
-    def add(self, results: Results) -> None:
-        """What was found beside the log: one transaction, the place in the log stays."""
+    def add(self, results: Results, still: Callable[[sa.Connection], bool]) -> bool:
+        """What was found beside the log: one transaction, the place in the log stays.
+
+        False where what it rests on does not hold any more: another process was first, and nothing is written.
+        """
         with self._database.write() as connection:
             lock(connection, f"consumer:{CONSUMER}")
+            if not still(connection):
+                return False
             self._results(connection, results)
+        return True
 
     def _results(self, connection: sa.Connection, results: Results) -> None:
         wall = self._system.now()

@@ -11,22 +11,17 @@ from collections.abc import Callable, Iterable
 from functools import partial
 
 import msgspec
-from sqlalchemy.exc import DBAPIError
 
 from anomaly.domain.ordering import Ordering
 from anomaly.service.labelling import label_of
+from anomaly.service.patience import NOBODYS, wait_s
 from anomaly.service.port import Loaded, Results, Saved, Tables, Told, Trouble
 from anomaly.service.watching import Key, Watching
-from contracts.points import Block, StoreUnreachable, decode_block
+from contracts.points import Block, decode_block
 from contracts.records import AssetPlaced, Finding, FromWork, decode_from_work, encode
 from plumbing import metrics
 
-FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 3600.0
-RETRY_SHARE = 0.05
-"""Tries of a machine take at most this share of the time."""
 AT_ONCE = 100
-NOBODYS = (DBAPIError, StoreUnreachable, MemoryError)
-"""Failures that are none of a machine's."""
 logger = logging.getLogger(__name__)
 
 
@@ -143,8 +138,8 @@ class Isolation:
 
     def _put_off(self, trouble: Trouble, began: float) -> None:
         self._watching.forget(trouble.key)
-        now, wait = self._now(), min(FIRST_WAIT_S * 2.0 ** min(trouble.tries, 30), LONGEST_WAIT_S)
-        trouble.retry_at = now + max(wait, (now - began) / RETRY_SHARE)
+        now = self._now()
+        trouble.retry_at = now + wait_s(trouble.tries, now - began)
 
     def give_up(self) -> None:
         """These are not used any more."""
@@ -215,7 +210,7 @@ class Isolation:
             logger.exception("%s/%s is set aside", *key)
             self._watching.forget(key)
             since = self._watching.clocks.of(key[0]).now()
-            retry_at = self._now() + FIRST_WAIT_S
+            retry_at = self._now() + wait_s(0)
             trouble = Trouble(
                 *key, model, since, _says(wrong), 0, newest, newest + 1, newest, boot_id, next_seq, [], retry_at
             )

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
 import numpy as np
 import sqlalchemy as sa
@@ -22,6 +23,7 @@ from anomaly.domain.learned_states import Kind, LearnedState
 from anomaly.service import tables as t
 from anomaly.service.event_records import MARK, Foretold, carriers_of, event_alarm, event_prediction, why
 from anomaly.service.hazard_tables import hazard_said
+from anomaly.service.patience import Patience
 from anomaly.service.port import Results, Told
 from anomaly.training.correcting import Correction
 from anomaly.training.hazard_reading import HazardReader, SaidOf, last_said
@@ -60,12 +62,17 @@ class Alarms:
     """By component: up to here everything was said, before a restart or by another process."""
 
 
-class Foretelling:
-    """One a process that runs anomaly. `write` keeps results in one transaction."""
+Write = Callable[[Results, Callable[[sa.Connection], bool]], bool]
+"""Keep results in one transaction, unless what they rest on is gone by then; whether it was done."""
 
-    def __init__(self, shared: Shared, write: Callable[[Results], None]) -> None:
+
+class Foretelling:
+    """One a process that runs anomaly. Two may run at once: what one has told, the other does not tell again."""
+
+    def __init__(self, shared: Shared, write: Write) -> None:
         self._shared, self._write, self._reader = shared, write, HazardReader(shared)
         self._correction = Correction(shared.database)
+        self._patience = Patience(shared.system.monotonic)
         self._through: dict[tuple[str, str, str], int] = {}
         self._told: dict[tuple[str, str, str], float] = {}
         self._live: set[tuple[str, str, str]] | None = None
@@ -105,7 +112,8 @@ class Foretelling:
                 for device, newest_us in devices_of(self._shared.database, tenant, of.asset_model):
                     if self._stopping.is_set():
                         return spoken
-                    spoken += self._machine(tenant, of, model, device, newest_us)
+                    say = partial(self._machine, tenant, of, model, device, newest_us)
+                    spoken += self._patience.of((tenant, of.id, device), say)
         if live != self._live:
             self._end_orphans(live)
             self._live = live
@@ -121,8 +129,8 @@ class Foretelling:
             return 0
         said = self._reader.say(tenant, of, model, device, at)
         if said is not None and len(said.at_us):
-            if of.state is LearnedState.LIVE:
-                self._act(tenant, of, model, device, newest_us, said, every)
+            if of.state is LearnedState.LIVE and not self._act(tenant, of, model, device, newest_us, said, every):
+                return 0
             self._keep(tenant, of, device, said, every)
         self._through[key] = int(at[-1])
         return len(at)
@@ -149,20 +157,27 @@ class Foretelling:
 
     def _act(
         self, tenant: str, of: Learned, model: AssetModel, device: str, newest_us: int, said: SaidOf, every: int
-    ) -> None:
-        """Alarms and predictions of a live hazard, from what is fresh by the data and by the clock."""
+    ) -> bool:
+        """Alarms and predictions of a live hazard, from what is fresh by the data and by the clock.
+
+        False where another process was first: what stands is another thing now.
+        """
         now_us = to_us(self._shared.clocks.of(tenant).now())
         fresh = np.flatnonzero(said.at_us >= max(newest_us, now_us) - FRESH_US)
         if not len(fresh):
-            return
+            return True
         by = self._correction.of(tenant, of, self._shared.clocks.of(tenant).now())
         said = replace(said, p=chances(said.p, by))
         found, results = self._standing(tenant, device), Results()
         for component in said.hazard.fleet.components:
             if component in model.components and knows(said.hazard, component):
                 self._component(tenant, of, model, device, component, said, fresh.tolist(), found, every, results)
-        if results.alarms or results.predictions:
-            self._write(results)
+        if not results.alarms and not results.predictions:
+            return True
+        return self._write(results, self._still(tenant, device, found))
+
+    def _still(self, tenant: str, device: str, found: Alarms) -> Callable[[sa.Connection], bool]:
+        return lambda connection: self._standing_in(connection, tenant, device) == found
 
     def _component(
         self, tenant: str, of: Learned, model: AssetModel, device: str, component: str, said: SaidOf,
@@ -240,22 +255,25 @@ class Foretelling:
             results.told.append(Told(tenant, made.issued_at, "prediction", diff))
 
     def _standing(self, tenant: str, device: str) -> Alarms:
+        with self._shared.database.read() as connection:
+            return self._standing_in(connection, tenant, device)
+
+    def _standing_in(self, connection: sa.Connection, tenant: str, device: str) -> Alarms:
         a, p = t.alarms.c, t.predictions.c
         lately = from_us(to_us(self._shared.clocks.of(tenant).now()) - 30 * FRESH_US)
-        with self._shared.database.read() as connection:
-            rows = connection.execute(
-                sa.select(a.id, a.component, a.raised_at, a.cleared_at).where(
-                    a.tenant == tenant,
-                    a.device == device,
-                    a.history.is_(False),
-                    sa.or_(a.cleared_at.is_(None), a.raised_at >= lately),
-                )
-            ).all()
-            made = connection.execute(
-                sa.select(p.component, sa.func.max(p.measured_at))
-                .where(p.tenant == tenant, p.device == device, p.measured_at >= lately, p.alarm_id.contains(MARK))
-                .group_by(p.component)
-            ).all()
+        rows = connection.execute(
+            sa.select(a.id, a.component, a.raised_at, a.cleared_at).where(
+                a.tenant == tenant,
+                a.device == device,
+                a.history.is_(False),
+                sa.or_(a.cleared_at.is_(None), a.raised_at >= lately),
+            )
+        ).all()
+        made = connection.execute(
+            sa.select(p.component, sa.func.max(p.measured_at))
+            .where(p.tenant == tenant, p.device == device, p.measured_at >= lately, p.alarm_id.contains(MARK))
+            .group_by(p.component)
+        ).all()
         mine = [r for r in rows if MARK in r.id]
         done = {component: to_us(at) for component, at in made}
         for r in mine:
@@ -270,20 +288,20 @@ class Foretelling:
         a, s = t.alarms.c, t.states.c
         with self._shared.database.read() as connection:
             rows = connection.execute(
-                sa.select(a.tenant, a.device, a.component, a.raised_at, s.model)
+                sa.select(a.tenant, a.device, a.component, s.model)
                 .join(t.states, sa.and_(s.tenant == a.tenant, s.device == a.device))
                 .where(a.cleared_at.is_(None), a.id.contains(MARK))
             ).all()
-        results = Results()
         for r in rows:
             model = self._shared.models(r.model)
             if (r.tenant, r.model, r.component) not in live and model is not None:
                 at_us = to_us(self._shared.clocks.of(r.tenant).now())
-                raised = to_us(r.raised_at)
-                gone = event_alarm(r.tenant, r.device, r.component, raised, at_us, "cleared", NOT_LIVE)
-                self._tell(r.tenant, model, results, gone)
-        if results.alarms:
-            self._write(results)
+                found, results = self._standing(r.tenant, r.device), Results()
+                raised = found.raised_us.get(r.component)
+                if raised is not None:
+                    gone = event_alarm(r.tenant, r.device, r.component, raised, at_us, "cleared", NOT_LIVE)
+                    self._tell(r.tenant, model, results, gone)
+                    self._write(results, self._still(r.tenant, r.device, found))
 
     def _modes(self, tenant: str, model: AssetModel) -> dict[str, dict[str, int]]:
         return modes_found(self._shared.database, tenant, model.name)

@@ -5,6 +5,7 @@ import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from functools import partial
 
 import numpy as np
 import sqlalchemy as sa
@@ -17,6 +18,7 @@ from anomaly.domain.learned_life import LearnedLife, Memory
 from anomaly.domain.learned_states import Kind, LearnedState
 from anomaly.domain.prognosis import Prognosis
 from anomaly.service import tables as t
+from anomaly.service.patience import Patience
 from anomaly.training.correcting import Correction
 from anomaly.training.files import BadModel
 from anomaly.training.hazard_reading import HazardReader
@@ -154,7 +156,7 @@ class Speaking:
     """Lets live and shadow models say by the way what they think of every machine; nobody acts on it."""
 
     def __init__(self, shared: Shared) -> None:
-        self._shared, self._reader = shared, Reader(shared)
+        self._shared, self._reader, self._patience = shared, Reader(shared), Patience(shared.system.monotonic)
         self._through: dict[tuple[str, str, str], int] = {}
 
     def round(self, stopping: Callable[[], bool] = lambda: False) -> int:
@@ -169,7 +171,8 @@ class Speaking:
                 for device, newest_us in devices_of(self._shared.database, tenant, of.asset_model):
                     if stopping():
                         return wrote
-                    wrote += self._say(tenant, of, model, device, newest_us)
+                    say = partial(self._say, tenant, of, model, device, newest_us)
+                    wrote += self._patience.of((tenant, of.id, device), say)
         return wrote
 
     def _say(self, tenant: str, of: Learned, model: AssetModel, device: str, newest_us: int) -> int:

@@ -192,7 +192,7 @@ def test_what_hazards_ask_of_their_tables_is_the_same_on_both_databases(
     of, at = one(database, "acme", "pump-1"), MONDAY + 2 * DAY
     tables = SqlTables(database, SystemClock())
     alarm = event_alarm("acme", "p1", "bearing", to_us(at), to_us(at), "raised", "Bearing: error 1 came 0 h ago", 3.0)
-    tables.add(Results(alarms=[(alarm, False)]))
+    tables.add(Results(alarms=[(alarm, False)]), lambda _: True)
     with database.write() as connection:
         connection.execute(t.states.insert().values(tenant="acme", device="p1", model="pump", memory=b"", picture="{}"))
         connection.execute(hazard_said.insert().values(
