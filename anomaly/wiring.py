@@ -6,6 +6,7 @@ import threading
 from sqlalchemy.exc import DBAPIError
 
 from anomaly.adapters.fitting import FitWorker
+from anomaly.adapters.housekeeper import Housekeeper
 from anomaly.adapters.sql import SqlTables
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
@@ -38,6 +39,7 @@ class AnomalyService:
             settings.save_seconds,
             settings.batch,
         )
+        self._housekeeper = Housekeeper(shared, settings.keep_days)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -48,12 +50,14 @@ class AnomalyService:
         self._thread.start()
         self._learning.start()
         self._foretelling.start()
+        self._housekeeper.start()
 
     def stop(self) -> None:
         """End after the round that runs, with snapshots of all machines."""
         self._stopping.set()
         self._learning.stop()
         self._foretelling.stop()
+        self._housekeeper.stop()
         if self._thread is not None:
             self._thread.join()
 

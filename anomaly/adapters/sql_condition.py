@@ -1,7 +1,5 @@
 """Faulty sensors, quiet days and baselines in SQL."""
 
-from datetime import datetime, timedelta
-
 import msgspec
 import sqlalchemy as sa
 
@@ -9,8 +7,6 @@ from anomaly.service import condition_tables as t
 from anomaly.service.port import BaselineLearned, Confirmed, QuietEntry, SensorNote
 from contracts.records import Prediction
 from plumbing.sql import from_us
-
-KEPT_DAYS = 400
 
 
 def keep_sensor(connection: sa.Connection, note: SensorNote) -> None:
@@ -32,11 +28,10 @@ def keep_sensor(connection: sa.Connection, note: SensorNote) -> None:
 
 
 def keep_quiet(connection: sa.Connection, entry: QuietEntry) -> None:
-    """One entry a day; entries of long ago go."""
+    """One entry a day."""
     c = t.quiet.c
     mine = sa.and_(c.tenant == entry.tenant, c.device == entry.device)
-    oldest = (datetime.fromisoformat(entry.day) - timedelta(days=KEPT_DAYS)).date().isoformat()
-    connection.execute(t.quiet.delete().where(mine, sa.or_(c.day == entry.day, c.day < oldest)))
+    connection.execute(t.quiet.delete().where(mine, c.day == entry.day))
     connection.execute(
         t.quiet.insert().values(
             tenant=entry.tenant, device=entry.device, day=entry.day, text=entry.text,
