@@ -23,6 +23,8 @@ _OPEN = (
     "GET /openapi.json", "GET /healthz", "GET /readyz", "GET /metrics", "GET /sign-in", "POST /sign-in",
     "GET /sign-in/link/{link}", "POST /api/v1/claims", "GET /report/{token}", "POST /report/{token}",
     "GET /reports/{token}",
+    "GET /answer/{token}", "POST /answer/{token}/{reply}", "GET /survey/{token}", "POST /survey/{token}",
+    "GET /confirm/{token}", "POST /confirm/{token}",
 )  # fmt: skip
 _API = "/api/v1"
 

@@ -30,6 +30,7 @@ from api.pages import (
     desk,
     device_identity,
     jobs,
+    links,
     machines,
     people,
     proving,
@@ -54,8 +55,9 @@ from api.shield import Shield
 from api.web import HERE, Web
 
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
-    door.routes, door_pages.routes, jobs.routes,  # before those that take any action
-    review_json.routes, review.routes, aftercare.routes,
+    # before those that take any action
+    door.routes, door_pages.routes, jobs.routes,
+    review_json.routes, review.routes, aftercare.routes, links.routes,
     system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
     insights.routes, insight_pages.routes,
     machines.routes, desk.routes, work.routes, customer.routes, connect.routes, proving.routes, demo.routes,

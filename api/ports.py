@@ -147,6 +147,10 @@ class Reading(Protocol):
         """Name of a customer or technician; empty if there is none."""
         ...
 
+    def language_of(self, tenant: str, customer: str) -> str:
+        """The language that a customer reads."""
+        ...
+
 
 class Commanding(Protocol):
     """Commands: None when what is named is not the principal's."""

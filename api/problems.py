@@ -13,6 +13,7 @@ TITLES = {
     405: "This address does not take that method",
     409: "Not possible now",
     412: "Somebody was faster",
+    410: "Not good any more",
     413: "Too large",
     422: "Not acceptable",
     429: "Too many tries",

@@ -225,6 +225,8 @@ class Slot:
     end: datetime
     then: str = ""
     """What is to be expected with a visit in it, in words."""
+    pick: str = ""
+    """Names it in a link: `2026-11-24-am`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ import jinja2
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from api import access
+from api import access, language
 from api.live import Live
 from api.ports import Owners
 from api.problems import Problem
@@ -88,7 +88,7 @@ def template_environment() -> jinja2.Environment:
         loader=jinja2.FileSystemLoader(HERE / "templates"), autoescape=True, undefined=jinja2.StrictUndefined,
         trim_blocks=True, lstrip_blocks=True,
     )  # fmt: skip
-    made.filters.update(FILTERS)
+    made.filters.update(FILTERS | language.FILTERS)
     return made
 
 
@@ -116,10 +116,13 @@ class Web:
         """The time of the principal's tenant."""
         return self.clock(who.tenant).now()
 
-    def page(self, request: Request, template: str, status: int = 200, **context: Any) -> Response:
-        """A page with the frame around it: menu, clock, demo bar."""
+    def page(self, request: Request, template: str, status: int = 200, *, lang: str = "", **context: Any) -> Response:
+        """A page with the frame around it: menu, clock, demo bar. `lang` = a customer's language where a link or a
+        label says whose page it is; else it is that of whoever signed in, or of the browser."""
         who: Principal | None = getattr(request.state, "who", None)
+        lang = lang or self._language(request, who)
         frame: dict[str, Any] = {"who": who, "path": request.url.path, "csrf": (who and who.csrf) or "", "menu": []}
+        frame.update(lang=lang, _=language.speaker(lang))
         frame.update(simulated=False, demo=False, clock=None, now=None, problem=None)
         if who is not None:
             clock = self.clock(who.tenant)
@@ -130,6 +133,12 @@ class Web:
                 demo=who.tenant == DEMO and self.shared.clocks.simulated(DEMO), roles=tuple(Role), home=HOME[who.role],
             )  # fmt: skip
         return HTMLResponse(self.templates.get_template(template).render(**{**frame, **context}), status)
+
+    def _language(self, request: Request, who: Principal | None) -> str:
+        """The language to speak: customers' own, colleagues' English, a stranger's browser's."""
+        if who is None:
+            return language.of_browser(request.headers.get("accept-language", ""))
+        return self.owners.language_of(who.tenant, who.subject) if who.role is Role.CUSTOMER else language.ENGLISH
 
     def problem_page(self, request: Request, problem: Problem) -> Response:
         """The same as the problem object, for people."""

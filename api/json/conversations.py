@@ -105,7 +105,14 @@ def routes(web: Web, router: APIRouter) -> None:
         found = of.how_to_tell(who, customer)
         with web.shared.database.read() as connection:
             others = {thing.what: thing.one(connection, who.tenant, customer) for thing in (WAYS, CONSENTS)}
-        return answer({"contact": found.card, "said": found.history, "version": found.card.version, "versions": others})
+        waiting = [{"channel": c, "address": a, "until": u} for c, a, u in found.waiting]
+        version = found.card.version
+        return answer(
+            {
+                "contact": found.card, "said": found.history, "waiting": waiting, "version": version,
+                "versions": others,
+            }
+        )  # fmt: skip
 
     @router.post(f"{root}/contacts/{{customer}}", tags=["work"], summary="Say how; If-Match carries the version")
     def set_contact(who: Who, customer: str, body: ContactBody, match: Match) -> Response:

@@ -60,6 +60,8 @@ class HowToTell:
     """Channel, address, (purpose, words, what he said)."""
     history: Sequence[Consent]
     languages: dict[str, str]
+    waiting: Sequence[tuple[str, str, datetime]]
+    """Channel, address and end of what is not confirmed yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +88,16 @@ class Conversations:
 
     def talk(self, who: Principal, case: str) -> Talk | None:
         """A case's conversation. Notes are asked for only where colleagues look."""
+        now = self._shared.clocks.of(who.tenant).now()
         with self._shared.database.read() as connection:
             if who.role is Role.CUSTOMER:
-                found = conversations.conversation(connection, who.tenant, case, customer_id=who.subject)
+                lang = contacts.language_in(connection, who.tenant, who.subject) or "en"
+                found = conversations.conversation(
+                    connection, who.tenant, case, customer_id=who.subject, now=now, language=lang
+                )
                 known = found is not None and telling.spoken_of(connection, who.tenant, case)
                 return Talk(found, None) if found is not None and known else None
-            found = conversations.conversation(connection, who.tenant, case)
+            found = conversations.conversation(connection, who.tenant, case, now=now)
             return None if found is None else Talk(found, conversations.notes(connection, who.tenant, case))
 
     def reach(self, who: Principal) -> str:
@@ -104,22 +110,26 @@ class Conversations:
 
     def under_way(self, who: Principal) -> Sequence[OnTheWay]:
         """The customer's open cases, each with the step that it has reached."""
+        now = self._shared.clocks.of(who.tenant).now()
         out = []
         with self._shared.database.read() as connection:
+            lang = contacts.language_in(connection, who.tenant, who.subject) or "en"
             found = queries.cases(connection, who.tenant, customer_id=who.subject, open_only=True, limit=OPEN_SHOWN)
             for row in found.items:
-                said = conversations.conversation(connection, who.tenant, row.id, customer_id=who.subject)
+                said = conversations.conversation(
+                    connection, who.tenant, row.id, customer_id=who.subject, now=now, language=lang
+                )
                 if said is None or not telling.spoken_of(connection, who.tenant, row.id):
                     continue
                 step = [s for s in said.steps if s.done][-1]
                 out.append(OnTheWay(row.id, said.asset, step.text, step.at))
         return out
 
-    def notice_more(self, who: Principal, notice: str) -> NoticeMore | None:
+    def notice_more(self, who: Principal, notice: str, language: str = "en") -> NoticeMore | None:
         """Track record and prices of waiting of a notice that the principal may see."""
         now = self._shared.clocks.of(who.tenant).now()
         with self._shared.database.read() as connection:
-            return telling.notice_more(connection, who.tenant, notice, now)
+            return telling.notice_more(connection, who.tenant, notice, now, language)
 
     def write(self, who: Principal, case: str, text: str, key: str = "") -> str:
         """Say something; the same `key` again says nothing more."""
@@ -176,16 +186,17 @@ class Conversations:
             if card is None:
                 raise not_found("customer")
             history = contacts.consents_said(connection, who.tenant, customer)
+            waiting = addresses.waiting(connection, who.tenant, customer)
         said = {(c.purpose, c.channel): c for c in card.consents}
-        addresses = {w.channel: w.address for w in card.ways}
+        ways = {w.channel: w.address for w in card.ways}
         rows = [
             (
                 channel, address,
                 [(str(p), words, said.get((str(p), channel))) for p, words in PURPOSES.items()],
             )
-            for channel, address in addresses.items()
+            for channel, address in ways.items()
         ]  # fmt: skip
-        return HowToTell(card, rows, history, LANGUAGES)
+        return HowToTell(card, rows, history, LANGUAGES, waiting)
 
     def set_contact(self, who: Principal, customer: str, fields: dict[str, str]) -> None:
         """Language, time zone, quiet hours, messages a day."""

@@ -4,9 +4,11 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import sqlalchemy as sa
 
+from api.language import speaker
 from api.owners.words import actions_of, forecast_of, mode_title
 from api.ports import Wanted
 from api.roles import Principal, Role
@@ -15,10 +17,12 @@ from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 from work_orders import queries
 from work_orders.domain import machine
+from work_orders.domain.letter import Record, forecast_letter
 from work_orders.domain.money import Bill, Costs, bill, money
 from work_orders.domain.order_states import BOOKABLE
 from work_orders.queries import CaseDetail, CaseRow, NoticeDetail, OrderDetail
 from work_orders.queries.sla import clocks
+from work_orders.service.contacts import language_in
 
 ANSWERS = {
     "accept": "You accepted a half day",
@@ -182,8 +186,9 @@ class ServiceWork:
         if who.role is Role.TECHNICIAN:
             return None
         with self._shared.database.read() as connection:
-            found = queries.notice(connection, who.tenant, notice, self._now(who), **own(who))
-        return notice_of(found) if found else None
+            language = _language(connection, who)
+            found = queries.notice(connection, who.tenant, notice, self._now(who), language=language, **own(who))
+        return notice_of(found, language) if found else None
 
     def notices(self, who: Principal, wanted: Wanted) -> Page:
         if who.role is Role.TECHNICIAN:
@@ -194,8 +199,9 @@ class ServiceWork:
                 connection, who.tenant, asset_id=wanted.asset or None, state=wanted.state or None,
                 after=wanted.after or None, limit=wanted.limit, **own(who),
             )  # fmt: skip
-            details = queries.notice_details(connection, who.tenant, found.items, now)
-        return Page([notice_of(d) for d in details], found.next)
+            language = _language(connection, who)
+            details = queries.notice_details(connection, who.tenant, found.items, now, language)
+        return Page([notice_of(d, language) for d in details], found.next)
 
     def predictions(self, who: Principal, wanted: Wanted) -> Page:
         with self._shared.database.read() as connection:
@@ -300,26 +306,42 @@ def case_actions(found: CaseDetail) -> list[Action]:
     return [Action("approve", "Approve: ask the customer"), Action("reject", "Reject", True)]
 
 
-def notice_of(found: NoticeDetail) -> Notice:
+def _language(connection: sa.Connection, who: Principal) -> str:
+    """Customers read their own language, colleagues English."""
+    if who.role is not Role.CUSTOMER:
+        return "en"
+    return language_in(connection, who.tenant, who.subject) or "en"
+
+
+def notice_of(found: NoticeDetail, language: str = "en") -> Notice:
     """A notice for its page."""
-    row, text = found.notice, found.text
+    row, text, say = found.notice, found.text, speaker(language)
     last = found.answers[-1] if found.answers else None
     said = ""
     if last is not None:
-        said = ANSWERS.get(last.kind, last.kind)
+        said = say(ANSWERS.get(last.kind, last.kind))
         if last.day is not None:
-            said += f": {last.day.isoformat()} {last.half or ''}".rstrip()
+            said += f": {last.day.isoformat()} {say(last.half or '')}".rstrip()
         if last.reason:
-            said += f": {last.reason}"
+            said += ": " + ": ".join(say(part) for part in last.reason.split(": "))
         said += "."
     elif row.state == "answered":
-        said = "Agreed with the dispatcher."
+        said = say("Agreed with the dispatcher.")
     choices = [s for s in found.slots if not s.passed]
+    words = (text.title, text.reason, text.chance, text.remaining, text.cost)
     waiting = " ".join((text.if_waiting, text.consequence))
+    if language != "en":
+        mail = forecast_letter(
+            text, language, asset=found.asset, slots=(), latest=None, zone=ZoneInfo("UTC"), record=Record(0, 0, 0, 0),
+            now=row.queued_at,
+        )  # fmt: skip
+        words, waiting = (mail.title, mail.saw, mail.may_happen, mail.remaining, mail.cost), mail.waiting
     return Notice(
         row.id, row.case_id, row.order_id, row.asset_id, found.asset, row.customer_id, found.customer, row.state,
-        text.title, text.reason, text.chance, text.remaining, text.cost, waiting, row.sent_at, row.send_after,
-        said, row.waiting, slots=[Slot(str(s.n), s.words, s.start, s.end, s.if_then_words) for s in choices],
+        *words, waiting, row.sent_at, row.send_after,
+        said, row.waiting, slots=[
+            Slot(str(s.n), s.words, s.start, s.end, s.if_then_words, f"{s.day}-{s.half}") for s in choices
+        ],
         only_one_left=row.waiting and found.left == 1, stoppable=row.state in ("queued", "held"),
         booked=found.visit_words, left=found.left_words, company=found.company, phone=found.phone,
         gone=found.reason if row.state in ("withdrawn", "corrected") else "", given_up=row.no_reply_at is not None,

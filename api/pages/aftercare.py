@@ -20,7 +20,9 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get("/surveys/{order}", include_in_schema=False)
     def survey(request: Request, who: Who, order: str) -> Response:
-        return web.page(request, "survey.html", survey=care.survey(who, order), faces=FACES)
+        return web.page(
+            request, "survey.html", survey=care.survey(who, order), faces=FACES, answer_to=f"/surveys/{order}"
+        )
 
     @router.post("/surveys/{order}", include_in_schema=False)
     def reply(

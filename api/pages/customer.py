@@ -53,7 +53,7 @@ def routes(web: Web, router: APIRouter) -> None:
         may_answer = who.role is not Role.ENGINEER
         return web.page(
             request, "notice.html", notice=found, reasons=DECLINE_REASONS, may_answer=may_answer,
-            more=talks.notice_more(who, notice),
+            more=talks.notice_more(who, notice, owners.language_of(who.tenant, who.subject)),
         )  # fmt: skip
 
     @router.post("/notices/{notice}/{reply}", include_in_schema=False)

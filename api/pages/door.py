@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.language import ENGLISH
 from api.owners.conversations import Conversations
 from api.owners.jobs import Jobs
 from api.pages.jobs import taken
@@ -31,9 +32,10 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get("/report/{token}", include_in_schema=False)
     def label(request: Request, token: str) -> Response:
+        machine = jobs.labelled(token)
         return web.page(
-            request, "report.html", machine=jobs.labelled(token), symptoms=SYMPTOMS, once=secrets.token_urlsafe(12),
-            action=f"/report/{token}",
+            request, "report.html", machine=machine, symptoms=SYMPTOMS, once=secrets.token_urlsafe(12),
+            action=f"/report/{token}", lang=_unless_english(machine.language),
         )  # fmt: skip
 
     @router.post("/report/{token}", include_in_schema=False)
@@ -54,7 +56,8 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get("/reports/{token}", include_in_schema=False)
     def progress(request: Request, token: str) -> Response:
-        return web.page(request, "reported.html", report=jobs.progress(token))
+        report = jobs.progress(token)
+        return web.page(request, "reported.html", report=report, lang=_unless_english(report.language))
 
     @router.get("/assets/{asset}/report", include_in_schema=False)
     def form(request: Request, who: Who, asset: str) -> Response:
@@ -164,6 +167,11 @@ def routes(web: Web, router: APIRouter) -> None:
     def move(who: Who, incident: str, action: str, case: Annotated[list[str] | None, Form()] = None) -> Response:
         jobs.move_incident(who, incident, action, case or ())
         return back_to(f"/incidents/{incident}")
+
+
+def _unless_english(language: str) -> str:
+    """The language of the machine's customer; "" leaves it to the browser of whoever stands there."""
+    return "" if language == ENGLISH else language
 
 
 def _picture(address: str) -> str:

@@ -37,6 +37,8 @@ class SlotLine:
 
     words: str
     price: str
+    pick: str = ""
+    """Names it in a link: `2026-11-24-am`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +118,8 @@ def slot_words(slot: HalfDay, language: str = "en") -> str:
     """`Tuesday, 24 November, in the morning`."""
     if language != "zh":
         return slot.words()
-    day = slot.day
-    return f"{day.month}月{day.day}日 星期{WEEKDAYS_ZH[day.weekday()]} {'上午' if slot.half == 'am' else '下午'}"
+    day, half = slot.day, "上午（8 至 12 点）" if slot.half == "am" else "下午（13 至 17 点）"
+    return f"{day.month}月{day.day}日 星期{WEEKDAYS_ZH[day.weekday()]} {half}"
 
 
 def _slots(
@@ -125,7 +127,8 @@ def _slots(
 ) -> tuple[SlotLine, ...]:
     c = text.costs.currency
     return tuple(
-        SlotLine(slot_words(s, language), price_words(waiting_price(text, end, now), c, language)) for s, end in slots
+        SlotLine(slot_words(s, language), price_words(waiting_price(text, end, now), c, language), f"{s.day}-{s.half}")
+        for s, end in slots
     )
 
 
@@ -156,7 +159,7 @@ def forecast_letter(
         f"{asset}：发现故障征兆（{fault}）",
         f"我们看到：{seen}。" if seen else "我们看到：各项信号放在一起与平时不同，单独看都在正常范围。",
         f"{chance_zh(text.p_horizon)}会在 {duration_zh(text.horizon_hours)}内发生故障。",
-        "",
+        _life_zh(text),
         f"上门最好在 {until.month}月{until.day}日之前完成。" if until else "",
         f"我们建议：{text.remedy}。",
         cost,
@@ -165,6 +168,13 @@ def forecast_letter(
         lines,
         said,
     )  # fmt: skip
+
+
+def _life_zh(text: NoticeText) -> str:
+    if text.life is None:
+        return ""
+    low, _, high = (f"{round(x)} 个循环" if text.life_unit == "cycles" else duration_zh(x) for x in text.life)
+    return f"很可能还能运行 {low}到 {high}。" if low != high else f"很可能还能运行约 {low}。"
 
 
 def _seen_zh(title: str, direction: str, value: float | None, expected: float | None, unit: str) -> str:

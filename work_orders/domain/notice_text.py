@@ -50,6 +50,9 @@ class NoticeText:
     horizon_hours: float
     curve: Curve
     costs: Costs
+    life: tuple[float, float, float] | None = None
+    """What remains, in the model's unit: 5 %, 50 %, 95 %; None = no trend, or written before this was kept."""
+    life_unit: str = "h"
 
 
 def write(
@@ -92,6 +95,8 @@ def write(
         horizon_hours=horizon_hours,
         curve=Curve(prediction.issued_at, tuple(prediction.risk_hours), risk),
         costs=costs,
+        life=(remaining.p05, remaining.p50, remaining.p95) if remaining else None,
+        life_unit=unit,
     )
 
 

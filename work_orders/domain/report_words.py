@@ -33,7 +33,7 @@ _CASE = {
 }
 
 
-def stands(case: str | None, order: str | None, visit: str) -> str:
+def stands(case: str | None, order: str | None, visit: str, language: str = "en") -> str:
     """How far a report has come, in one sentence; `visit` is the agreed half day in words, if there is one."""
     if case is None:
         return "We have your report. We are finding out which machine it is about."
@@ -42,7 +42,7 @@ def stands(case: str | None, order: str | None, visit: str) -> str:
     if order in _ORDER:
         return _ORDER[OrderState(order)]
     if visit:
-        return f"A technician comes on {visit}."
+        return f"技术人员将于 {visit}上门。" if language == "zh" else f"A technician comes on {visit}."
     if order is not None:
         return "We are arranging a visit."
     return "We have your report and are looking at it."

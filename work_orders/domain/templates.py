@@ -38,6 +38,12 @@ _SIGN_ZH = "{{ company }}{% if phone %}\n人工电话：{{ phone }}{% endif %}\n
 _SIGN_EN_H = "<p>{{ company }}{% if phone %}<br>A person answers: <b>{{ phone }}</b>{% endif %}</p>"
 _SIGN_ZH_H = "<p>{{ company }}{% if phone %}<br>人工电话：<b>{{ phone }}</b>{% endif %}</p>"
 _CHART = '{{% if chart %}}<p><img src="{{{{ chart }}}}" alt="{}" width="600" style="max-width:100%"></p>{{% endif %}}'
+_OTHER = (
+    '<p><a href="{{{{ link }}}}?do=propose">{}</a> · <a href="{{{{ link }}}}?do=decline">{}</a> ·'
+    ' <a href="{{{{ link }}}}?do=call-me">{}</a></p>'
+)
+_OTHER_EN_H = _OTHER.format("Another day", "No, thank you", "Call me")
+_OTHER_ZH_H = _OTHER.format("其他日期", "不需要", "请给我打电话")
 
 BUILT_IN: dict[tuple[str, str], Words] = {
     ("forecast", "en"): Words(
@@ -51,11 +57,15 @@ BUILT_IN: dict[tuple[str, str], Words] = {
 
 When may we come?
 {% for s in letter.slots %}- {{ s.words }}. {{ s.price }}
+  {{ link }}?do={{ s.pick }}
 {% else %}No half day is free in time: propose a day, or call us.
 {% endfor %}
 {{ letter.waiting }}
 
-Choose a half day, another day, or say no: {{ link }}
+Another day: {{ link }}?do=propose
+No, thank you: {{ link }}?do=decline
+Call me: {{ link }}?do=call-me
+All of it on one page: {{ link }}
 A half day is booked only when you choose it. No reply is never taken as a yes.
 
 {{ letter.record }}
@@ -66,11 +76,13 @@ A half day is booked only when you choose it. No reply is never taken as a yes.
             _CHART.format("What the machine measured, against what is usual for it"),
             "<p>{{ letter.may_happen }} {{ letter.remaining }}</p><p><b>{{ letter.by_when }}</b></p>",
             "<p>{{ letter.propose }}<br>{{ letter.cost }}</p><h3>When may we come?</h3>",
-            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>. {{ s.price }}</li>{% else %}"
+            "<ul>{% for s in letter.slots %}<li><a href='{{ link }}?do={{ s.pick }}'><b>{{ s.words }}</b></a>."
+            " {{ s.price }}</li>{% else %}"
             "<li>No half day is free in time: propose a day, or call us.</li>{% endfor %}</ul>",
             "<p>{{ letter.waiting }}</p>",
-            '<p><a href="{{ link }}">Choose a half day, another day, or say no</a>. A half day is booked only when you'
-            " choose it. No reply is never taken as a yes.</p>",
+            _OTHER_EN_H,
+            '<p>A half day is booked only when you choose it <a href="{{ link }}">on this page</a>. No reply is never'
+            " taken as a yes.</p>",
             "<p>{{ letter.record }}</p>",
             _SIGN_EN_H,
         ),
@@ -78,7 +90,7 @@ A half day is booked only when you choose it. No reply is never taken as a yes.
     ("forecast", "zh"): Words(
         "{{ letter.title }}",
         """{{ letter.saw }}
-{{ letter.may_happen }}
+{{ letter.may_happen }}{{ letter.remaining }}
 {{ letter.by_when }}
 
 {{ letter.propose }}
@@ -86,11 +98,14 @@ A half day is booked only when you choose it. No reply is never taken as a yes.
 
 我们什么时候可以上门？
 {% for s in letter.slots %}- {{ s.words }}。{{ s.price }}
+  {{ link }}?do={{ s.pick }}
 {% else %}近期没有空闲的半天：请提出日期，或给我们打电话。
 {% endfor %}
 {{ letter.waiting }}
 
-请选择时间、提出其他日期，或说明不需要：{{ link }}
+其他日期：{{ link }}?do=propose
+不需要：{{ link }}?do=decline
+请给我打电话：{{ link }}?do=call-me
 只有您选择之后才会预约；没有回复绝不视为同意。
 
 {{ letter.record }}
@@ -99,12 +114,13 @@ A half day is booked only when you choose it. No reply is never taken as a yes.
         _html(
             "<h2>{{ letter.title }}</h2><p>{{ letter.saw }}</p>",
             _CHART.format("设备的测量值与平时的比较"),
-            "<p>{{ letter.may_happen }}</p><p><b>{{ letter.by_when }}</b></p>",
+            "<p>{{ letter.may_happen }}{{ letter.remaining }}</p><p><b>{{ letter.by_when }}</b></p>",
             "<p>{{ letter.propose }}<br>{{ letter.cost }}</p><h3>我们什么时候可以上门？</h3>",
-            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>。{{ s.price }}</li>{% else %}"
+            "<ul>{% for s in letter.slots %}<li><a href='{{ link }}?do={{ s.pick }}'><b>{{ s.words }}</b></a>。"
+            "{{ s.price }}</li>{% else %}"
             "<li>近期没有空闲的半天：请提出日期，或给我们打电话。</li>{% endfor %}</ul>",
             "<p>{{ letter.waiting }}</p>",
-            '<p><a href="{{ link }}">请选择时间、提出其他日期，或说明不需要</a>。</p>',
+            _OTHER_ZH_H,
             "<p>只有您选择之后才会预约；没有回复绝不视为同意。</p>",
             "<p>{{ letter.record }}</p>",
             _SIGN_ZH_H,
@@ -115,14 +131,18 @@ A half day is booked only when you choose it. No reply is never taken as a yes.
         """We have not heard from you about {{ asset }}. {{ letter.may_happen }}
 {{ letter.by_when }}
 {% for s in letter.slots %}- {{ s.words }}. {{ s.price }}
+  {{ link }}?do={{ s.pick }}
 {% endfor %}
-Choose a half day, another day, or say no: {{ link }}
+Another day: {{ link }}?do=propose
+No, thank you: {{ link }}?do=decline
+Call me: {{ link }}?do=call-me
 
 """ + _SIGN_EN,
         _html(
             "<p>We have not heard from you about {{ asset }}. {{ letter.may_happen }} <b>{{ letter.by_when }}</b></p>",
-            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>. {{ s.price }}</li>{% endfor %}</ul>",
-            '<p><a href="{{ link }}">Choose a half day, another day, or say no</a></p>',
+            "<ul>{% for s in letter.slots %}<li><a href='{{ link }}?do={{ s.pick }}'><b>{{ s.words }}</b></a>."
+            " {{ s.price }}</li>{% endfor %}</ul>",
+            _OTHER_EN_H,
             _SIGN_EN_H,
         ),
     ),
@@ -131,14 +151,18 @@ Choose a half day, another day, or say no: {{ link }}
         """关于 {{ asset }}，我们还没有收到您的答复。{{ letter.may_happen }}
 {{ letter.by_when }}
 {% for s in letter.slots %}- {{ s.words }}。{{ s.price }}
+  {{ link }}?do={{ s.pick }}
 {% endfor %}
-请选择时间、提出其他日期，或说明不需要：{{ link }}
+其他日期：{{ link }}?do=propose
+不需要：{{ link }}?do=decline
+请给我打电话：{{ link }}?do=call-me
 
 """ + _SIGN_ZH,
         _html(
             "<p>关于 {{ asset }}，我们还没有收到您的答复。{{ letter.may_happen }}<b>{{ letter.by_when }}</b></p>",
-            "<ul>{% for s in letter.slots %}<li><b>{{ s.words }}</b>。{{ s.price }}</li>{% endfor %}</ul>",
-            '<p><a href="{{ link }}">请选择时间、提出其他日期，或说明不需要</a></p>',
+            "<ul>{% for s in letter.slots %}<li><a href='{{ link }}?do={{ s.pick }}'><b>{{ s.words }}</b></a>。"
+            "{{ s.price }}</li>{% endfor %}</ul>",
+            _OTHER_ZH_H,
             _SIGN_ZH_H,
         ),
     ),

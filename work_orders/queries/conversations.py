@@ -9,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from work_orders.domain.case_states import CaseState, VisitState
+from work_orders.domain.letter import slot_words
 from work_orders.domain.order_states import OrderState
 from work_orders.domain.progress import CaseFacts, Step, VisitFact, steps
 from work_orders.domain.slots import HalfDay
@@ -87,9 +88,16 @@ class Unanswered:
 
 
 def conversation(
-    connection: sa.Connection, tenant: str, case_id: str, *, customer_id: str | None = None
+    connection: sa.Connection,
+    tenant: str,
+    case_id: str,
+    *,
+    customer_id: str | None = None,
+    now: datetime | None = None,
+    language: str = "en",
 ) -> Conversation | None:
-    """The conversation of a case, empty before a word is said; with `customer_id` only that customer's."""
+    """The conversation of a case, empty before a word is said; with `customer_id` only that customer's. With `now` it
+    says when a technician on the way arrives, where that is told."""
     c, a, k, s = t.cases.c, t.assets.c, t.customers.c, t.sites.c
     row: Any = connection.execute(
         sa.select(
@@ -109,8 +117,8 @@ def conversation(
     sent = notice if notice is not None and notice.sent_at is not None else None
     return Conversation(
         case_id, row.asset_id, row.asset, row.customer_id, row.customer, row.state,
-        steps(_facts(connection, tenant, row, sent)), _said(connection, tenant, case_id),
-        _known(connection, tenant, row, sent), sent.id if sent is not None else None,
+        steps(_facts(connection, tenant, row, sent, now, language), language), _said(connection, tenant, case_id),
+        _known(connection, tenant, row, sent, language), sent.id if sent is not None else None,
     )  # fmt: skip
 
 
@@ -129,7 +137,9 @@ def _said(connection: sa.Connection, tenant: str, case_id: str) -> tuple[Said, .
     )  # fmt: skip
 
 
-def _facts(connection: sa.Connection, tenant: str, case: Any, notice: Any) -> CaseFacts:
+def _facts(
+    connection: sa.Connection, tenant: str, case: Any, notice: Any, now: datetime | None, language: str
+) -> CaseFacts:
     o, v, e, f = t.orders.c, t.visits.c, t.technicians.c, t.findings.c
     order = connection.execute(
         sa.select(t.orders).where(o.tenant == tenant, o.case_id == case.id).order_by(o.opened_at.desc()).limit(1)
@@ -145,7 +155,8 @@ def _facts(connection: sa.Connection, tenant: str, case: Any, notice: Any) -> Ca
         zone = ZoneInfo(case.time_zone or "UTC")
         for r in sorted(rows, key=lambda r: (r.ended_at is None, r.start)):
             slot = HalfDay(r.start.astimezone(zone).date(), r.half)
-            visits.append(VisitFact(VisitState(r.state), slot.words(), r.name or r.technician_id, r.ended_at))
+            state, who = VisitState(r.state), r.name or r.technician_id
+            visits.append(VisitFact(state, slot_words(slot, language), who, r.ended_at))
     result = connection.execute(
         sa.select(f.result).where(f.tenant == tenant, f.case_id == case.id, f.superseded_at.is_(None)).limit(1)
     ).scalar()
@@ -166,7 +177,7 @@ def _facts(connection: sa.Connection, tenant: str, case: Any, notice: Any) -> Ca
     )  # fmt: skip
 
 
-def _known(connection: sa.Connection, tenant: str, row: Any, notice: Any) -> tuple[tuple[str, str], ...]:
+def _known(connection: sa.Connection, tenant: str, row: Any, notice: Any, language: str) -> tuple[tuple[str, str], ...]:
     """What was said once: it stands beside every form, so that nobody asks again."""
     found = [
         ("Contact", row.contact), ("Phone", row.phone), ("Site", row.site or ""), ("Address", row.address or ""),
@@ -174,13 +185,19 @@ def _known(connection: sa.Connection, tenant: str, row: Any, notice: Any) -> tup
     ]  # fmt: skip
     if notice is not None:
         w = t.answers.c
-        words = {"accept": "accepted", "decline": "declined", "propose": "proposed", "call_me": "wants a call"}
+        words = ANSWERED[language]
         for r in connection.execute(
             sa.select(t.answers).where(w.tenant == tenant, w.notice_id == notice.id).order_by(w.n)
         ):
             said = [words.get(r.kind, r.kind), r.day.isoformat() if r.day else "", r.half or "", r.reason]
             found.append(("Answered", " ".join(x for x in said if x)))
     return tuple((label, text) for label, text in found if text)
+
+
+ANSWERED = {
+    "en": {"accept": "accepted", "decline": "declined", "propose": "proposed", "call_me": "wants a call"},
+    "zh": {"accept": "接受", "decline": "谢绝", "propose": "提出其他日期", "call_me": "请打电话"},
+}
 
 
 def notes(connection: sa.Connection, tenant: str, case_id: str) -> tuple[Note, ...]:

@@ -10,7 +10,9 @@ import msgspec
 import sqlalchemy as sa
 
 from work_orders.domain.case_states import OUT, NoticeState
+from work_orders.domain.letter import slot_words
 from work_orders.domain.money import ExpectedCost, expected_with_visit, expected_without_visit, money
+from work_orders.domain.notice_page import if_then_words, left_words, visit_words
 from work_orders.domain.notice_text import MONTH, NoticeText
 from work_orders.domain.policy import Policy
 from work_orders.domain.slots import Crew, HalfDay, count_free, free_slots
@@ -98,6 +100,7 @@ class NoticeDetail:
     """Who comes and when, once it is booked."""
 
 
+_MAY_COME = (NoticeState.QUEUED, NoticeState.HELD, *OUT)
 _N = t.notices.c
 _ROW = (
     _N.id, _N.case_id, _N.order_id, _N.asset_id, _N.customer_id, _N.state, _N.body, _N.queued_at, _N.send_after,
@@ -136,15 +139,23 @@ def waiting_for_answer(connection: sa.Connection, tenant: str) -> int:
 
 
 def notice(
-    connection: sa.Connection, tenant: str, id: str, now: datetime, *, customer_id: str | None = None
+    connection: sa.Connection,
+    tenant: str,
+    id: str,
+    now: datetime,
+    *,
+    customer_id: str | None = None,
+    language: str = "en",
 ) -> NoticeDetail | None:
     """One notice; with `customer_id` only that customer's, once it has been sent. What is left is counted now."""
     own = [] if customer_id is None else [_N.customer_id == customer_id, _N.sent_at.is_not(None)]
     found = connection.execute(sa.select(*_ROW).where(_N.tenant == tenant, _N.id == id, *own)).first()
-    return details(connection, tenant, [_row(found)], now)[0] if found else None
+    return details(connection, tenant, [_row(found)], now, language)[0] if found else None
 
 
-def details(connection: sa.Connection, tenant: str, rows: Sequence[NoticeRow], now: datetime) -> list[NoticeDetail]:
+def details(
+    connection: sa.Connection, tenant: str, rows: Sequence[NoticeRow], now: datetime, language: str = "en"
+) -> list[NoticeDetail]:
     """What a customer reads of each notice: as many queries for fifty notices as for one."""
     n, a, k, s, o, e = _N, t.assets.c, t.customers.c, t.sites.c, t.orders.c, t.technicians.c
     ids = [r.id for r in rows]
@@ -179,18 +190,20 @@ def details(connection: sa.Connection, tenant: str, rows: Sequence[NoticeRow], n
         answers.setdefault(r.notice_id, []).append(AnswerRow(*r[1:]))
     people = crew(connection, tenant, now.date() - timedelta(days=1)) if offered else []  # whatever the time zone
     return [
-        _detail(row, full[row.id], policy, offered.get(row.id, []), people, tuple(answers.get(row.id, ())), now)
+        _detail(
+            row, full[row.id], policy, offered.get(row.id, []), people, tuple(answers.get(row.id, ())), now, language
+        )
         for row in rows
     ]
 
 
 def _detail(
     row: NoticeRow, found: Any, policy: Policy, offered: Sequence[Any], people: Sequence[Crew],
-    answers: tuple[AnswerRow, ...], now: datetime,
+    answers: tuple[AnswerRow, ...], now: datetime, language: str,
 ) -> NoticeDetail:  # fmt: skip
     text = msgspec.json.decode(found.body, type=NoticeText)
     zone = ZoneInfo(found.time_zone or "UTC")
-    slots, left = _choices(found, text, offered, people, zone, now)
+    slots, left = _choices(found, text, offered, people, zone, now, language)
     at_now = (now - text.curve.start).total_seconds() / 3600
     costs, c = text.costs, text.costs.currency
     first = expected_with_visit(text.curve.within(at_now) or 0.0, at_now, costs)
@@ -203,48 +216,38 @@ def _detail(
     )
     return NoticeDetail(
         row, text, found.asset, found.customer, policy.company, policy.phone, found.channel, found.refused,
-        found.reason, slots, left, _left_words(left, found.state), found.latest, first, never, waiting, answers,
-        _visit_words(found, zone),
+        found.reason, slots, left, left_words(left, language) if found.state in _MAY_COME else "",
+        found.latest, first, never, waiting, answers,
+        _visit_words(found, zone, language),
     )  # fmt: skip
 
 
 def _choices(
-    found: Any, text: NoticeText, offered: Sequence[Any], people: Sequence[Crew], zone: ZoneInfo, now: datetime
+    found: Any, text: NoticeText, offered: Sequence[Any], people: Sequence[Crew], zone: ZoneInfo, now: datetime,
+    language: str,
 ) -> tuple[tuple[SlotChoice, ...], int]:  # fmt: skip
-    if found.state not in (NoticeState.QUEUED, NoticeState.HELD, *OUT):
+    if found.state not in _MAY_COME:
         return (), 0
     out = []
     for r in offered:
         slot, hours = HalfDay(r.day, r.half), (r.end - text.curve.start).total_seconds() / 3600
         p = text.curve.within(hours)
         then = None if p is None else expected_with_visit(p, hours, text.costs)
-        currency = text.costs.currency
-        words = (
-            ""
-            if then is None
-            else f"A visit on {slot.words()}: {money(then.total, currency)} to be expected,"
-            f" {money(then.customer, currency)} of it yours (the chance of a failure before is {chance(then.p)})."
-        )
+        words = if_then_words(slot, then, text.costs.currency, language)
         free = count_free(people, found.skill, slot)
-        out.append(SlotChoice(r.n, r.day, r.half, r.start, r.end, slot.words(), free, r.start <= now, then, words))
+        out.append(
+            SlotChoice(
+                r.n, r.day, r.half, r.start, r.end, slot_words(slot, language), free, r.start <= now, then, words
+            )
+        )
     latest = max([found.latest or now, *(r.end for r in offered)])
     left = sum(1 for _ in free_slots(people, found.skill, zone, now, latest))
     return tuple(out), left
 
 
-def _left_words(left: int, state: str) -> str:
-    if state not in (NoticeState.QUEUED, NoticeState.HELD, *OUT):
-        return ""
-    if left == 0:
-        return "No half day is free in time any more: please call us."
-    if left == 1:
-        return "Only one half day is left in time."
-    return f"{left} half days are still free in time."
-
-
-def _visit_words(found: Any, zone: ZoneInfo) -> str:
+def _visit_words(found: Any, zone: ZoneInfo, language: str) -> str:
     if found.visit_start is None or found.technician_id is None or found.order_state == "cancelled":
         return ""
     start = found.visit_start.astimezone(zone)
     slot = HalfDay(start.date(), "am" if start.hour < 12 else "pm")
-    return f"{found.technician or found.technician_id} comes on {slot.words()}."
+    return visit_words(found.technician or found.technician_id, slot, language)

@@ -41,7 +41,9 @@ class NoticeMore:
     sent: tuple[Sent, ...]
 
 
-def notice_more(connection: sa.Connection, tenant: str, id: str, now: datetime) -> NoticeMore | None:
+def notice_more(
+    connection: sa.Connection, tenant: str, id: str, now: datetime, language: str = "en"
+) -> NoticeMore | None:
     """None = there is no such notice."""
     n, o, a, s = t.notices.c, t.orders.c, t.assets.c, t.notice_slots.c
     row = connection.execute(
@@ -56,14 +58,14 @@ def notice_more(connection: sa.Connection, tenant: str, id: str, now: datetime) 
     slots = connection.execute(
         sa.select(s.n, s.end).where(s.tenant == tenant, s.notice_id == id, s.generation == row.generation)
     )
-    prices = {str(r.n): price_words(waiting_price(text, r.end, now), text.costs.currency) for r in slots}
+    prices = {str(r.n): price_words(waiting_price(text, r.end, now), text.costs.currency, language) for r in slots}
     record = track_record(connection, tenant, row.customer_id, row.model, row.failure_mode)
     c = m.messages.c
     sent = connection.execute(
         sa.select(m.messages).where(c.tenant == tenant, c.notice_id == id, c.sent_at.is_not(None)).order_by(c.n)
     )
     return NoticeMore(
-        record_words(record), prices, row.latest, row.remedy, row.refused if row.state == "held" else "",
+        record_words(record, language), prices, row.latest, row.remedy, row.refused if row.state == "held" else "",
         tuple(
             Sent(
                 r.sent_at, r.channel, r.state, r.subject, r.text.replace(PAGES, ""), r.template, r.template_version,

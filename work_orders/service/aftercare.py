@@ -10,8 +10,9 @@ from contracts.points import StoreUnreachable
 from contracts.records import Prediction
 from plumbing.runtime import Shared
 from plumbing.sql import to_us
-from work_orders.domain.aftercare import ANSWER_WITHIN, CHECK_DAYS, Since, Verdict, judge, may_ask
+from work_orders.domain.aftercare import ANSWER_WITHIN, ASK_WITHIN, CHECK_DAYS, Since, Verdict, judge, may_ask
 from work_orders.domain.case_states import CaseAction, CaseState
+from work_orders.domain.contact_rules import Purpose
 from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.service import aftercare_tables as f
 from work_orders.service import tables as t
@@ -19,6 +20,7 @@ from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.feedback import heed_survey
 from work_orders.service.moves import move_case
 from work_orders.service.one_by_one import each
+from work_orders.service.telling import customer_name, facts_of, message_id, say
 from work_orders.service.unit import Row, Unit, unit
 
 MOST = 50
@@ -72,6 +74,31 @@ def _ask(work: Unit, order: Row) -> None:
     ):  # fmt: skip
         text = f"{order.customer_id} was asked how the work at {order.asset_id} was."
         work.record("survey_asked", order.asset_id, order.id, text)
+        _invite(work, order)
+
+
+def _invite(work: Unit, order: Row) -> None:
+    """The question leaves as a message, too, where he agreed to that."""
+    asset = work.one(t.assets, order.asset_id, "asset")
+    facts = facts_of(work, asset.name, customer_name(work, order.customer_id), f"/surveys/{order.id}")
+    id = message_id(work, "survey", order.id)
+    say(work, "survey", Purpose.SURVEY, id, order.case_id, order.customer_id, facts)
+
+
+def still_asked(work: Unit, message: Row) -> bool:
+    """Whether an invitation may still leave: within a day of the work, and while nobody has answered."""
+    c, o = f.surveys.c, t.orders.c
+    rows = work.connection.execute(
+        sa.select(c.order_id, c.answered_at, o.finished_at)
+        .join(t.orders, sa.and_(o.tenant == c.tenant, o.id == c.order_id))
+        .where(c.tenant == work.tenant, c.case_id == message.case_id)
+    )
+    return any(
+        message_id(work, "survey", r.order_id) == message.id
+        and r.answered_at is None
+        and work.now <= r.finished_at + ASK_WITHIN
+        for r in rows
+    )
 
 
 def answer_survey(

@@ -98,6 +98,17 @@ def card(connection: sa.Connection, tenant: str, customer_id: str) -> ContactCar
     )  # fmt: skip
 
 
+def language_in(connection: sa.Connection, tenant: str, customer_id: str) -> str | None:
+    """The language of a customer alone. None = there is no such customer."""
+    k, c = t.customers.c, m.contacts.c
+    row = connection.execute(
+        sa.select(k.locale, c.language)
+        .outerjoin(m.contacts, sa.and_(c.tenant == k.tenant, c.customer_id == k.id))
+        .where(k.tenant == tenant, k.id == customer_id)
+    ).first()
+    return None if row is None else row.language or language_of(row.locale)
+
+
 def _consents(connection: sa.Connection, tenant: str, customer_id: str) -> list[Consent]:
     c = m.consents.c
     newest: dict[tuple[str, str], Consent] = {}

@@ -17,7 +17,7 @@ from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.policy import Policy
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
-from work_orders.service.aftercare import verify_due
+from work_orders.service.aftercare import still_asked, verify_due
 from work_orders.service.aftercare_tables import verify_checks
 from work_orders.service.answers import renew
 from work_orders.service.door_tables import recalls
@@ -160,10 +160,12 @@ def _alone(shared: Shared, tenant: str, channels: Sequence[Channel], only: str =
 def _message(work: Unit, message: Row, channels: Sequence[Channel]) -> None:
     """Let the rules decide on a message; what nobody waits for any more is not said."""
     notice = None if message.notice_id is None else work.one(t.notices, message.notice_id, "notice")
-    if notice is not None and message.template in ("forecast", "reminder") and notice.state not in OUT:
+    past = notice is not None and message.template in ("forecast", "reminder") and notice.state not in OUT
+    if past or (message.template == "survey" and not still_asked(work, message)):
         work.update(m.messages, {"id": message.id}, state="withdrawn", due_at=None)
         text = f"{message.subject}: not said any more to {message.customer_id}."
-        work.record("message_withdrawn", notice.asset_id, message.id, text, case=message.case_id)
+        asset = work.one(t.cases, message.case_id, "case").asset_id
+        work.record("message_withdrawn", asset, message.id, text, case=message.case_id)
         return
     history = notice is not None and rests_on_history(work, notice)
     purpose = Purpose(message.purpose)

@@ -22,6 +22,7 @@ from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.chart_picture import chart_picture
 from work_orders.service.contacts import card, put_way
+from work_orders.service.links import signed
 from work_orders.service.mail_keys import key_of
 from work_orders.service.moves import move_notice
 from work_orders.service.offers import prediction_of
@@ -117,12 +118,14 @@ def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
             c.sent_at.is_not(None),
         )
         earlier = tuple(r.id for r in sorted(before, key=lambda r: int(r.n)) if r.channel == claimed.channel)
-        signed = token(key_of(work), row.conversation_id)
+        key = key_of(work)
+        answers = token(key, row.conversation_id)
+        words, page = (signed(part, key, tenant, claimed.created_at) for part in (row.text, row.html))
         text, history = _of_notice(work, row.notice_id)
     chart = chart_picture(shared.store, tenant, text, row.at) if text is not None and "cid:chart" in row.html else None
     return Message(
-        tenant, row.id, row.customer_id, claimed.address, row.subject, row.text, row.template == "reminder", history,
-        row.html, chart, row.language, signed, earlier[-MOST_EARLIER:], claimed.decided_at,
+        tenant, row.id, row.customer_id, claimed.address, row.subject, words, row.template == "reminder", history,
+        page, chart, row.language, answers, earlier[-MOST_EARLIER:], claimed.decided_at,
     )  # fmt: skip
 
 

@@ -8,6 +8,7 @@ import msgspec
 import sqlalchemy as sa
 
 from plumbing.runtime import Shared
+from work_orders.domain.letter import slot_words
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.policy import Policy
 from work_orders.domain.report_words import SYMPTOMS, kind_of, stands
@@ -17,10 +18,12 @@ from work_orders.service import labels
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
 from work_orders.service.attachments import put
+from work_orders.service.contacts import language_in
 from work_orders.service.door import Opened, Request, open_case
 from work_orders.service.errors import BadInput, NotFound, WorkOrdersError
 from work_orders.service.unit import Unit, unit
 
+ENGLISH = "en"
 WITHIN = timedelta(hours=1)
 TRIES_LABEL, TRIES_ADDRESS = 10, 30
 """Reports an hour from one label, and from one address."""
@@ -43,6 +46,8 @@ class Labelled:
     site: str
     company: str
     phone: str
+    language: str = ENGLISH
+    """Of the customer whose machine it is."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class Progress:
     stands: str
     company: str
     phone: str
+    language: str = ENGLISH
+    """Of the customer whose machine it is."""
 
 
 def labelled(shared: Shared, token: str) -> Labelled | None:
@@ -74,16 +81,21 @@ def labelled(shared: Shared, token: str) -> Labelled | None:
             return None
         a, s = t.assets, t.sites
         row = connection.execute(
-            sa.select(a.c.id, a.c.name, a.c.model, s.c.name.label("site"))
+            sa.select(a.c.id, a.c.name, a.c.model, a.c.customer_id, s.c.name.label("site"))
             .outerjoin(s, sa.and_(s.c.tenant == a.c.tenant, s.c.id == a.c.site_id))
             .where(a.c.tenant == found.tenant, a.c.id == found.id)
         ).first()
         if row is None:
             return None
         company, phone = _company(connection, found.tenant)
+        language = _language(connection, found.tenant, row.customer_id)
     model = shared.models(row.model)
     title = model.title if model else row.model
-    return Labelled(found.tenant, row.id, row.name, title, row.site or "", company, phone)
+    return Labelled(found.tenant, row.id, row.name, title, row.site or "", company, phone, language)
+
+
+def _language(connection: sa.Connection, tenant: str, customer_id: str | None) -> str:
+    return (language_in(connection, tenant, customer_id) if customer_id else None) or ENGLISH
 
 
 def _company(connection: sa.Connection, tenant: str) -> tuple[str, str]:
@@ -163,15 +175,17 @@ def progress(shared: Shared, token: str) -> Progress | None:
         order = connection.execute(
             sa.select(o.state, o.id).where(o.tenant == tenant, o.case_id == row.case_id, o.ended_at.is_(None))
         ).first()
-        visit = _visit(connection, tenant, order.id) if order else ""
+        owner = connection.execute(sa.select(a.customer_id).where(a.tenant == tenant, a.id == row.asset_id)).scalar()
+        language = _language(connection, tenant, owner)
+        visit = _visit(connection, tenant, order.id, language) if order else ""
         company, phone = _company(connection, tenant)
-    said = stands(case, order.state if order else None, visit)
-    return Progress(row.id, machine or "", row.text, row.said_at, said, company, phone)
+    said = stands(case, order.state if order else None, visit, language)
+    return Progress(row.id, machine or "", row.text, row.said_at, said, company, phone, language)
 
 
-def _visit(connection: sa.Connection, tenant: str, order_id: str) -> str:
+def _visit(connection: sa.Connection, tenant: str, order_id: str, language: str) -> str:
     v = t.visits.c
     row = connection.execute(
         sa.select(v.day, v.half).where(v.tenant == tenant, v.order_id == order_id, v.ended_at.is_(None))
     ).first()
-    return HalfDay(row.day, row.half).words() if row else ""
+    return slot_words(HalfDay(row.day, row.half), language) if row else ""

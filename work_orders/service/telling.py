@@ -13,7 +13,7 @@ import sqlalchemy as sa
 from work_orders.domain.contact_rules import DAY, WEB, Decision, HoldUntil, Purpose, SendBy, Told, Wanted, decide
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
-from work_orders.service.contacts import card
+from work_orders.service.contacts import card, language_in
 from work_orders.service.errors import NotFound
 from work_orders.service.sending import Channel, why_stays
 from work_orders.service.unit import Row, Unit, derived_id
@@ -52,10 +52,10 @@ def facts_of(work: Unit, asset_name: str, customer_name: str, path: str) -> dict
 
 def language_for(work: Unit, customer_id: str) -> str:
     """The language of a customer's contact."""
-    found = card(work.connection, work.tenant, customer_id)
+    found = language_in(work.connection, work.tenant, customer_id)
     if found is None:
         raise NotFound("customer", customer_id)
-    return found.language
+    return found
 
 
 def say(

@@ -141,7 +141,8 @@ def compose(connection: sa.Connection, tenant: str, name: str, language: str, co
 
 def examples(name: str, language: str) -> list[dict[str, Any]]:
     """Facts to try a template on: full ones, and as few as there can be."""
-    slots = (SlotLine("Tuesday, 24 November, in the morning", "Waiting until then costs you 12 EUR on average."),)
+    pick, waits = "2026-11-24-am", "Waiting until then costs you 12 EUR on average."
+    slots = (SlotLine("Tuesday, 24 November, in the morning", waits, pick),)
     letter = Letter(
         "Pump 1: bearing wear is growing", "The bearing shows signs of bearing wear: vibration is higher than expected"
         " (4.2 mm/s instead of 2.1 mm/s).", "About 3 in 10 machines like this fail within 5 days. The pump stops.",
@@ -157,7 +158,7 @@ def examples(name: str, language: str) -> list[dict[str, Any]]:
             "每 10 台同类设备中约有 3 台会在 5 天内发生故障。", "", "上门最好在 11月27日之前完成。",
             "我们建议：Replace both bearings。",
             "上门对您免费：您的维护合同已包含。", "如果不处理，平均要您承担 6,500 EUR。",
-            (SlotLine("11月24日 星期二 上午", "等到那时，您平均要多承担 12 EUR。"),),
+            (SlotLine("11月24日 星期二 上午", "等到那时，您平均要多承担 12 EUR。", pick),),
             "此前的预警经上门检查证实的情况：您的设备：5 次中有 4 次正确；同类故障：还没有记录。",
         )  # fmt: skip
     full: dict[str, Any] = {
