@@ -13,6 +13,7 @@ from starlette.types import ASGIApp
 
 from api import access
 from api.guard import guarded
+from api.json import arrival as arrival_json
 from api.json import claims, commands, device_commands, door, insights, learned, lists, loading, quarantine, system
 from api.json import conversations as conversation_json
 from api.json import feedback as feedback_json
@@ -24,6 +25,7 @@ from api.json import review as review_json
 from api.json import webhooks as webhook_json
 from api.pages import (
     aftercare,
+    arrival,
     connect,
     customer,
     demo,
@@ -56,7 +58,7 @@ from api.web import HERE, Web
 
 ROUTERS: tuple[Callable[[Web, APIRouter], None], ...] = (
     # before those that take any action
-    door.routes, door_pages.routes, jobs.routes,
+    door.routes, door_pages.routes, jobs.routes, arrival_json.routes, arrival.routes,
     review_json.routes, review.routes, aftercare.routes, links.routes,
     system.routes, lists.routes, loading.routes, commands.routes, claims.routes, signing_in.routes, people.routes,
     insights.routes, insight_pages.routes,

@@ -7,9 +7,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.owners.arrival import Arrivals
 from api.owners.jobs import Jobs
+from api.pages.arrival import MAY_LOCATE
 from api.ports import Wanted
 from api.problems import not_found
+from api.roles import Role
 from api.web import Web, back_to, local_address
 
 RESULTS = (
@@ -38,16 +41,24 @@ def routes(web: Web, router: APIRouter) -> None:
         found = owners.order(who, order)
         if found is None:
             raise not_found("work order")
+        page_of = jobs.job(who, order)
+        way = None
+        if page_of is not None and page_of.visit == "en_route" and who.role is not Role.ENGINEER:
+            way = Arrivals(web.shared).on_the_way(who, order, found.asset)
         can_find = found.state in ("in_progress", "work_done") and who.role != "engineer"
-        return web.page(
+        made = web.page(
             request,
             "order.html",
             order=found,
             results=RESULTS,
             can_find=can_find,
             can_tick=found.state == "in_progress" and who.role != "engineer",
-            job=jobs.job(who, order),
+            job=page_of,
+            way=way,
         )
+        if way is not None and way.can_share:
+            made.headers.update(MAY_LOCATE)
+        return made
 
     @router.post("/orders/{order}/finding", include_in_schema=False)
     def finding(

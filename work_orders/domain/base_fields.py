@@ -89,6 +89,19 @@ def _language(text: str) -> str | None:
     return None if re.fullmatch(r"[a-z]{2}(-[A-Z]{2})?", text) else "a language, such as en or zh"
 
 
+def _degrees(most: int) -> Check:
+    def check(text: str) -> str | None:
+        fine = re.fullmatch(r"-?\d{1,3}([.,]\d{1,12})?", text) and abs(degrees(text)) <= most
+        return None if fine else f"degrees from -{most} to {most}, such as 52.52"
+
+    return check
+
+
+def degrees(text: str) -> float:
+    """What a cell of degrees says."""
+    return float(text.replace(",", "."))
+
+
 def _weekdays(text: str) -> str | None:
     return None if re.fullmatch(r"[0-6]", text) else "weekdays from 0 (Monday) to 6 (Sunday), divided by commas"
 
@@ -111,6 +124,8 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("time_zone", ("timezone", "tz", "zeitzone", "时区"), most=64),
         Field("country", ("land", "国家"), most=16, check=_country),
         Field("access_notes", ("access", "notes", "zugang", "备注"), most=2000),
+        Field("latitude", ("lat", "breite", "breitengrad", "纬度"), most=20, check=_degrees(90)),
+        Field("longitude", ("lon", "lng", "länge", "längengrad", "经度"), most=20, check=_degrees(180)),
     ),
     "assets": (
         Field("id", ("asset id", "machine id", "tag", "anlagennummer", "设备编号"), check=_id),

@@ -11,6 +11,7 @@ TABLES = (
     "work_orders.service.work_tables",
     "work_orders.service.autonomy_tables",
     "work_orders.service.aftercare_tables",
+    "work_orders.service.arrival_tables",
     "work_orders.service.feedback_tables",
     "work_orders.service.message_tables",
     "work_orders.service.letter_tables",

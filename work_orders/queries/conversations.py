@@ -15,6 +15,7 @@ from work_orders.domain.progress import CaseFacts, Step, VisitFact, steps
 from work_orders.domain.slots import HalfDay
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
+from work_orders.service.arrival import arrival_words
 from work_orders.service.wording import PAGES
 
 
@@ -153,10 +154,12 @@ def _facts(
             .order_by(v.id, v.start)
         ).all()
         zone = ZoneInfo(case.time_zone or "UTC")
+        arrives = arrival_words(connection, tenant, order.id, now, language)[0] if now is not None else ""
         for r in sorted(rows, key=lambda r: (r.ended_at is None, r.start)):
             slot = HalfDay(r.start.astimezone(zone).date(), r.half)
             state, who = VisitState(r.state), r.name or r.technician_id
-            visits.append(VisitFact(state, slot_words(slot, language), who, r.ended_at))
+            on_the_way = arrives if state is VisitState.EN_ROUTE else ""
+            visits.append(VisitFact(state, slot_words(slot, language), who, r.ended_at, on_the_way))
     result = connection.execute(
         sa.select(f.result).where(f.tenant == tenant, f.case_id == case.id, f.superseded_at.is_(None)).limit(1)
     ).scalar()

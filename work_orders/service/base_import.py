@@ -13,7 +13,7 @@ import msgspec
 import sqlalchemy as sa
 
 from plumbing.runtime import Shared
-from work_orders.domain.base_fields import FIELDS, Fault, Sheet, id_from, parts, read
+from work_orders.domain.base_fields import FIELDS, Fault, Sheet, degrees, id_from, parts, read
 from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
@@ -124,7 +124,10 @@ def _site(work: Unit, v: Values) -> str:
         raise BadInput("customer", f"site {known.id} is one of customer {known.customer_id}; a site keeps its customer")
     zone(v.get("time_zone", "UTC"))
     check_country(v.get("country", ""))
-    given = {k: v[k] for k in ("name", "address", "time_zone", "country", "access_notes") if k in v}
+    given: dict[str, Any] = {k: v[k] for k in ("name", "address", "time_zone", "country", "access_notes") if k in v}
+    given |= {k: degrees(v[k]) for k in ("latitude", "longitude") if k in v}
+    if ("latitude" in v) != ("longitude" in v):
+        raise BadInput("longitude" if "latitude" in v else "latitude", "a position has both")
     if known is not None:
         return _change(work, "site", t.sites, known, given, customer=customer)
     values = {"address": "", "time_zone": "UTC", "country": "", "access_notes": ""} | given

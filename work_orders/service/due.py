@@ -20,6 +20,8 @@ from work_orders.service import tables as t
 from work_orders.service.aftercare import still_asked, verify_due
 from work_orders.service.aftercare_tables import verify_checks
 from work_orders.service.answers import renew
+from work_orders.service.arrival import forget_old_arrivals
+from work_orders.service.arrival_tables import arrivals
 from work_orders.service.door_tables import recalls
 from work_orders.service.letters import post_letters
 from work_orders.service.moves import move_case
@@ -66,6 +68,7 @@ def tenants_with_work(connection: sa.Connection) -> list[str]:
         sa.select(k.tenant).where(k.next_at.is_not(None)),
         sa.select(p.tenant).where(p.next_at.is_not(None)),
         sa.select(f.tenant).where(f.done_at.is_(None)),
+        sa.select(arrivals.c.tenant),
         untold(),
         sa.select(k.tenant).where(k.outdated_at.is_not(None)),
         sa.select(recalls.c.tenant).where(recalls.c.finished_at.is_(None)),
@@ -112,6 +115,7 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, h
         follow_outdated,
         open_due,
         verify_due,
+        forget_old_arrivals,
         partial(_decide, channels=channels),
     )
     done = each(lambda step: step(shared, tenant), steps)

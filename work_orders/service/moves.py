@@ -17,6 +17,7 @@ from work_orders.domain.case_states import (
 from work_orders.domain.machine import Role
 from work_orders.domain.order_states import ENDED, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
+from work_orders.service.arrival_tables import arrivals
 from work_orders.service.gathering import settle
 from work_orders.service.plan_jobs import ride_along, settle_jobs
 from work_orders.service.sla import follow
@@ -66,6 +67,9 @@ def move_visit(work: Unit, visit: Row, *actions: VisitAction, role: Role | None 
     for action in actions:
         state = VISIT.step(state, action, role or work.actor.role)
     work.update(t.visits, {"id": visit.id}, state=state, ended_at=work.now if state in _VISIT_ENDED else None)
+    if visit.state == VisitState.EN_ROUTE:  # he is on the way no more: nothing is left of when he would arrive
+        c = arrivals.c
+        work.connection.execute(arrivals.delete().where(c.tenant == work.tenant, c.order_id == visit.order_id))
     work.at_end(follow, str(work.one(t.orders, visit.order_id, "work order").case_id))
     work.at_end(ride_along, visit.order_id)
 

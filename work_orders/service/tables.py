@@ -34,6 +34,8 @@ sites = table(
     sa.Column("access_notes", sa.Text, nullable=False),
     sa.Column("country", sa.String(16), nullable=False, server_default=sa.text("''")),  # DE, DE-BY: for its holidays
     sa.Column("calendar", NAME, nullable=False, server_default=sa.text("''")),  # hours of its own; "" = standard
+    sa.Column("latitude", sa.Float, nullable=True),  # degrees; None = not on record
+    sa.Column("longitude", sa.Float, nullable=True),
     sa.ForeignKeyConstraint(["tenant", "customer_id"], ["work_orders_customers.tenant", "work_orders_customers.id"]),
 )
 assets = table(
