@@ -1,6 +1,6 @@
 """Requests, incidents, recalls and visits for programs."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from fastapi import APIRouter
 from pydantic import AwareDatetime, Field
@@ -13,7 +13,7 @@ from api.json.headers import Key, Match
 from api.owners.jobs import Jobs
 from api.owners.versions import INCIDENT, ORDER, RECALL, REQUEST, expect, numbered
 from api.problems import bad_field, not_found
-from api.roles import Role
+from api.roles import Principal, Role
 from api.web import Web
 from work_orders.domain.requests import RequestKind
 from work_orders.service.door import Request
@@ -72,6 +72,9 @@ def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
     jobs, owners = Jobs(web.shared), web.owners
 
+    def going_on(who: Principal, incident: str | None = None) -> list[dict[str, Any]]:
+        return numbered(web.shared.database, RECALL, who, jobs.recalls(who, incident), "name")
+
     @router.get("/api/v1/requests", tags=["service"])
     def requests(who: Who, unplaced: bool = False) -> Response:
         """What asked for service, the newest 100."""
@@ -106,14 +109,14 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/api/v1/incidents", tags=["service"])
     def incidents(who: Who) -> Response:
         """Many cases that share a cause, those that are open first; recalls that are going on."""
-        return answer({"items": jobs.incidents(who), "next": None, "recalls": jobs.recalls(who)})
+        return answer({"items": jobs.incidents(who), "next": None, "recalls": going_on(who)})
 
     @router.get("/api/v1/incidents/{incident}", tags=["service"])
     def incident(who: Who, incident: str) -> Response:
         """An incident with its cases, the cause first."""
         found, members = jobs.incident(who, incident)
         return answer(
-            {"incident": found, "cases": members, "recalls": jobs.recalls(who, incident), "version": found.version}
+            {"incident": found, "cases": members, "recalls": going_on(who, incident), "version": found.version}
         )
 
     @router.post("/api/v1/incidents/{incident}/{action}", tags=["service"])
@@ -126,8 +129,8 @@ def routes(web: Web, router: APIRouter) -> None:
     def recall(who: Who, body: RecallBody, match: Match) -> Response:
         """Recall machines: one incident, a case each. The same name again adds what has come since. Of many machines
         the first are done in the answer, the others follow: `seen` of `machines` so far, as the incident shows.
-        `If-Match` is about the incident that there is (0 = there must be none)."""
-        expect(RECALL, match, who, f"recall:{body.name.strip()}")
+        `If-Match` is about the recall of this name (0 = there must be none)."""
+        expect(RECALL, match, who, body.name.strip())
         return answer(jobs.recall(who, body.name, body.text, body.model, " ".join(body.serials), body.component), 201)
 
     @router.post("/api/v1/work-orders/{order}/visit/{action}", tags=["service"])
