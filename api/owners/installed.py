@@ -9,7 +9,8 @@ from plumbing.runtime import Shared
 from work_orders.adapters.sheets import BadSheet, Read, sheets_in
 from work_orders.domain.base_fields import FIELDS, Sheet, matched, table_of
 from work_orders.queries.installed import TABLES, base_table
-from work_orders.service.base_import import Taken, take_base
+from work_orders.service.base_import import take_base
+from work_orders.service.base_plan import Taken
 
 __all__ = ["FIELDS", "TABLES", "Base", "Read", "Sheet", "Taken", "matched", "table_of"]
 

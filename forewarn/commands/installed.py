@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from forewarn.commands.devices import find_database, open_home
+from forewarn.commands.devices import bar, find_database, open_home
 from forewarn.environment import Failed, WrongUse
 from plumbing.model_files import ModelFiles
 from plumbing.runtime import Shared
@@ -19,7 +19,8 @@ from work_orders.adapters.sheets import BadSheet, sheets_in
 from work_orders.domain.base_fields import FIELDS, Sheet, matched, table_of
 from work_orders.domain.machine import Actor, Role
 from work_orders.queries.installed import TABLES, base_table
-from work_orders.service.base_import import Taken, take_base
+from work_orders.service.base_import import take_base
+from work_orders.service.base_plan import Taken
 
 WHO = Actor("command line", Role.ADMIN)
 SHOWN = 50
@@ -32,7 +33,9 @@ def import_(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     system = SystemClock()
     shared = Shared(home, database, system, TenantClocks(database, system), NoStore(), ModelFiles(home))
     try:
-        done = take_base(shared, given.tenant, sheets, WHO, dry_run=given.dry_run)
+        done = take_base(
+            shared, given.tenant, sheets, WHO, dry_run=given.dry_run, progress=_silent if given.json else bar
+        )
     finally:
         database.close()
     if given.json:
@@ -105,6 +108,10 @@ def _sheets(file: Path, table: str | None, meant: Mapping[str, str], quiet: bool
 def plainly(header: str, field: str) -> bool:
     """Whether a header says a field's very name."""
     return header.strip().casefold().replace(" ", "_") == field
+
+
+def _silent(done: int, total: int) -> None:
+    """A program reads what comes of it."""
 
 
 def _meant(words: list[str]) -> dict[str, str]:

@@ -16,7 +16,8 @@ from work_orders.domain.base_fields import FIELDS, Fault, Sheet, id_from, matche
 from work_orders.domain.machine import NotPermitted
 from work_orders.queries.installed import TABLES, base_table
 from work_orders.service import tables as t
-from work_orders.service.base_import import Taken, take_base
+from work_orders.service.base_import import take_base
+from work_orders.service.base_plan import Taken
 
 
 def sheet(table: str, *rows: dict[str, str]) -> Sheet:
@@ -214,3 +215,44 @@ def test_a_machine_does_not_stand_at_a_site_of_somebody_else(world: World) -> No
 def test_a_folder_of_time_zones_is_no_time_zone(world: World) -> None:
     done = taken(world, sheet("sites", {"name": "Hall", "customer": "waterworks", "time_zone": "Europe"}))
     assert [(f.row, f.field) for f in done.faults] == [(2, "time_zone")]
+
+
+def test_it_comes_in_changes_and_moves_on_both_databases(any_world: World) -> None:
+    world = any_world
+    assert taken(world, *WHOLE).written
+    rows = ({"name": "Hall 2", "customer": "dairy-muller-sohne"}, {"id": "booster", "model": "pump", "site": "Hall 2"})
+    more = {"id": "p1", "model": "pump", "criticality": "A", "devices": "p1, b3"}
+    mail = {"id": "dairy-muller-sohne", "name": "Dairy", "email": "new@dairy.example"}
+    done = taken(world, sheet("sites", rows[0]), sheet("assets", rows[1], more), sheet("customers", mail))
+    assert (done.added, done.changed) == ({"sites": 1}, {"assets": 2, "customers": 1})
+    made = {r.id: r for r in world.rows(t.assets)}
+    assert (made["booster"].site_id, made["p1"].criticality) == ("hall-2", "A")
+    assert {r.device for r in world.rows(t.asset_devices) if r.told_at is None} == {"b1", "b2"}
+    assert {r.asset_id for r in world.rows(t.asset_devices) if r.device == "b3"} == {"p1"}
+    with world.database.read() as connection:
+        (dairy,) = (c for c in base_table(connection, TENANT, "customers") if c["name"] == "Dairy")
+        assert audit.verify(connection, TENANT) is None
+    assert dairy["email"] == "new@dairy.example"
+
+
+@pytest.mark.parametrize(
+    ("rows", "dry_run"), [(WHOLE, True), ((sheet("assets", {"model": "rocket"}),), False), (None, False)]
+)
+def test_nobody_is_kept_from_writing_while_it_is_checked(
+    world: World, monkeypatch: pytest.MonkeyPatch, rows: tuple[Sheet, ...] | None, dry_run: bool
+) -> None:
+    taken(world, *WHOLE)
+    monkeypatch.setattr(type(world.database), "write", None)
+    done = taken(world, *(rows or WHOLE), dry_run=dry_run)  # the same again has nothing to write
+    assert done.written is (rows is None)
+
+
+def test_what_others_changed_while_it_was_checked_is_looked_at_again(world: World) -> None:
+    def told(done: int, total: int) -> None:
+        if done == total:
+            taken(world, sheet("assets", {"id": "theirs", "model": "pump", "devices": "b1"}))
+
+    done = take_base(world.shared, TENANT, WHOLE, DISPATCHER, progress=told)
+    assert [(f.field, f.rule) for f in done.faults] == [("devices", "device b1 watches theirs already")]
+    assert not done.written
+    assert all(r.name != "Dairy Müller & Söhne" for r in world.rows(t.customers))
