@@ -71,6 +71,7 @@ def _write(work: Unit, made: Plan) -> None:
     for customer, address in made.mails.items():
         if customer not in new:
             given_address(work, customer, MAIL, address)
+    work.owners |= {id: row["customer_id"] or "" for id, row in made.picture.shelves["assets"].rows.items()}
     for action, asset, id, text, more in made.records:
         work.record(action, asset, id, text, **more)
     if any(made.changed.values()):
