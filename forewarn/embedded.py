@@ -59,7 +59,9 @@ class Embedded:
         migrate.upgrade(self.shared.database)
         self._revoke_own_keys()  # those of a run that was killed
         self.shared.clocks.add_wall(LOCAL)
-        services: list[Service] = [Heart(self.shared)]
+        told_work = work_settings.Settings.of(environ)
+        # stopped last but one: what the others put on record while they stop is signed, too
+        services: list[Service] = [Heart(self.shared), work_orders.signing(told_work, self.shared)]
         self.authority: Path | None = None
         given = environ.get("FOREWARN_MQTT_URL")
         try:
@@ -112,7 +114,7 @@ class Embedded:
             CommandPost(self.shared, self.command_key, link.publish),
             Housekeeper(self.shared, Keeping(told.quarantine_days, told.ledger_days)),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
-            work_orders.build(work_settings.Settings.of(environ), self.shared),
+            work_orders.build(told_work, self.shared),
         ]
         self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"
         self.product = Product(self.shared, services)
@@ -127,6 +129,7 @@ class Embedded:
                 ca_key=environ.get(KEY, ""),
                 command_key=lambda: self.command_key.public,
                 audit_key=environ.get("FOREWARN_AUDIT_KEY", ""),
+                webhook_networks=told_work.webhook_networks,
             ),
             self.shared,
             stories=stories,

@@ -135,10 +135,14 @@ def _entries(connection: sa.Connection, tenant: str, known: _Signed, head: Any) 
     prev, expected, before = audit.FIRST, 1, audit.FIRST
     leaves: list[bytes] = []
     for row in _rows(connection, tenant):
+        if head is not None and (expected - 1, prev) == (head.seq, head.hash):
+            return Fault(expected, INSERTED)  # the chain ends before it
         leaf = row.leaf
         mark = known.mark(expected)
         fits = (row.seq, row.prev_hash) == (expected, prev) and row.hash == row.digest(prev, expected)
         if not fits or (mark is not None and mark != leaf[:MARK_BYTES]):
+            if head is None and not known.ends and expected == 1:
+                return Fault(1, INSERTED)  # nobody ever began a chain here
             return _placed(connection, tenant, known, expected, prev, before, head)
         if mark is not None:
             leaves.append(leaf)
@@ -183,7 +187,11 @@ def _placed(
         if here is None or here.leaf[:MARK_BYTES] != mark:
             return Fault(seq, _kind_by_marks(known, seq, near, prev))
         return Fault(seq, CHANGED)
-    return _by_hashes(near, seq, prev, before, known.mark(seq - 1) is not None, head)
+    count = connection.execute(
+        sa.select(sa.func.count()).select_from(audit.entries).where(audit.entries.c.tenant == tenant)
+    ).scalar_one()
+    more = head is not None and count > head.seq
+    return _by_hashes(near, seq, prev, before, known.mark(seq - 1) is not None, head, more)
 
 
 def _kind_by_marks(known: _Signed, seq: int, near: Sequence[_Row], prev: str) -> str:
@@ -209,8 +217,9 @@ def _strayed(row: _Row, wanted: bytes | None, mark: bytes | None) -> bool:
     return mark is not None or not row.own
 
 
-def _by_hashes(near: Sequence[_Row], seq: int, prev: str, before: str, sure: bool, head: Any) -> Fault:
-    """The same from the hashes alone. `sure`: the entry before is vouched for."""
+def _by_hashes(near: Sequence[_Row], seq: int, prev: str, before: str, sure: bool, head: Any, more: bool) -> Fault:
+    """The same from the hashes alone. `sure`: the entry before is vouched for. `more`: there are more entries than the
+    head counts."""
     moved = next((r for r in near if r.seq != seq and r.digest(prev, seq) == r.hash), None)
     if not near or near[0].seq != seq:
         return Fault(seq, REORDERED if moved else REMOVED)
@@ -225,6 +234,7 @@ def _by_hashes(near: Sequence[_Row], seq: int, prev: str, before: str, sure: boo
         return Fault(seq - 1, INSERTED)
     if moved is not None:
         shifted = own is None and moved.seq == seq + 1 and not any(r.digest(prev, seq) == here.hash for r in near)
+        shifted = shifted or (more and moved.seq == seq + 1)
         return Fault(seq, INSERTED if shifted else REORDERED)
     if any(r.digest(prev, seq) == here.hash for r in near[1:]):
         return Fault(seq, REORDERED)  # what two entries say was exchanged, their hashes were not

@@ -68,7 +68,7 @@ class Settings:
             read.number("FOREWARN_WORK_ORDERS_TICK_SECONDS", default.tick_seconds, 0.05, 60),
             read.whole("FOREWARN_WORK_ORDERS_BATCH", default.batch, 1, 1000),
             read.text("FOREWARN_AUDIT_KEY"),
-            _networks(read, "FOREWARN_WEBHOOK_NETWORKS"),
+            networks(read),
             read.text("FOREWARN_SMTP_URL"),
             read.text("FOREWARN_MAIL_FROM"),
             read.text("FOREWARN_MAIL_REPLY_TO"),
@@ -84,8 +84,9 @@ class Settings:
         return made
 
 
-def _networks(read: Reader, name: str) -> tuple[Network, ...]:
-    made = []
+def networks(read: Reader) -> tuple[Network, ...]:
+    """Private networks that webhooks may go to."""
+    made, name = [], "FOREWARN_WEBHOOK_NETWORKS"
     for given in read.text(name).replace(",", " ").split():
         try:
             made.append(ipaddress.ip_network(given))

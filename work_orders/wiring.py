@@ -30,7 +30,6 @@ class WorkOrdersService:
     def __init__(self, settings: Settings, shared: Shared, channels: Sequence[Channel] = (WEB,)) -> None:
         self._settings, self._shared, self._channels = settings, shared, tuple(channels)
         self._beside: tuple[Service, ...] = (
-            Signing(shared, settings.audit_key),
             WebhookSender(shared, Reach(settings.webhook_networks)),
             *_post_rooms(settings, shared, channels),
         )
@@ -123,6 +122,12 @@ class WorkOrdersService:
 def build(settings: Settings, shared: Shared) -> Service:
     """The service of one process."""
     return WorkOrdersService(settings, shared, channels_of(settings))
+
+
+def signing(settings: Settings, shared: Shared) -> Service:
+    """What signs the audit chains' checkpoints. Started before what writes to them and stopped after it, it leaves
+    nothing unsigned."""
+    return Signing(shared, settings.audit_key)
 
 
 def channels_of(settings: Settings) -> tuple[Channel, ...]:

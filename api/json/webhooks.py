@@ -13,6 +13,7 @@ from api.json.headers import Key, Match
 from api.owners.webhooks import Webhooks
 from api.ports import Wanted
 from api.web import Web
+from work_orders.domain.webhooks import Reach
 from work_orders.queries.webhooks import STATES
 
 WantDeliveries = Annotated[Wanted, Depends(wanting(STATES, NUMBER))]
@@ -33,7 +34,7 @@ class MoveWebhookBody(Body):
 
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
-    hooks, root = Webhooks(web.shared), "/api/v1/webhooks"
+    hooks, root = Webhooks(web.shared, Reach(web.settings.webhook_networks)), "/api/v1/webhooks"
 
     @router.get(root, tags=["events"], summary="Webhooks, with what waits and what is dead")
     def webhooks(who: Who) -> Response:

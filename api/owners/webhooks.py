@@ -7,6 +7,7 @@ from api.problems import not_found
 from api.roles import Principal, Role
 from api.views import Chore
 from plumbing.runtime import Shared
+from work_orders.domain.webhooks import Reach
 from work_orders.queries.webhooks import DeliveryRow, WebhookRow, delivery_rows, webhook_rows
 from work_orders.service.webhooks import Made, add_webhook, move_webhook
 
@@ -14,8 +15,8 @@ from work_orders.service.webhooks import Made, add_webhook, move_webhook
 class Webhooks:
     """Questions and commands."""
 
-    def __init__(self, shared: Shared) -> None:
-        self._shared = shared
+    def __init__(self, shared: Shared, reach: Reach | None = None) -> None:
+        self._shared, self._reach = shared, reach or Reach()
 
     def all(self, who: Principal) -> list[WebhookRow]:
         with self._shared.database.read() as connection:
@@ -51,7 +52,8 @@ class Webhooks:
     def add(self, who: Principal, url: str, types: Sequence[str], key: str = "") -> Made:
         """Raises Problem."""
         with refusals():
-            return add_webhook(self._shared, who.tenant, url.strip(), types, actor_of(self._shared, who), key=key)
+            actor = actor_of(self._shared, who)
+            return add_webhook(self._shared, who.tenant, url.strip(), types, actor, key=key, reach=self._reach)
 
     def move(self, who: Principal, id: str, action: str, version: int | None, after: int) -> Made:
         """Raises Problem."""

@@ -12,11 +12,12 @@ from api.owners.webhooks import Webhooks
 from api.problems import Problem, bad_field
 from api.roles import Principal
 from api.web import Web, back_to
+from work_orders.domain.webhooks import Reach
 
 
 def routes(web: Web, router: APIRouter) -> None:
     """Put these routes on the router."""
-    hooks = Webhooks(web.shared)
+    hooks = Webhooks(web.shared, Reach(web.settings.webhook_networks))
 
     def shown(request: Request, who: Principal, status: int = 200, fault: str = "", secret: str = "") -> Response:
         found = hooks.all(who)

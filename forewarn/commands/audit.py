@@ -14,7 +14,7 @@ from forewarn.product import open_database
 from plumbing import audit as chain
 from plumbing import audit_key
 from plumbing.audit_signing import newest_noted, prove
-from plumbing.audit_verify import Fault, find_fault
+from plumbing.audit_verify import find_fault
 from plumbing.sql import Database
 
 
@@ -46,26 +46,22 @@ def _keys(given: list[str] | None, environ: Mapping[str, str]) -> list[str]:
 def verify(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Verify every tenant's chain; exit 1 with the first bad number."""
     keys, noted = _keys(given.key, environ), newest_noted(home_of(environ))
-    database = _database(environ)
     try:
-        with database.read() as connection:
+        with _database(environ).read() as connection:
             tenants = sorted({*chain.tenants(connection), *noted})
             found = {t: find_fault(connection, t, keys, noted.get(t)) for t in tenants}
             signed = {t: chain.signed_up_to(connection, t) for t in tenants}
-    except SQLAlchemyError as failure:
-        raise _trouble(failure) from failure
+    except (Failed, SQLAlchemyError) as failure:
+        if given.json:
+            print(json.dumps({"ok": False, "first_bad_seq": None, "kind": "unreadable"}))
+        raise failure if isinstance(failure, Failed) else _trouble(failure) from failure
     bad = {t: fault for t, fault in found.items() if fault is not None}
     first = min(bad, key=lambda t: bad[t].seq, default=None)
     if given.json:
-        said = {
-            "ok": not bad,
-            "first_bad_seq": bad[first].seq if first is not None else None,
-            "kind": bad[first].kind if first is not None else None,
-            "tenant": first,
-            "tenants": {t: {"ok": True, "signed": signed.get(t, 0)} if f is None else {"ok": False, **_said(f)}
-                        for t, f in found.items()},
-            "keys": keys,
-        }  # fmt: skip
+        said: dict[str, object] = {"ok": True, "first_bad_seq": None, "kind": None}
+        if first is not None:
+            faults = {t: {"first_bad_seq": f.seq, "kind": f.kind} for t, f in bad.items()}
+            said = {"ok": False, **faults[first], "tenant": first, "faults": faults}
         print(json.dumps(said))
     elif not tenants:
         print("Nothing is on record yet.")
@@ -76,10 +72,6 @@ def verify(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
         if not keys:
             print("note: no key here and none given: a forger with a key of his own would not be told", file=sys.stderr)
     return 1 if bad else 0
-
-
-def _said(fault: Fault) -> dict[str, object]:
-    return {"first_bad_seq": fault.seq, "kind": fault.kind}
 
 
 def key(given: argparse.Namespace, environ: Mapping[str, str]) -> int:

@@ -129,7 +129,8 @@ def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: 
     from work_orders import settings, wiring
 
     try:
-        return [wiring.build(settings.Settings.of(environ), shared)]
+        told = settings.Settings.of(environ)
+        return [wiring.signing(told, shared), wiring.build(told, shared)]
     except BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 

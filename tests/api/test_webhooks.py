@@ -63,6 +63,8 @@ def test_an_admin_does_the_same_on_the_page(company: Company) -> None:
     assert "whsec_" not in page
     assert "case.*, order.closed" in page
     assert "must be https" in admin.post("/webhooks", data={"url": "nothing", "types": "*"}).text
+    private = admin.post("/webhooks", data={"url": "https://10.0.0.1/in", "types": "*"})
+    assert "private network" in private.text
     id = company.program("admin").get(AT).json()["items"][0]["id"]
     assert "Resume" in admin.post(f"/webhooks/{id}/pause", data={"version": "1"}).text
     assert admin.post(f"/webhooks/{id}/resume", data={"version": "1"}).status_code == 412

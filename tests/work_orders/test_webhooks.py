@@ -328,6 +328,9 @@ def test_public_addresses_need_tls_and_allowed_networks_do_not() -> None:
     assert "https" in Reach().why_not("93.184.216.34", tls=False)
     assert HERE.why_not("127.0.0.1", tls=False) == HERE.why_not("::ffff:127.0.0.1", tls=False) == ""
     assert HERE.why_not("10.0.0.1", tls=True)
+    for url in ("https://10.0.0.1/in", "https://localhost/in", "http://127.0.0.1:9999/in", "http://example.org/in"):
+        assert Reach().why_not_url(url)
+    assert Reach().why_not_url("https://example.org/in") == HERE.why_not_url("http://127.0.0.1:9999/in") == ""
     assert "simulated" in Reach(HERE.allowed, inside_only=True).why_not("93.184.216.34", tls=True)
 
 

@@ -123,6 +123,7 @@ def why_not_types(types: Sequence[str]) -> str:
     return ""
 
 
+WITHOUT_TLS = "without TLS events go to allowed networks only (FOREWARN_WEBHOOK_NETWORKS): use https"
 Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
@@ -133,6 +134,18 @@ class Reach:
 
     allowed: tuple[Network, ...] = ()
     inside_only: bool = False
+
+    def why_not_url(self, url: str) -> str:
+        """The same of an address, as far as it can be told without looking a name up; empty = it may be called."""
+        parts = urlsplit(url)
+        host, tls = parts.hostname or "", parts.scheme == "https"
+        if host == "localhost" or host.endswith(".localhost"):
+            host = "127.0.0.1"
+        try:
+            ipaddress.ip_address(host)
+        except ValueError:
+            return "" if tls or self.allowed else WITHOUT_TLS
+        return self.why_not(host, tls=tls)
 
     def why_not(self, address: str, *, tls: bool) -> str:
         """Why an address that a name resolved to is not called; empty = it may be."""
@@ -153,4 +166,4 @@ class Reach:
             or any(ip in n for n in MAPPED if n.version == ip.version)
         ):
             return f"{ip} is in a private network, which is not allowed here (FOREWARN_WEBHOOK_NETWORKS)"
-        return "" if tls else "without TLS events go to allowed networks only: use https"
+        return "" if tls else WITHOUT_TLS

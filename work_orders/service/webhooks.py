@@ -50,11 +50,15 @@ def _admin(actor: Actor, action: str) -> None:
         raise NotPermitted(actor.role, action, (Role.ADMIN,))
 
 
-def add_webhook(shared: Shared, tenant: str, url: str, types: Sequence[str], actor: Actor, *, key: str = "") -> Made:
+def add_webhook(
+    shared: Shared, tenant: str, url: str, types: Sequence[str], actor: Actor, *, key: str = "",
+    reach: rules.Reach | None = None,
+) -> Made:  # fmt: skip
     """A new webhook: it hears what happens from now on. The same `key` (Idempotency-Key) again makes no second one, and
-    shows no secret. Raises BadInput, NotPermitted."""
+    shows no secret. `reach` refuses at once what would be refused at each delivery, as far as the address shows it.
+    Raises BadInput, NotPermitted."""
     _admin(actor, "add a webhook")
-    if wrong := rules.why_not_url(url):
+    if wrong := rules.why_not_url(url) or (reach.why_not_url(url) if reach is not None else ""):
         raise BadInput("url", wrong)
     if wrong := rules.why_not_types(types):
         raise BadInput("types", wrong)
