@@ -16,7 +16,7 @@ from work_orders import service
 from work_orders.adapters.consumer import take_next
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
-from work_orders.service.sending import WEB, Message, MustNotLeave, deliver
+from work_orders.service.sending import WEB, Message, MustNotLeave, TryLater, deliver
 
 
 @dataclass
@@ -72,6 +72,38 @@ def test_a_tenant_that_nobody_put_on_record_gets_nothing_outside(tmp_path: Path)
     sent_by(world, mail)
     assert mail.sent == []
     assert world.only(t.notices).refused == "mail: tenant ghost is not on record"
+
+
+@dataclass
+class Away(Mail):
+    """A channel whose server takes nothing until it is there."""
+
+    there: bool = False
+    asked: int = 0
+
+    def send(self, message: Message) -> None:
+        self.asked += 1
+        if not self.there:
+            raise TryLater("nobody answers")
+        self.sent.append(message)
+
+
+def test_what_could_not_be_handed_over_in_the_evening_waits_for_the_morning(world: World) -> None:
+    mail = Away()
+    world.clock.at = SUNDAY + timedelta(hours=17)
+    world.take(3)
+    world.clock.at = SUNDAY + timedelta(hours=21, minutes=58)
+    service.tick(world.shared, world.tenant, (mail, WEB))
+    assert mail.asked == 1
+    mail.there = True
+    for hour in (22, 25, 30):
+        world.clock.at = SUNDAY + timedelta(hours=hour, minutes=59)
+        service.tick(world.shared, world.tenant, (mail, WEB))
+    row = world.only(m.deliveries)
+    assert (mail.asked, row.state, row.attempts, row.why) == (1, "queued", 1, "quiet hours")
+    world.clock.at = SUNDAY + timedelta(hours=31)
+    service.tick(world.shared, world.tenant, (mail, WEB))
+    assert (len(mail.sent), world.only(m.deliveries).state) == (1, "delivered")
 
 
 def test_imported_history_is_told_to_nobody(world: World) -> None:

@@ -148,7 +148,7 @@ def decide(wanted: Wanted, contact: Contact, told: Sequence[Told], now: datetime
         return SendBy(WEB, others=f"{way.channel}: he wants no message a day")
     at, why = now, ""
     while True:
-        free = _free(wanted, contact, way, at)
+        free = quiet_until(wanted.purpose, contact, way.channel, at)
         if free > at:
             at, why = free, why or "quiet hours"
         full = _cap(wanted, contact, told, at)
@@ -175,8 +175,9 @@ def choose(wanted: Wanted, contact: Contact) -> tuple[Way | None, str]:
     return None, "; ".join(refused)
 
 
-def _free(wanted: Wanted, contact: Contact, way: Way, now: datetime) -> datetime:
-    if wanted.purpose is Purpose.SAFETY and contact.agreed(Purpose.SAFETY_AT_NIGHT, way.channel):
+def quiet_until(purpose: Purpose, contact: Contact, channel: str, now: datetime) -> datetime:
+    """The first time from `now` on at which he may be told."""
+    if purpose is Purpose.SAFETY and contact.agreed(Purpose.SAFETY_AT_NIGHT, channel):
         return now
     return contact.quiet.until(contact.zone, now)
 

@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import OUT, NoticeAction, NoticeState
-from work_orders.domain.contact_rules import WEB
+from work_orders.domain.contact_rules import WEB, Purpose, quiet_until
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.notice_text import NoticeText
 from work_orders.domain.reply_token import token
@@ -35,6 +35,14 @@ RETRY_MINUTES = (1, 2, 5, 15, 30, 60)
 GIVE_UP = timedelta(hours=24)
 MOST_EARLIER = 20
 SILENT = "the try before ended without a word"
+
+
+class Asleep(Exception):
+    """His quiet hours have begun since it was decided; `left` is how long they last."""
+
+    def __init__(self, left: timedelta) -> None:
+        super().__init__("quiet hours")
+        self.left = left
 
 
 def tenants_waiting(connection: sa.Connection, wall: datetime) -> list[str]:
@@ -89,6 +97,8 @@ def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str,
         channel.send(message)
     except MustNotLeave as no:
         _stays(shared, tenant, claimed, no.why)
+    except Asleep as no:
+        _asleep(shared, tenant, claimed, no)
     except TryLater as no:
         _later(shared, tenant, claimed, no.why)
     except Bounced as no:
@@ -103,9 +113,14 @@ def until_next(attempts: int) -> timedelta:
 
 
 def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
-    """What is handed over. Raises MustNotLeave."""
+    """What is handed over. Raises MustNotLeave, Asleep."""
     with unit(shared, tenant, SYSTEM) as work:
         row = work.one(m.messages, claimed.message_id, "message")
+        found = card(work.connection, tenant, claimed.customer_id)
+        if found is not None:
+            free = quiet_until(Purpose(row.purpose), found.contact(), claimed.channel, work.now)
+            if free > work.now:
+                raise Asleep(free - work.now)
         notice = work.one(t.notices, row.notice_id, "notice") if row.notice_id is not None else None
         if notice is not None and row.template in ("forecast", "reminder") and notice.state not in OUT:
             raise MustNotLeave("it no longer holds")  # taken back, or answered, while a try was under way
@@ -179,6 +194,16 @@ def _stays(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
             notice = _notice_of(work, message)
             if notice is not None and notice.state in OUT:
                 work.update(t.notices, {"id": notice.id}, channel=WEB, refused=refused)
+
+
+def _asleep(shared: Shared, tenant: str, claimed: Row, no: Asleep) -> None:
+    """Nothing was tried: it waits for the morning."""
+    with unit(shared, tenant, SYSTEM) as work:
+        if _end(work, claimed, "queued", str(no)):
+            keys = {"message_id": claimed.message_id, "channel": claimed.channel}
+            work.update(
+                m.deliveries, keys, try_at=work.wall + no.left, attempts=claimed.attempts - 1, ended_at=None
+            )  # fmt: skip
 
 
 def _later(shared: Shared, tenant: str, claimed: Row, why: str) -> None:
