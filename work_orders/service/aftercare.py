@@ -1,17 +1,32 @@
 """After the job: checks after 7 and 30 days that reopen the case by themselves, and one question to the customer."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 
 import msgspec
 import sqlalchemy as sa
 
-from contracts.points import StoreUnreachable
+from contracts.asset_model import AssetModel
+from contracts.points import StoreUnreachable, TelemetryStore
 from contracts.records import Prediction
 from plumbing.runtime import Shared
 from plumbing.sql import to_us
-from work_orders.domain.aftercare import ANSWER_WITHIN, ASK_WITHIN, CHECK_DAYS, Since, Verdict, judge, may_ask
-from work_orders.domain.case_states import CaseAction, CaseState
+from work_orders.domain.aftercare import (
+    ANSWER_WITHIN,
+    ASK_WITHIN,
+    CHECK_DAYS,
+    MENDED,
+    PUT_OFF,
+    PUT_OFF_AT_MOST,
+    SETTLING,
+    Compared,
+    Since,
+    Verdict,
+    judge,
+    may_ask,
+)
+from work_orders.domain.case_states import CaseAction, CaseState, IntakeState
 from work_orders.domain.contact_rules import Purpose
 from work_orders.domain.machine import SYSTEM, Actor, NotPermitted, Role
 from work_orders.service import aftercare_tables as f
@@ -27,12 +42,15 @@ MOST = 50
 """Checks of one round."""
 LATER = timedelta(hours=1)
 """When a store that did not answer is asked again."""
+SIGNALS = 3
+"""Symptoms of a component that are looked for, where no alarm says which one it was."""
+_decode = msgspec.msgpack.Decoder(Prediction).decode
 SCALES = {"satisfied": (1, 5), "recommends": (0, 10), "effort": (1, 7)}
 
 
 def begin_care(work: Unit, order: Row, result: str) -> None:
     """An order was closed: what was mended is looked at again, and its customer is asked once, if not too often."""
-    if result in ("true", "prevented"):
+    if result in MENDED:
         since = order.finished_at or work.now
         found = work.all(t.findings, t.findings.c.order_id == order.id, t.findings.c.superseded_at.is_(None))
         component = found[0].component if found else order.component
@@ -55,7 +73,7 @@ def _wasted(work: Unit, order: Row, mode: str) -> float | None:
         .order_by(i.issued_at.desc())
         .limit(1)
     ).scalar()
-    told = msgspec.msgpack.decode(body, type=Prediction).wasted_kw if body else 0.0
+    told = _decode(body).wasted_kw if body else 0.0
     return told or None
 
 
@@ -146,30 +164,57 @@ def pending(connection: sa.Connection, tenant: str, now: datetime) -> list[Row]:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class Due:
+    """A check that is due, with what was known of the machine before the repair."""
+
+    check: Row
+    model: AssetModel | None
+    devices: list[str]
+    before: Prediction | None
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """What the store holds since the repair: on how many of the days, whether in the last one, the signal compared."""
+
+    on: int
+    days: int
+    lately: bool
+    compared: Compared | None
+
+
 def verify_due(shared: Shared, tenant: str) -> int:
     """Judge the repairs whose check is due; how many. Each by itself, and the store is asked before the database is
     held: a slow one holds up nobody, one that does not answer is asked again in an hour."""
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
-        due = [(check, _devices(connection, check)) for check in pending(connection, tenant, now)]
+        due = [_facts(shared, connection, check) for check in pending(connection, tenant, now)]
     return each(partial(_look, shared, tenant, now), due)
 
 
-def _devices(connection: sa.Connection, check: Row) -> list[str]:
-    d = t.asset_devices.c
-    chosen = sa.select(d.device).where(d.tenant == check.tenant, d.asset_id == check.asset_id)
-    return list(connection.execute(chosen).scalars())
+def _facts(shared: Shared, connection: sa.Connection, check: Row) -> Due:
+    d, a, i = t.asset_devices.c, t.assets.c, t.intake.c
+    devices = sa.select(d.device).where(d.tenant == check.tenant, d.asset_id == check.asset_id)
+    model = sa.select(a.model).where(a.tenant == check.tenant, a.id == check.asset_id)
+    body = (
+        sa.select(i.body)
+        .where(i.tenant == check.tenant, i.case_id == check.case_id, i.measured_at <= check.since)
+        .order_by(i.issued_at.desc())
+        .limit(1)
+    )
+    before = connection.execute(body).scalar()
+    return Due(
+        check, shared.models(connection.execute(model).scalar_one()), list(connection.execute(devices).scalars()),
+        _decode(before) if before else None,
+    )  # fmt: skip
 
 
-def _look(shared: Shared, tenant: str, now: datetime, of: tuple[Row, list[str]]) -> int:
-    check, devices = of
+def _look(shared: Shared, tenant: str, now: datetime, due: Due) -> int:
+    check = due.check
     keys = {"order_id": check.order_id, "days": check.days}
-    start, end = to_us(check.since), to_us(now)
     try:
-        heard = any(
-            len(shared.store.read(tenant, device, from_us=start, to_us=end, limit=1, newest_first=True).t_us)
-            for device in devices
-        )
+        heard = _heard(shared.store, now, due)
     except StoreUnreachable:
         with unit(shared, tenant, SYSTEM) as work:
             work.update(f.verify_checks, keys, due_at=now + LATER)
@@ -178,26 +223,63 @@ def _look(shared: Shared, tenant: str, now: datetime, of: tuple[Row, list[str]])
     with unit(shared, tenant, SYSTEM) as work:
         waiting = work.all(f.verify_checks, c.order_id == check.order_id, c.days == check.days, c.done_at.is_(None))
         for row in waiting:  # none where somebody else was first
-            _verify(work, row, heard)
+            _verify(work, row, heard, due.before)
         return len(waiting)
 
 
-def _verify(work: Unit, check: Row, readings: bool) -> None:
+def _heard(store: TelemetryStore, now: datetime, due: Due) -> Heard:
+    """Day by day up to now, by the signals that would show the fault."""
+    days = max(1, (now - due.check.since) // PUT_OFF)
+    start, last, end = to_us(now - days * PUT_OFF), to_us(now - PUT_OFF), to_us(now)
+    heard: set[int] = set()
+    compared = None
+    for device, signal in _showing(due):
+        band = store.band(due.check.tenant, device, signal, start, end, days)
+        means = dict(zip(band.t_us.tolist(), band.mean.tolist(), strict=True))
+        heard |= means.keys()
+        if last in means and compared is None:
+            compared = _compare(due, device, signal, means[last])
+    return Heard(len(heard), days, last in heard, compared)
+
+
+def _showing(due: Due) -> list[tuple[str, str]]:
+    """Devices and signals that would show the fault: the one that carried the alarm, else the component's symptoms."""
+    if due.before is not None and due.before.carriers:
+        return [(due.before.device, due.before.carriers[0].signal)]
+    if due.model is None:
+        return []
+    part = due.model.components.get(due.check.component)
+    found = {s.signal for mode in (part.modes if part else ()) for s in mode.symptoms} or due.model.signals
+    return [(device, signal) for device in due.devices for signal in sorted(found)[:SIGNALS]]
+
+
+def _compare(due: Due, device: str, signal: str, now: float) -> Compared | None:
+    """The signal that carried the alarm, then and now; None = it is not known what it was."""
+    for carrier in due.before.carriers[:1] if due.before is not None and due.before.device == device else ():
+        if carrier.signal == signal and carrier.value is not None and carrier.expected is not None:
+            known = due.model.signals.get(signal) if due.model else None
+            title, measure = (known.title, known.unit) if known else (signal, "")
+            return Compared(title.lower(), measure, carrier.value, carrier.expected, now)
+    return None
+
+
+def _verify(work: Unit, check: Row, heard: Heard, before: Prediction | None) -> None:
     case = work.one(t.cases, check.case_id, "case")
     if case.state != CaseState.CLOSED:
         _done(work, check, Verdict.SUPERSEDED, f"the case is {case.state} again")
         return
-    i, c = t.intake.c, t.cases.c
+    c = t.cases.c
     here = (c.asset_id == check.asset_id, c.component == check.component)
-    alarms = work.connection.execute(
-        sa.select(sa.func.count()).where(
-            i.tenant == work.tenant, i.asset_id == check.asset_id, i.component == check.component,
-            i.measured_at > check.since, i.state == "linked",
-        )
-    ).scalar_one()  # fmt: skip
+    alarms = _called_since(work, check, (check.component, case.component))
     broke = len(work.all(t.cases, *here, c.broke_down_at > check.since, c.id != check.case_id))
-    heard = bool(alarms or broke) or readings
-    verdict, why = judge(Since(alarms, broke, heard))
+    health = (alarms[-1].health, before.health) if alarms and before else None
+    verdict, why = judge(Since(len(alarms), broke, heard.on, heard.days, heard.lately, heard.compared, health))
+    if verdict is None:
+        closed = work.one(t.orders, check.order_id, "work order").ended_at or check.since
+        if work.now < closed + timedelta(days=check.days) + PUT_OFF_AT_MOST:
+            work.update(f.verify_checks, {"order_id": check.order_id, "days": check.days}, due_at=work.now + PUT_OFF)
+            return
+        verdict = Verdict.UNKNOWN
     _done(work, check, verdict, why)
     if verdict is not Verdict.CAME_BACK:
         return
@@ -207,6 +289,21 @@ def _verify(work: Unit, check: Row, readings: bool) -> None:
         move_case(work, case.id, CaseAction.REOPEN, role=Role.SYSTEM, reason=f"it did not stay fixed: {why}", **again)
         text = f"The case of {case.asset_id} ({case.component}) was opened again after {check.days} days: {why}."
         work.record("case_reopened", case.asset_id, case.id, text)
+
+
+def _called_since(work: Unit, check: Row, components: tuple[str, ...]) -> list[Prediction]:
+    """What was forecast since, the oldest first: of new alarms, and from readings that the repair should have mended,
+    whatever became of it here."""
+    i = t.intake.c
+    chosen = sa.select(i.state, i.measured_at, i.body).where(
+        i.tenant == work.tenant, i.asset_id == check.asset_id, i.component.in_(components), i.measured_at > check.since
+    )
+    return [
+        said
+        for row in work.connection.execute(chosen.order_by(i.measured_at))
+        if (said := _decode(row.body)).pageable
+        and (row.state == IntakeState.LINKED or row.measured_at >= check.since + SETTLING)
+    ]
 
 
 def _done(work: Unit, check: Row, verdict: Verdict, why: str) -> None:

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 from contracts.asset_model import AssetModel, FailureMode
 from contracts.records import Alarm, Prediction
 from plumbing.runtime import Shared
+from work_orders.domain.aftercare import MENDED, SETTLING
 from work_orders.domain.case_states import INTAKE, CaseAction, CaseState, IntakeAction, IntakeState
 from work_orders.domain.decision import Inputs, Outcome, Path, Verdict, decide
 from work_orders.domain.machine import SYSTEM, Role
@@ -96,20 +97,37 @@ def _sort_out(
     ).scalar()
     if repaired is not None and prediction.measured_at <= repaired:
         return IntakeAction.SUPPRESS, "it rests on readings from before the repair"
-    i, k = t.intake, t.cases
-    looked_at = work.connection.execute(
-        sa.select(k.c.id)
+    looked_at = _dealt_with(work, asset, prediction)
+    if looked_at is not None:
+        return IntakeAction.SUPPRESS, f"its alarm was dealt with in the closed case {looked_at}"
+    return IntakeAction.LINK, ""
+
+
+def _dealt_with(work: Unit, asset: Row, prediction: Prediction) -> str | None:
+    """The closed case that dealt with a forecast's alarm. An alarm that goes on after the repair, once it had time to
+    settle, was not dealt with."""
+    i, k, f = t.intake, t.cases, t.findings.c
+    closed = work.connection.execute(
+        sa.select(k.c.id, k.c.outcome, k.c.closed_at)
         .join(i, sa.and_(i.c.tenant == k.c.tenant, i.c.case_id == k.c.id))
         .where(
             k.c.tenant == work.tenant, k.c.closed_at.is_not(None), k.c.state != CaseState.MERGED,
             k.c.asset_id == asset.id,
             k.c.component == prediction.component, i.c.alarm_id == prediction.alarm_id,
         )
+        .order_by(k.c.closed_at.desc())
         .limit(1)
-    ).scalar()  # fmt: skip
-    if looked_at is not None:
-        return IntakeAction.SUPPRESS, f"its alarm was dealt with in the closed case {looked_at}"
-    return IntakeAction.LINK, ""
+    ).first()  # fmt: skip
+    if closed is None:
+        return None
+    mended = [
+        row.at
+        for row in work.all(t.findings, f.case_id == closed.id, f.superseded_at.is_(None))
+        if row.result in MENDED
+    ]
+    if closed.outcome == "remote":
+        mended.append(closed.closed_at)
+    return None if mended and prediction.measured_at >= max(mended) + SETTLING else str(closed.id)
 
 
 def _case_of(work: Unit, prediction: Prediction, asset: Row, mode: FailureMode) -> Row:
