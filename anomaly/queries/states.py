@@ -79,9 +79,7 @@ def asset_states(database: Database, tenant: str, device: str | None = None) -> 
                 p.get("faults", {}), tuple(p.get("wasted", ())),
             )  # fmt: skip
     for name, (model, since) in aside.items():
-        note = (
-            f"its readings cannot be judged since {since:%Y-%m-%d %H:%M} UTC (they are kept): the program fails on them"
-        )
+        note = f"its readings cannot be judged since {since:%Y-%m-%d %H:%M} UTC, the program fails; they are kept"
         out[name] = replace(
             out.get(name, NOTHING), device=name, model=model, state=SET_ASIDE, note=note, health=None, score=None
         )

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from anomaly.queries.states import AssetState, asset_states
+from anomaly.queries.states import SET_ASIDE, AssetState, asset_states
 from plumbing.sql import Database
 
 
@@ -24,6 +24,8 @@ class Condition:
     """It runs outside the known regimes."""
     hot: Sequence[str] = ()
     """Signals whose plain value has left its usual band while the compensated one has not."""
+    aside: bool = False
+    """It is set aside: the program fails on its readings."""
     spark: Sequence[float] = ()
     """Health in equal steps, oldest first."""
 
@@ -38,8 +40,9 @@ def conditions(database: Database, tenant: str, device: str | None = None) -> Co
 
 
 def _of(s: AssetState) -> Condition:
-    left = s.learning_hours_left if not s.learned or s.state == "learning" else None
-    hot = tuple(d.signal for d in s.deviations if d.plain_outside and not d.outside)
+    aside = s.state == SET_ASIDE
+    left = s.learning_hours_left if not aside and (not s.learned or s.state == "learning") else None
+    hot = () if aside else tuple(d.signal for d in s.deviations if d.plain_outside and not d.outside)
     return Condition(
-        s.health, s.score, s.threshold, left, s.learned, s.alarm_since, s.note, s.outside, hot, s.spark
+        s.health, s.score, s.threshold, left, s.learned, s.alarm_since, s.note, s.outside, hot, aside, s.spark
     )  # fmt: skip

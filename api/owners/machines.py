@@ -6,8 +6,10 @@ from datetime import datetime
 
 import sqlalchemy as sa
 
+from api.language import ENGLISH, speaker
 from api.live import CUSTOMER_HEARS
 from api.owners.condition import NOTHING, Condition, Conditions
+from api.owners.language_for import language_for
 from api.owners.words import forecast_of
 from api.roles import Principal, Role
 from api.views import Asset, Forecast, Health, Line, SignalInfo
@@ -16,6 +18,7 @@ from contracts.units import shown
 from ingest.service.registry import list_devices
 from plumbing.runtime import Shared
 from work_orders import queries
+from work_orders.domain.letter import life_zh
 from work_orders.queries import AssetView, CaseRow
 
 SHOWN_CASES = 200
@@ -36,6 +39,7 @@ def assets(shared: Shared, who: Principal, conditions: Conditions, only: str | N
     now = shared.clocks.of(who.tenant).now()
     seen = {d.device: d.last_seen for d in list_devices(shared.database, who.tenant)}
     with shared.database.read() as connection:
+        language = language_for(connection, who)
         found = [a for a in visible(connection, who, now) if only is None or a.id == only]
         open_cases: dict[str, list[CaseRow]] = {}
         for case in queries.cases(connection, who.tenant, open_only=True, limit=SHOWN_CASES).items:
@@ -47,14 +51,14 @@ def assets(shared: Shared, who: Principal, conditions: Conditions, only: str | N
                 if newest:
                     forecasts[asset.id] = forecast_of(newest[0].prediction, asset.id, shared.models(asset.model))
     return [
-        _asset(shared, a, conditions, open_cases.get(a.id, []), forecasts.get(a.id), seen)
+        _asset(shared, a, conditions, open_cases.get(a.id, []), forecasts.get(a.id), seen, language)
         for a in found
     ]  # fmt: skip
 
 
 def _asset(
     shared: Shared, a: AssetView, conditions: Conditions, cases: Sequence[CaseRow], forecast: Forecast | None,
-    seen: dict[str, datetime | None],
+    seen: dict[str, datetime | None], language: str,
 ) -> Asset:  # fmt: skip
     condition = next((conditions[d] for d in a.devices if d in conditions), NOTHING)
     if forecast is not None and condition.health is None:
@@ -62,7 +66,8 @@ def _asset(
     model = shared.models(a.model)
     times = [at for d in a.devices if (at := seen.get(d)) is not None]
     last = max(times) if times else None
-    state, why = say_state(a, condition, cases, forecast, last)
+    unit = model.lifetime_unit if model else "h"
+    state, why = say_state(a, condition, cases, forecast, last, language, unit)
     return Asset(
         a.id, a.name, a.model, model.title if model else a.model, a.customer_id or "", a.customer, a.site, state, why,
         condition.health, condition.score, condition.threshold, condition.learning_hours_left, last, a.devices,
@@ -82,33 +87,41 @@ def signals_of(model: AssetModel | None) -> list[SignalInfo]:
 
 
 def say_state(
-    a: AssetView, condition: Condition, cases: Sequence[CaseRow], forecast: Forecast | None, last: datetime | None
-) -> tuple[Health, str]:
+    a: AssetView, condition: Condition, cases: Sequence[CaseRow], forecast: Forecast | None, last: datetime | None,
+    language: str = ENGLISH, unit: str = "h",
+) -> tuple[Health, str]:  # fmt: skip
     """The state in NAMUR NE 107's words, and why in a sentence."""
+    say = speaker(language)
     broken = [c for c in cases if c.outcome == "failed"]
     if broken:
-        return Health.FAILURE, f"It broke down ({broken[0].component.replace('_', ' ')})."
+        return Health.FAILURE, say("It broke down ({what}).", what=broken[0].component.replace("_", " "))
     if a.worked_on:
-        return Health.CHECK, f"Somebody works on it: {a.worked_on}. Its alarms wait."
+        return Health.CHECK, say("Somebody works on it: {what}. Its alarms wait.", what=a.worked_on)
     if cases or condition.alarm_since is not None:
         if forecast is not None and forecast.remaining is not None:
-            return Health.MAINTENANCE, f"{forecast.mode}: {_lower(forecast.life)}."
+            life = life_zh(forecast.remaining, unit) if language == "zh" else f"{_lower(forecast.life)}."
+            return Health.MAINTENANCE, say("{mode}: {life}", mode=forecast.mode, life=life)
         if forecast is not None:
-            return Health.MAINTENANCE, f"{forecast.mode} suspected; no trend yet."
-        return Health.MAINTENANCE, "It behaves differently from what is usual for it."
+            return Health.MAINTENANCE, say("{mode} suspected; no trend yet.", mode=forecast.mode)
+        return Health.MAINTENANCE, say("It behaves differently from what is usual for it.")
+    if condition.aside:
+        return Health.UNKNOWN, f"{condition.note[:1].upper()}{condition.note[1:]}."
     if condition.outside:
-        return Health.OUT_OF_SPEC, "It runs outside the regimes that were learned."
+        return Health.OUT_OF_SPEC, say("It runs outside the regimes that were learned.")
     if condition.learning_hours_left:
-        return Health.UNKNOWN, f"Learning what is usual for it, about {condition.learning_hours_left:.0f} h left."
+        hours = f"{condition.learning_hours_left:.0f}"
+        return Health.UNKNOWN, say("Learning what is usual for it, about {n} h left.", n=hours)
     if last is None:
-        return Health.UNKNOWN, "Nothing was heard from it yet."
+        return Health.UNKNOWN, say("Nothing was heard from it yet.")
     if condition.hot:
         names = ", ".join(name.replace("_", " ") for name in condition.hot)
-        return Health.NORMAL, f"Unusual as measured ({names}), usual once load and ambient are taken into account."
+        return Health.NORMAL, say(
+            "Unusual as measured ({names}), usual once load and ambient are taken into account.", names=names
+        )
     if condition.note:
         words = condition.note[:1].upper() + condition.note[1:]
         return Health.NORMAL if condition.learned else Health.UNKNOWN, f"{words}."
-    return Health.NORMAL, "It behaves as usual."
+    return Health.NORMAL, say("It behaves as usual.")
 
 
 def _lower(words: str) -> str:

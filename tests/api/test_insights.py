@@ -6,7 +6,8 @@ from datetime import datetime, timedelta
 
 from anomaly.adapters.sql_condition import keep_baseline, keep_quiet, keep_sensor
 from anomaly.adapters.sql_groups import keep_groups, keep_place
-from anomaly.service.port import BaselineLearned, QuietEntry, SensorNote
+from anomaly.adapters.sql_troubles import keep_trouble
+from anomaly.service.port import BaselineLearned, QuietEntry, SensorNote, Trouble
 from contracts.records import FINDINGS, Alarm, AssetPlaced, SensorChecked, decode_from_work
 from plumbing import log
 from plumbing.sql import to_us
@@ -46,6 +47,19 @@ def test_a_faulty_sensor_waits_in_the_inbox_and_shows_on_its_machines_page(compa
     assert (fault["asset"], fault["signal"], fault["kind"], fault["ended_at"]) == ("p1", "vibration", "stuck", None)
     assert office.get(f"{ROOT}/sensor-faults", params={"state": "ended"}).json()["items"] == []
     assert office.get(f"{ROOT}/sensor-faults", params={"state": "odd"}).status_code == 422
+
+
+def test_a_machine_that_is_set_aside_is_not_shown_as_well(company: Company) -> None:
+    company.full()
+    at, tenant = company.world.clock.at, company.world.tenant
+    with company.shared.database.write() as connection:
+        keep_trouble(connection, Trouble(tenant, "p2", "pump", at, "KeyError: x", 2, -1, 0, 0, "", 1, []))
+    page = company.browser("dispatcher").get("/assets/p2").text
+    words = f"Its readings cannot be judged since {at:%Y-%m-%d %H:%M} UTC, the program fails; they are kept."
+    assert words in page
+    assert "KeyError" not in page
+    (shown,) = [a for a in company.program("engineer").get(f"{ROOT}/assets").json()["items"] if a["id"] == "p2"]
+    assert (shown["state"], shown["why"]) == ("not known yet", words)
 
 
 def test_machines_that_share_a_cause_are_shown_with_the_first_one_first(company: Company) -> None:
