@@ -71,6 +71,14 @@ WORDS = {
     ),
     "All well, last heard {time} ago.": "一切正常，{time}前收到数据。",
     "Last heard {time} ago.": "{time}前收到数据。",
+    "It broke down ({what}).": "设备已发生故障（{what}）。",
+    "Somebody works on it: {what}. Its alarms wait.": "正在有人维修：{what}。其报警暂缓。",
+    "{mode}: {life}": "{mode}：{life}",
+    "{mode} suspected; no trend yet.": "怀疑 {mode}；尚无趋势。",
+    "Learning what is usual for it, about {n} h left.": "正在学习它的正常状态，约还需 {n} 小时。",
+    "Unusual as measured ({names}), usual once load and ambient are taken into account.": (
+        "测量值异常（{names}），考虑负载和环境后属正常。"
+    ),
     "It behaves as usual.": "运行与平时一样。",
     "Nothing was heard from it yet.": "还没有收到它的数据。",
     "It behaves differently from what is usual for it.": "运行与平时不同。",
@@ -80,6 +88,8 @@ WORDS = {
     "No notice was sent yet.": "还没有发过通知。",
     "We propose: {what}": "我们建议：{what}",
     "before {day}.": "在 {day} 之前。",
+    "best before {day}": "最好在 {day} 之前",
+    "This notice no longer holds.": "此通知不再有效。",
     "How likely": "可能性有多大",
     "How long it lasts": "还能用多久",
     "What it costs": "费用",

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from api.owners.commands import actor_of, refusals
+from api.owners.language_for import language_for
 from api.problems import not_found
 from api.roles import Principal, Role
 from api.views import Chore
@@ -91,7 +92,7 @@ class Conversations:
         now = self._shared.clocks.of(who.tenant).now()
         with self._shared.database.read() as connection:
             if who.role is Role.CUSTOMER:
-                lang = contacts.language_in(connection, who.tenant, who.subject) or "en"
+                lang = language_for(connection, who)
                 found = conversations.conversation(
                     connection, who.tenant, case, customer_id=who.subject, now=now, language=lang
                 )
@@ -113,7 +114,7 @@ class Conversations:
         now = self._shared.clocks.of(who.tenant).now()
         out = []
         with self._shared.database.read() as connection:
-            lang = contacts.language_in(connection, who.tenant, who.subject) or "en"
+            lang = language_for(connection, who)
             found = queries.cases(connection, who.tenant, customer_id=who.subject, open_only=True, limit=OPEN_SHOWN)
             for row in found.items:
                 said = conversations.conversation(

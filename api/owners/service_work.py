@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 
 from api.language import speaker
+from api.owners.language_for import language_for
 from api.owners.words import actions_of, forecast_of, mode_title
 from api.ports import Wanted
 from api.roles import Principal, Role
@@ -22,7 +23,6 @@ from work_orders.domain.money import Bill, Costs, bill, money
 from work_orders.domain.order_states import BOOKABLE
 from work_orders.queries import CaseDetail, CaseRow, NoticeDetail, OrderDetail
 from work_orders.queries.sla import clocks
-from work_orders.service.contacts import language_in
 
 ANSWERS = {
     "accept": "You accepted a half day",
@@ -186,7 +186,7 @@ class ServiceWork:
         if who.role is Role.TECHNICIAN:
             return None
         with self._shared.database.read() as connection:
-            language = _language(connection, who)
+            language = language_for(connection, who)
             found = queries.notice(connection, who.tenant, notice, self._now(who), language=language, **own(who))
         return notice_of(found, language) if found else None
 
@@ -199,7 +199,7 @@ class ServiceWork:
                 connection, who.tenant, asset_id=wanted.asset or None, state=wanted.state or None,
                 after=wanted.after or None, limit=wanted.limit, **own(who),
             )  # fmt: skip
-            language = _language(connection, who)
+            language = language_for(connection, who)
             details = queries.notice_details(connection, who.tenant, found.items, now, language)
         return Page([notice_of(d, language) for d in details], found.next)
 
@@ -304,13 +304,6 @@ def case_actions(found: CaseDetail) -> list[Action]:
     if not waiting:
         return []
     return [Action("approve", "Approve: ask the customer"), Action("reject", "Reject", True)]
-
-
-def _language(connection: sa.Connection, who: Principal) -> str:
-    """Customers read their own language, colleagues English."""
-    if who.role is not Role.CUSTOMER:
-        return "en"
-    return language_in(connection, who.tenant, who.subject) or "en"
 
 
 def notice_of(found: NoticeDetail, language: str = "en") -> Notice:

@@ -57,7 +57,8 @@ def routes(web: Web, router: APIRouter) -> None:
     @router.get("/reports/{token}", include_in_schema=False)
     def progress(request: Request, token: str) -> Response:
         report = jobs.progress(token)
-        return web.page(request, "reported.html", report=report, lang=_unless_english(report.language))
+        symptom = next((words for words in SYMPTOMS.values() if report.text.startswith(words)), "")
+        return web.page(request, "reported.html", report=report, symptom=symptom, lang=_unless_english(report.language))
 
     @router.get("/assets/{asset}/report", include_in_schema=False)
     def form(request: Request, who: Who, asset: str) -> Response:

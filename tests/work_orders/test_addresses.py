@@ -125,8 +125,8 @@ def test_a_corrected_import_counts_after_a_bounce(world: World, column: str, cor
     with unit(world.shared, world.tenant, DISPATCHER) as work:
         put_way(work, "waterworks", "mail", "waterworks@example.org", "550 no such mailbox")
     address = "office@example.org" if corrected else "waterworks@example.org"
-    rows = [["id", "name", column], ["waterworks", "City waterworks", address]]
-    taken = take_base(world.shared, world.tenant, [Sheet("customers", rows[0], rows[1:])], IMPORTER)
+    headers, row = ("id", "name", column), ["waterworks", "City waterworks", address]
+    taken = take_base(world.shared, world.tenant, [Sheet("customers", headers, [row])], IMPORTER)
     assert taken.faults == []
     assert ways(world) == [("mail", address, "" if corrected else "550 no such mailbox")]
 

@@ -153,13 +153,13 @@ def forecast_letter(
         cost = (
             "上门对您免费：您的维护合同已包含。" if costs.planned.customer == 0 else f"您的合同已包含，您承担 {price}。"
         )
-    fault = text.title.partition(": ")[2] or text.title
+    fault = (text.title.partition(": ")[2] or text.title).removesuffix(" is growing")
     seen = "；".join(_seen_zh(e.title, e.direction, e.value, e.expected, e.unit) for e in text.evidence)
     return Letter(
         f"{asset}：发现故障征兆（{fault}）",
         f"我们看到：{seen}。" if seen else "我们看到：各项信号放在一起与平时不同，单独看都在正常范围。",
         f"{chance_zh(text.p_horizon)}会在 {duration_zh(text.horizon_hours)}内发生故障。",
-        _life_zh(text),
+        life_zh(text.life, text.life_unit),
         f"上门最好在 {until.month}月{until.day}日之前完成。" if until else "",
         f"我们建议：{text.remedy}。",
         cost,
@@ -170,10 +170,11 @@ def forecast_letter(
     )  # fmt: skip
 
 
-def _life_zh(text: NoticeText) -> str:
-    if text.life is None:
+def life_zh(life: tuple[float, float, float] | None, unit: str) -> str:
+    """How long it lasts, of 5 %, 50 % and 95 %; empty = no trend yet."""
+    if life is None:
         return ""
-    low, _, high = (f"{round(x)} 个循环" if text.life_unit == "cycles" else duration_zh(x) for x in text.life)
+    low, _, high = (f"{round(x)} 个循环" if unit == "cycles" else duration_zh(x) for x in life)
     return f"很可能还能运行 {low}到 {high}。" if low != high else f"很可能还能运行约 {low}。"
 
 
