@@ -3,7 +3,8 @@
     python -m benchmarks.customer_view [--assets 1000] [--cases 100000] [--postgres] [--json FILE]
 
 All of it belongs to one customer, the worst case. Told are median and worst of 20 readings in milliseconds: `view`
-(everything with the first page of the timeline), `page` (a page from the middle of it), `figures` (all of them).
+(everything with the first page of the timeline), `page` (a page from the middle of it), `machine` (the timeline of one
+machine), `figures` (all of them).
 """
 
 import argparse
@@ -24,6 +25,7 @@ from plumbing import audit, migrate
 from plumbing.sql import Database, UtcTime
 from work_orders.queries.customer import customer_timeline, customer_view
 from work_orders.queries.measured import measured
+from work_orders.queries.timeline import timeline
 from work_orders.service import message_tables as said
 from work_orders.service import tables as t
 from work_orders.service.moment_tables import moments
@@ -62,7 +64,7 @@ def history(assets: int, cases: int) -> Iterator[tuple[sa.Table, list[dict[str, 
     for first in range(0, cases, AT_ONCE):
         made: dict[sa.Table, list[dict[str, Any]]] = {
             t.cases: [], t.orders: [], t.findings: [], said.conversations: [], said.messages: [], audit.entries: [],
-            moments: [],
+            audit.assets: [], moments: [],
         }  # fmt: skip
         for n in range(first, min(first + AT_ONCE, cases)):
             asset, opened = f"a{n % assets}", START + (NOW - START) * n / cases
@@ -99,6 +101,7 @@ def history(assets: int, cases: int) -> Iterator[tuple[sa.Table, list[dict[str, 
                     filled(audit.entries, seq=seq, prev_hash="", hash="", at=opened, actor="forewarn",
                            action="case_opened", diff=diff)
                 )  # fmt: skip
+                made[audit.assets].append({"tenant": TENANT, "asset": asset, "seq": seq})
                 made[moments].append({"tenant": TENANT, "seq": seq, "asset_id": asset, "customer_id": CUSTOMER})
         yield from made.items()
 
@@ -128,6 +131,7 @@ def run(url: str, assets: int, cases: int) -> dict[str, Any]:
     out: dict[str, Any] = {"database": database.dialect, "assets": assets, "cases": cases}
     out["view"] = timed(lambda c: customer_view(c, TENANT, CUSTOMER), database)
     out["page"] = timed(lambda c: customer_timeline(c, TENANT, CUSTOMER, before=middle), database)
+    out["machine"] = timed(lambda c: timeline(c, TENANT, "a1"), database)
     out["figures"] = timed(lambda c: measured(c, TENANT, NOW), database)
     database.close()
     return out

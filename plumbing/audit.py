@@ -29,6 +29,14 @@ entries = sa.Table(
     sa.Column("action", sa.String(64), nullable=False),
     sa.Column("diff", sa.Text, nullable=False),
 )
+assets = sa.Table(
+    "audit_assets",
+    metadata,
+    sa.Column("tenant", sa.String(64), primary_key=True),
+    sa.Column("asset", sa.String(200), primary_key=True),
+    sa.Column("seq", sa.BigInteger, primary_key=True, autoincrement=False),
+)
+"""Which entries are about a machine, so that they are found by it: derived from what they say, it proves nothing."""
 heads = sa.Table(
     "audit_heads",
     metadata,
@@ -61,7 +69,7 @@ heard_by: ContextVar[Callable[[sa.Connection, str, int], None] | None] = Context
 """Who is told, in the transaction of the change itself, where (tenant, number) a context appends."""
 _HEAD = sa.select(heads.c.seq, heads.c.hash).where(heads.c.tenant == sa.bindparam("of")).with_for_update()
 """Whoever appends holds the head's row until his transaction ends: a chain has one writer at a time."""
-_ENTER, _BEGIN = entries.insert(), heads.insert()
+_ENTER, _NAME, _BEGIN = entries.insert(), assets.insert(), heads.insert()
 _GO_ON = (
     heads.update().where(heads.c.tenant == sa.bindparam("of")).values(seq=sa.bindparam("to"), hash=sa.bindparam("now"))
 )
@@ -92,6 +100,21 @@ def digest_us(prev_hash: str, tenant: str, seq: int, at_us: int, actor: str, act
 def content(tenant: str, at_us: int, actor: str, action: str, diff: str) -> bytes:
     """What an entry says, without its place in the chain: a leaf of the tree that a checkpoint signs."""
     return msgspec.json.encode([tenant, at_us, actor, action, diff])
+
+
+class _About(msgspec.Struct):
+    asset: str | None = None
+
+
+_about = msgspec.json.Decoder(_About).decode
+
+
+def asset_of(diff: str) -> str:
+    """The machine that an entry is about, for the index; empty = none."""
+    try:
+        return (_about(diff).asset or "")[:200]
+    except (msgspec.DecodeError, TypeError):
+        return ""
 
 
 class Said(NamedTuple):
@@ -128,6 +151,11 @@ def append_all(connection: sa.Connection, tenant: str, at: datetime, told: Seque
             }
         )  # fmt: skip
     connection.execute(_ENTER, written)
+    about = [
+        {"tenant": tenant, "asset": asset, "seq": w["seq"]} for w in written if (asset := asset_of(str(w["diff"])))
+    ]  # fmt: skip
+    if about:
+        connection.execute(_NAME, about)
     if last:
         connection.execute(_GO_ON, {"of": tenant, "to": seq, "now": hash})
     else:

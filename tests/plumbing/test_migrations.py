@@ -130,7 +130,8 @@ def test_chains_from_before_their_heads_were_kept_stay_whole(database: Database)
     upgrade(database)
     with database.write() as connection:
         for n in range(3):
-            audit.append(connection, "acme", NOON, "ann", "case_opened", {"id": f"c{n}"})
+            audit.append(connection, "acme", NOON, "ann", "case_opened", {"id": f"c{n}", "asset": "p1" * (n > 0)})
+        audit.assets.drop(connection)
         audit.heads.drop(connection)
         audit.checkpoints.drop(connection)
         connection.execute(sa.text("update plumbing_alembic_version set version_num = 'plumbing_0002'"))
@@ -138,6 +139,8 @@ def test_chains_from_before_their_heads_were_kept_stay_whole(database: Database)
     with database.read() as connection:
         assert audit.verify(connection, "acme") is None
         assert connection.execute(sa.select(audit.heads.c.seq)).scalars().all() == [3]
+        named = connection.execute(sa.select(audit.assets).order_by(audit.assets.c.seq)).all()
+        assert [tuple(row) for row in named] == [("acme", "p1", 2), ("acme", "p1", 3)]
 
 
 def _migrate(url: str, start: Any, results: Any) -> None:

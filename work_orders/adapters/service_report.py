@@ -16,6 +16,7 @@ from plumbing.seal import seal
 from work_orders.adapters.report_page import page
 from work_orders.adapters.report_pdf import NoPdf, printed
 from work_orders.domain.service_record import ServiceRecord
+from work_orders.queries.timeline import assets_of
 
 MOST_ENTRIES = 400
 TOLD = ("order_", "work_", "job_", "task_", "step_", "visit_", "finding_", "file_", "permit_", "part_")
@@ -90,9 +91,13 @@ def _about(connection: sa.Connection, tenant: str, order: str) -> list[int]:
     """Numbers of the entries about an order, oldest first. What the company says to itself stays in."""
     e: Any = audit.entries.c
     named = f'"{order}"'
+    of: Any = audit.assets.c
     rows = connection.execute(
         sa.select(e.seq)
-        .where(e.tenant == tenant, e.diff.contains(named, autoescape=True))
+        .distinct()
+        .join(audit.assets, sa.and_(of.tenant == e.tenant, of.seq == e.seq))
+        .where(e.tenant == tenant, of.asset.in_(assets_of(connection, tenant, order)))
+        .where(e.diff.contains(named, autoescape=True))
         .where(sa.or_(*(e.action.startswith(family, autoescape=True) for family in TOLD)))
         .order_by(e.seq)
         .limit(MOST_ENTRIES)

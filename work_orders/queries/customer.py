@@ -117,17 +117,19 @@ def customer_timeline(
     connection: sa.Connection, tenant: str, id: str, *, before: int | None = None, limit: int = 50
 ) -> tuple[list[tuple[str, Moment]], int | None]:
     """What happened around a customer and his machines, newest first, and where the next page begins."""
-    m = moments.c
-    chosen = (
-        sa.select(entries.c.seq, entries.c.at, entries.c.actor, entries.c.action, entries.c.diff, m.asset_id)
-        .join_from(moments, entries, sa.and_(entries.c.tenant == m.tenant, entries.c.seq == m.seq))
-        .where(m.tenant == tenant, m.customer_id == id)
-        .order_by(m.seq.desc())
+    page = (
+        sa.select(moments)
+        .where(moments.c.tenant == tenant, moments.c.customer_id == id)
+        .order_by(moments.c.seq.desc())
         .limit(limit + 1)
     )
     if before is not None:
-        chosen = chosen.where(m.seq < before)
-    rows = connection.execute(chosen).all()
+        page = page.where(moments.c.seq < before)
+    m = page.subquery().c  # first which ones, then what they say: no more entries are read than are shown
+    chosen = sa.select(
+        entries.c.seq, entries.c.at, entries.c.actor, entries.c.action, entries.c.diff, m.asset_id
+    ).where(entries.c.tenant == tenant, entries.c.seq == m.seq)
+    rows = connection.execute(chosen.order_by(m.seq.desc())).all()
     out = []
     for r in rows[:limit]:
         told = msgspec.json.decode(r.diff)
