@@ -1,10 +1,14 @@
 """Every fault of an asset model is reported at once, with line, field and rule."""
 
+from pathlib import Path
+
 import pytest
 
+from contracts import asset_model_text
 from contracts.asset_model import Role
 from contracts.asset_model_text import BadAssetModel, parse
 
+SHIPPED = Path(__file__).parents[2] / "asset_models"
 GOOD = """\
 name: fan
 version: 2
@@ -101,6 +105,16 @@ LAUGHS = "a0: &a0 [1, 1, 1, 1, 1, 1, 1, 1]\n" + "".join(
 )
 
 
-@pytest.mark.parametrize("text", ["", "a: [", "\0", "- a", "a: &x [*x]", "name: x\nname: y", "[" * 5_000, LAUGHS])
+@pytest.mark.parametrize(
+    "text", ["", "a: [", "\0", "- a", "a: &x [*x]", "name: x\nname: y", "[" * 5_000, "- " * 300_000, LAUGHS]
+)
 def test_what_is_no_model_is_a_fault_and_nothing_worse(text: str) -> None:
     assert faults(text)
+
+
+@pytest.mark.parametrize("path", sorted(SHIPPED.glob("*.yaml")), ids=lambda path: path.stem)
+def test_both_ways_to_read_yaml_come_to_the_same(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    text = path.read_text("utf-8")
+    quickly = parse(text, path.name)
+    monkeypatch.setattr(asset_model_text, "MAX_OPENING", 0)
+    assert parse(text, path.name) == quickly
