@@ -4,9 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
-from plumbing.settings import Reader
-from work_orders.domain.webhooks import Network
-from work_orders.settings import networks
+from plumbing.settings import Network, Reader
 
 DEFAULT_URL = "http://127.0.0.1:8420"
 
@@ -34,6 +32,8 @@ class Settings:
 
     webhook_networks: tuple[Network, ...] = ()
     """Private networks that webhooks may go to."""
+    proxies: tuple[Network, ...] = ()
+    """Whose word counts on where a request comes from (X-Forwarded-For, X-Forwarded-Proto)."""
     audit_key: str = field(default="", repr=False)
     """The key that service reports are sealed with, where it is not in the home folder."""
 
@@ -64,11 +64,13 @@ class Settings:
             read.fault("FOREWARN_MQTT_URL", "the port is not valid")
         if not broker.hostname:
             read.fault("FOREWARN_MQTT_URL", "must be mqtt://HOST:PORT")
-        allowed = networks(read)
+        allowed = read.networks("FOREWARN_WEBHOOK_NETWORKS")
+        proxies = read.networks("FOREWARN_HTTP_PROXIES")
         read.end()
         home = read.text("FOREWARN_HOME", ".forewarn")
         return cls(
             parts.hostname or "127.0.0.1", port, url, f"{broker.hostname}:{broker_port}",
             mqtts=read.text("FOREWARN_MQTTS_ADDRESS"), pki_dir=read.text("FOREWARN_PKI_DIR", f"{home}/pki"),
             ca_key=read.text("FOREWARN_CA_KEY"), audit_key=read.text("FOREWARN_AUDIT_KEY"), webhook_networks=allowed,
+            proxies=proxies,
         )  # fmt: skip

@@ -64,7 +64,8 @@ class WebServer:
         self._socket = made
         config = uvicorn.Config(
             app(self.web), log_config=None, access_log=False, server_header=False, timeout_graceful_shutdown=3,
-            timeout_keep_alive=30, lifespan="off", proxy_headers=False,
+            timeout_keep_alive=30, lifespan="off", proxy_headers=bool(settings.proxies),
+            forwarded_allow_ips=[str(network) for network in settings.proxies],
         )  # fmt: skip
         server = uvicorn.Server(config)
         self._server, self._fault = server, ""

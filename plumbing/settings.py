@@ -1,6 +1,9 @@
 """Settings of services are read from the environment; every fault is reported at once."""
 
+import ipaddress
 from collections.abc import Mapping
+
+Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 class BadSettings(ValueError):
@@ -41,6 +44,16 @@ class Reader:
             return int(value)
         self.fault(name, f"{self.text(name)!r} must be a whole number")
         return default
+
+    def networks(self, name: str) -> tuple[Network, ...]:
+        """Networks or single addresses, apart by commas or spaces."""
+        made = []
+        for given in self.text(name).replace(",", " ").split():
+            try:
+                made.append(ipaddress.ip_network(given))
+            except ValueError:
+                self.fault(name, f"{given!r} must be a network such as 10.0.0.0/8")
+        return tuple(made)
 
     def fault(self, name: str, what: str) -> None:
         """Say what is wrong with a setting."""

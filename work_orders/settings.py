@@ -1,6 +1,5 @@
 """Settings of the service; how a tenant serves its customers is `domain.policy.Policy`, kept with the tenant."""
 
-import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -68,7 +67,7 @@ class Settings:
             read.number("FOREWARN_WORK_ORDERS_TICK_SECONDS", default.tick_seconds, 0.05, 60),
             read.whole("FOREWARN_WORK_ORDERS_BATCH", default.batch, 1, 1000),
             read.text("FOREWARN_AUDIT_KEY"),
-            networks(read),
+            read.networks("FOREWARN_WEBHOOK_NETWORKS"),
             read.text("FOREWARN_SMTP_URL"),
             read.text("FOREWARN_MAIL_FROM"),
             read.text("FOREWARN_MAIL_REPLY_TO"),
@@ -82,14 +81,3 @@ class Settings:
         _check(read, made)
         read.end()
         return made
-
-
-def networks(read: Reader) -> tuple[Network, ...]:
-    """Private networks that webhooks may go to."""
-    made, name = [], "FOREWARN_WEBHOOK_NETWORKS"
-    for given in read.text(name).replace(",", " ").split():
-        try:
-            made.append(ipaddress.ip_network(given))
-        except ValueError:
-            read.fault(name, f"{given!r} must be a network such as 10.0.0.0/8")
-    return tuple(made)

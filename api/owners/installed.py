@@ -6,7 +6,7 @@ from api.owners.commands import actor_of, refusals
 from api.problems import Problem, bad_field
 from api.roles import Principal
 from plumbing.runtime import Shared
-from work_orders.adapters.sheets import BadSheet, Read, sheets_in
+from work_orders.adapters.sheets import BadSheet, Read, apart
 from work_orders.domain.base_fields import FIELDS, Sheet, matched, table_of
 from work_orders.queries.installed import TABLES, base_table
 from work_orders.service.base_import import take_base
@@ -31,7 +31,7 @@ class Base:
     def sheets(self, name: str, data: bytes) -> list[Read]:
         """The tables of a file. Raises Problem."""
         try:
-            return sheets_in(name, data)
+            return apart(name, data)
         except BadSheet as bad:
             raise Problem(422, f"{bad}.", field="file", rule=str(bad)) from None
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 
 import pytest
 from starlette.testclient import TestClient
@@ -12,10 +13,10 @@ from tests.work_orders.test_jobs import JPEG, PNG
 from tests.work_orders.world import DISPATCHER, TECHNICIAN, TENANT
 from work_orders import service
 from work_orders.service import door_tables as d
-from work_orders.service import labels
+from work_orders.service import labels, reports
 from work_orders.service import tables as t
 from work_orders.service import work_tables as w
-from work_orders.service.reports import TRIES_LABEL, WITHIN
+from work_orders.service.reports import TRIES_LABEL
 
 
 def label_of(company: Company, asset: str = "p1", **more: bool) -> str:
@@ -235,11 +236,32 @@ def test_a_photo_that_is_none_takes_the_whole_report_back(company: Company) -> N
 
 def test_old_tries_are_forgotten_whoever_made_them(company: Company) -> None:
     token, client = label_of(company), company.stranger()
-    long_ago = company.shared.system.now() - 2 * WITHIN
+    long_ago = company.shared.system.now() - timedelta(days=2)
     with company.world.database.write() as connection:
         connection.execute(w.report_tries.insert().values(tenant=TENANT, who="address:gone", n=1, at=long_ago))
     tap(client, token)
     assert "address:gone" not in {r.who for r in company.world.rows(w.report_tries)}
+
+
+def test_photos_of_strangers_have_a_budget_a_day_for_a_label_a_site_and_all(
+    company: Company, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = company.stranger()
+    for name, fits in (("BYTES_LABEL", 2), ("BYTES_SITE", 3), ("BYTES_ALL", 4)):
+        monkeypatch.setattr(reports, name, fits * len(JPEG))
+
+    def photo(asset: str) -> int:
+        files = {"photo": ("x", JPEG)}
+        made = client.post(f"/report/{label_of(company, asset)}", data={"symptom": "noise"}, files=files)
+        return int(made.status_code)
+
+    assert [photo(a) for a in ("p1", "p1", "p1")] == [200, 200, 429]  # the label's
+    assert [photo(a) for a in ("p2", "p2")] == [200, 429]  # the site's
+    assert [photo(a) for a in ("p3", "p3")] == [200, 429]  # all of them
+    assert client.post(f"/report/{label_of(company)}", data={"symptom": "noise"}).status_code == 200
+    with company.world.database.write() as connection:
+        connection.execute(w.report_tries.update().values(at=company.shared.system.now() - timedelta(days=2)))
+    assert photo("p1") == 200
 
 
 def test_nobody_can_take_the_number_of_a_recall_for_himself(company: Company) -> None:

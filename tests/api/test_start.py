@@ -8,9 +8,15 @@ import threading
 from dataclasses import replace
 
 import httpx
+import pytest
 
+from api.settings import Settings
 from api.wiring import WebServer
+from plumbing.settings import BadSettings
 from tests.api.company import Company
+from tests.work_orders.world import DISPATCHER, TENANT
+from work_orders.service import labels
+from work_orders.service import work_tables as w
 
 HEAVY = ("pandas", "scipy", "sklearn", "statsmodels", "duckdb", "influxdb_client", "amqtt", "ucumvert")
 
@@ -45,3 +51,22 @@ def test_it_stops_although_a_stream_is_open(company: Company) -> None:
     listener.join(10)
     assert not listener.is_alive()
     assert server.healthy() == "stopped"
+
+
+@pytest.mark.parametrize(("proxies", "counted"), [("127.0.0.0/8, ::1", "203.0.113.9"), ("10.0.0.0/8", "127.0.0.1")])
+def test_who_asks_is_what_a_proxy_of_ours_says_and_nobody_else(company: Company, proxies: str, counted: str) -> None:
+    read = Settings.of({"FOREWARN_HTTP_PROXIES": proxies}).proxies
+    company.web.settings = replace(company.web.settings, port=0, proxies=read)
+    server = WebServer(company.web)
+    server.start()
+    token = labels.label_of(company.shared, TENANT, "p1", DISPATCHER)
+    headers = {"X-Forwarded-For": "198.51.100.1, 203.0.113.9"}  # the first is what he said himself
+    made = httpx.post(f"{server.url}/report/{token}", data={"symptom": "noise"}, headers=headers, trust_env=False)
+    assert made.status_code == 303
+    assert f"address:{counted}" in {r.who for r in company.world.rows(w.report_tries)}
+    server.stop()
+
+
+def test_a_proxy_that_is_no_network_is_a_fault() -> None:
+    with pytest.raises(BadSettings, match="FOREWARN_HTTP_PROXIES"):
+        Settings.of({"FOREWARN_HTTP_PROXIES": "proxy.example"})

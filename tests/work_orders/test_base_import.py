@@ -11,7 +11,7 @@ import pytest
 
 from plumbing import audit
 from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, TENANT, World
-from work_orders.adapters.sheets import MOST_COLUMNS, MOST_UNPACKED, BadSheet, sheets_in
+from work_orders.adapters.sheets import MOST_CELLS, MOST_COLUMNS, MOST_UNPACKED, BadSheet, apart, sheets_in
 from work_orders.domain.base_fields import FIELDS, Fault, Sheet, id_from, matched, read, table_of
 from work_orders.domain.machine import NotPermitted
 from work_orders.queries.installed import TABLES, base_table
@@ -201,6 +201,48 @@ def test_a_book_that_unpacks_to_too_much_is_not_unpacked() -> None:
     assert len(out.getvalue()) < 1_000_000
     with pytest.raises(BadSheet, match="unpacks to more"):
         sheets_in("a.xlsx", out.getvalue())
+
+
+def book(cells: str) -> bytes:
+    """An Excel file whose sheet holds these cells."""
+    main, of = (
+        "http://schemas.openxmlformats.org",
+        "http://schemas.openxmlformats.org/officeDocument/2006/relationships",
+    )
+    parts = {
+        "[Content_Types].xml": f'<Types xmlns="{main}/package/2006/content-types"/>',
+        "_rels/.rels": f'<Relationships xmlns="{main}/package/2006/relationships"><Relationship Id="a"'
+        f' Type="{of}/officeDocument" Target="xl/workbook.xml"/></Relationships>',
+        "xl/workbook.xml": f'<workbook xmlns="{main}/spreadsheetml/2006/main" xmlns:r="{of}"><sheets>'
+        '<sheet name="Customers" sheetId="1" r:id="b"/></sheets></workbook>',
+        "xl/_rels/workbook.xml.rels": f'<Relationships xmlns="{main}/package/2006/relationships"><Relationship Id="b"'
+        f' Type="{of}/worksheet" Target="worksheets/sheet1.xml"/></Relationships>',
+        "xl/worksheets/sheet1.xml": f'<worksheet xmlns="{main}/spreadsheetml/2006/main"><sheetData>{cells}</sheetData>'
+        "</worksheet>",
+    }
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w") as packed:
+        for name, text in parts.items():
+            packed.writestr(name, text)
+    return out.getvalue()
+
+
+def cell(place: str, text: str) -> str:
+    return f'<c r="{place}" t="inlineStr"><is><t>{text}</t></is></c>'
+
+
+def test_a_book_that_stands_for_gigabytes_of_cells_is_refused_and_harms_nobody() -> None:
+    head = f'<row r="1">{cell("A1", "Name")}{cell("B1", "Phone")}</row>'
+    plain = head + f'<row r="2">{cell("A2", "Dairy")}{cell("B2", "110")}</row>'
+    (found,) = apart("customers.xlsx", book(plain))
+    assert (found.headers, found.cells) == (("Name", "Phone"), [["Dairy", "110"]])
+    with pytest.raises(BadSheet, match="more memory or time"):
+        apart("customers.xlsx", book(head + f'<row r="1048576">{cell("XFD1048576", "far")}</row>'))
+
+
+def test_too_many_cells_are_refused_while_they_are_read() -> None:
+    with pytest.raises(BadSheet, match="more than 5,000,000 cells"):
+        sheets_in("a.csv", b"," * (MOST_CELLS + 1))
 
 
 def test_a_machine_does_not_stand_at_a_site_of_somebody_else(world: World) -> None:

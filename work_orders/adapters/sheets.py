@@ -1,17 +1,29 @@
-"""Reads tables out of files: CSV and TSV in any usual encoding, JSON, Excel and OpenDocument spreadsheets."""
+"""Reads tables out of files: CSV and TSV in any usual encoding, JSON, Excel and OpenDocument spreadsheets.
+
+A spreadsheet of a few kilobytes can stand for gigabytes of cells: a server reads it `apart`, in a child process that
+may take so much memory and time and no more. `python -m work_orders.adapters.sheets` is the child.
+"""
 
 import csv
 import io
 import json
+import subprocess
+import sys
 import zipfile
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import Any
 
+import msgspec
+
 MOST_BYTES = 20_000_000
 MOST_ROWS = 200_000
 MOST_COLUMNS = 1000
+MOST_CELLS = 5_000_000
 MOST_UNPACKED = 400_000_000
+CHILD_BYTES, CHILD_SECONDS, WAIT_SECONDS = 1_500_000_000, 30, 90.0
+"""Memory and time of the child, and how long it is waited for when others keep the machine busy."""
 _BOOKS = (".xlsx", ".xlsm", ".xlsb", ".xls", ".ods")
 _CALM = "cannot be read as"
 
@@ -45,7 +57,41 @@ def sheets_in(name: str, data: bytes) -> list[Read]:
         raise BadSheet(f"{name} holds no rows below a header")
     if any(len(sheet.cells) > MOST_ROWS for sheet in full):
         raise BadSheet(f"{name} has more than {MOST_ROWS} rows; divide it")
+    if sum(len(row) for sheet in full for row in sheet.cells) > MOST_CELLS:
+        raise _too_many(name)
     return full
+
+
+def apart(name: str, data: bytes) -> list[Read]:
+    """The same, a spreadsheet in a child process. Raises BadSheet."""
+    if PurePath(name).suffix.lower() not in _BOOKS or len(data) > MOST_BYTES:
+        return sheets_in(name, data)
+    too_much = f"{name} takes more memory or time than a table needs; keep only the cells with texts, or save it as CSV"
+    command = [sys.executable, "-m", "work_orders.adapters.sheets", name]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=WAIT_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        raise BadSheet(too_much) from None
+    if done.returncode:
+        raise BadSheet(too_much)
+    said = msgspec.msgpack.decode(done.stdout, type=list[Read] | str)
+    if isinstance(said, str):
+        raise BadSheet(said)
+    return said
+
+
+def _count(name: str, rows: Iterable[Sequence[Any]]) -> Iterator[Sequence[Any]]:
+    """The rows, as far as there are not too many cells."""
+    cells = 0
+    for row in rows:
+        cells += len(row)
+        if cells > MOST_CELLS:
+            raise _too_many(name)
+        yield row
+
+
+def _too_many(name: str) -> BadSheet:
+    return BadSheet(f"{name} has more than {MOST_CELLS:,} cells; divide it")
 
 
 def _lines(name: str, stem: str, data: bytes) -> Read:
@@ -56,7 +102,8 @@ def _lines(name: str, stem: str, data: bytes) -> Read:
     except csv.Error:
         dialect = csv.excel
     try:
-        rows = list(csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, strict=True))
+        given = csv.reader(io.StringIO(text, newline=""), delimiter=dialect.delimiter, strict=True)
+        rows = [list(row) for row in _count(name, given)]
     except csv.Error as bad:
         raise BadSheet(f"{name} {_CALM} CSV: {bad}") from None
     return _table(stem, rows)
@@ -102,7 +149,7 @@ def _book(name: str, data: bytes) -> list[Read]:
     try:
         book = CalamineWorkbook.from_filelike(io.BytesIO(data))
         return [
-            _table(title, [[_cell(c) for c in row] for row in book.get_sheet_by_name(title).to_python()])
+            _table(title, [[_cell(c) for c in row] for row in _count(name, book.get_sheet_by_name(title).to_python())])
             for title in book.sheet_names
         ]
     except (CalamineError, OSError, ValueError) as bad:
@@ -129,3 +176,22 @@ def _cell(value: Any) -> str:
             return ", ".join(_cell(v) for v in value)
         case _:
             return str(value)
+
+
+def main() -> int:
+    """The child."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (CHILD_BYTES, CHILD_BYTES))
+    resource.setrlimit(resource.RLIMIT_CPU, (CHILD_SECONDS, CHILD_SECONDS))
+    said: list[Read] | str
+    try:
+        said = sheets_in(sys.argv[1], sys.stdin.buffer.read())
+    except BadSheet as bad:
+        said = str(bad)
+    sys.stdout.buffer.write(msgspec.msgpack.encode(said))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

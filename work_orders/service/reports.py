@@ -25,8 +25,11 @@ from work_orders.service.unit import Unit, unit
 
 ENGLISH = "en"
 WITHIN = timedelta(hours=1)
+DAY = timedelta(days=1)
 TRIES_LABEL, TRIES_ADDRESS = 10, 30
 """Reports an hour from one label, and from one address."""
+BYTES_LABEL, BYTES_SITE, BYTES_ALL = 50_000_000, 200_000_000, 1_000_000_000
+"""Of photos without an account that are taken within a day: from one label, from the labels of a site, from all."""
 MAX_PHOTOS = 3
 AT_THE_MACHINE = Actor("somebody at the machine", Role.SYSTEM)
 
@@ -129,8 +132,13 @@ def report_by_label(
         )  # fmt: skip
         opened = open_case(work, wanted)
         if not opened.repeated:
-            _count(work, f"label:{found.id}", TRIES_LABEL)
+            sent = sum(len(data) for _, data in photos)
+            site = work.one(t.assets, found.id, "asset").site_id
+            _count(work, f"label:{found.id}", TRIES_LABEL, sent, BYTES_LABEL)
             _count(work, f"address:{address}", TRIES_ADDRESS)
+            if sent:
+                _count(work, f"site:{site or ''}", None, sent, BYTES_SITE)
+                _count(work, "all", None, sent, BYTES_ALL)
             for name, data in photos:
                 put(work, data, name, "photo", wanted.who, case_id=opened.case, request_id=opened.request)
         return Reported(opened.request, labels.sign(work, labels.REPORT, opened.request))
@@ -150,14 +158,17 @@ def take_report(
         return opened
 
 
-def _count(work: Unit, who: str, most: int) -> None:
-    """One more of somebody's tries. Raises TooManyReports, which takes the whole transaction back."""
+def _count(work: Unit, who: str, tries: int | None, sent: int = 0, most: int | None = None) -> None:
+    """One more of somebody's tries, at most so many within the hour and so many bytes within the day. Raises
+    TooManyReports, which takes the whole transaction back."""
     c, who = w.report_tries.c, who[:200]
-    work.connection.execute(w.report_tries.delete().where(c.tenant == work.tenant, c.at < work.wall - WITHIN))
-    made = [int(r.n) for r in work.all(w.report_tries, c.who == who)]
-    if len(made) >= most:
+    work.connection.execute(w.report_tries.delete().where(c.tenant == work.tenant, c.at < work.wall - DAY))
+    made = work.all(w.report_tries, c.who == who)
+    if tries is not None and sum(r.at >= work.wall - WITHIN for r in made) >= tries:
         raise TooManyReports("too many reports within the hour; please call us")
-    work.insert(w.report_tries, who=who, n=max(made, default=0) + 1, at=work.wall)
+    if most is not None and sent and sent + sum(r.bytes for r in made) > most:
+        raise TooManyReports("too many photos within the day; please report it without any, or call us")
+    work.insert(w.report_tries, who=who, n=max((int(r.n) for r in made), default=0) + 1, at=work.wall, bytes=sent)
 
 
 def progress(shared: Shared, token: str) -> Progress | None:

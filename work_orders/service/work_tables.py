@@ -39,11 +39,12 @@ labels = table(  # which label of an asset counts; a new one makes the earlier o
     sa.Column("n", sa.Integer, nullable=False),
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
 )
-report_tries = table(  # wall time: how often a label or an address was used lately
+report_tries = table(  # wall time: how often a label or an address was used, and how much was sent
     "report_tries",
     sa.Column("who", sa.String(200), primary_key=True),
     sa.Column("n", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("at", UtcTime, nullable=False),
+    sa.Column("bytes", sa.BigInteger, nullable=False, server_default=sa.text("0")),  # of photos
 )
 permits = table(  # of one work order; each stands against guarded commands by its hold until it is given back
     "permits",
