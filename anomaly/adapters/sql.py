@@ -31,6 +31,10 @@ ALL = ""
 logger = logging.getLogger(__name__)
 
 
+class _TakenBack(Exception):
+    """Nothing is to be written."""
+
+
 class SqlTables:
     """service.port.Tables on SQLite and PostgreSQL."""
 
@@ -115,6 +119,16 @@ class SqlTables:
         if turn or connection.execute(sa.select(c.turn).where(c.tenant == ALL)).first() is not None:
             raise Moved
         connection.execute(t.progress.insert().values(tenant=ALL, saved_through=0, turn=1))
+
+    def check(self, results: Results) -> None:
+        """Try to write these, and take it back."""
+        try:
+            with self._database.write() as connection:
+                lock(connection, f"consumer:{CONSUMER}")
+                self._results(connection, results)
+                raise _TakenBack
+        except _TakenBack:
+            return
 
     def add(self, results: Results, still: Callable[[sa.Connection], bool]) -> bool:
         """What was found beside the log: one transaction, the place in the log stays.

@@ -7,7 +7,7 @@ snapshot on.
 """
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 import msgspec
@@ -97,6 +97,29 @@ class Isolation:
             if seen is not None and len(seen.t_us):
                 self._note(trouble, int(seen.t_us[-1]), silent=False)
 
+    def those_that_can_be_written(self, results: Results, heard: Sequence[FromWork] = ()) -> Results:
+        """What is left of results that cannot be written: the machines whose they are were set aside.
+
+        `heard`: they come from these records, and not from rows.
+        """
+        left = Results()
+        for key, mine in results.by_machine().items():
+            try:
+                self._tables.check(mine)
+            except NOBODYS:
+                raise
+            except Exception as wrong:
+                logger.exception("what came of %s/%s cannot be written", *key)
+                watching, newest = self._watching, self._watching.newest_us(key)
+                self._set_aside(key, watching.model_of(key), newest, watching.comes_next(key), wrong)
+                trouble, first = self._aside[key], None if heard else mine.first_us()
+                trouble.told_us = newest if first is None else min(newest, first - 1)
+                trouble.live_us = newest + 1 if any(history for _, history in mine.alarms) else trouble.told_us + 1
+                trouble.unheard += [(newest, encode(one)) for one in heard if (one.tenant, one.device) == key]
+            else:
+                left.add(mine)
+        return left
+
     def snapshots(self, results: Results) -> list[Saved]:
         """Of every machine that has changed since the last call, and in `results` of those set aside."""
         saved: list[Saved] = []
@@ -118,6 +141,7 @@ class Isolation:
         mine = Results()
         try:
             self._again(trouble, mine)
+            self._tables.check(mine)
         except NOBODYS as failure:
             logger.warning("%s/%s waits: %s", *trouble.key, failure)
             self._put_off(trouble, began)
@@ -140,6 +164,10 @@ class Isolation:
         self._watching.forget(trouble.key)
         now = self._now()
         trouble.retry_at = now + wait_s(trouble.tries, now - began)
+
+    def is_aside(self, saved: Saved) -> bool:
+        """Whether a snapshot is of a machine that is set aside."""
+        return (saved.tenant, saved.device) in self._aside
 
     def give_up(self) -> None:
         """These are not used any more."""
@@ -201,28 +229,31 @@ class Isolation:
     def _alone(self, key: Key, results: Results, step: Callable[[Results], None]) -> bool:
         """Do something with one machine; where it fails the machine is set aside. Whether it was done."""
         mine, model, newest = Results(), self._watching.model_of(key), self._watching.newest_us(key)
-        boot_id, next_seq = self._watching.comes_next(key)
+        comes_next = self._watching.comes_next(key)
         try:
             step(mine)
         except NOBODYS:
             raise
         except Exception as wrong:
-            logger.exception("%s/%s is set aside", *key)
-            self._watching.forget(key)
-            since = self._watching.clocks.of(key[0]).now()
-            retry_at = self._now() + wait_s(0)
-            trouble = Trouble(
-                *key, model, since, _says(wrong), 0, newest, newest + 1, newest, boot_id, next_seq, [], retry_at
-            )
-            self._aside[key] = trouble
-            self._changed.add(key)
-            self._tell(trouble, "machine_set_aside", "its readings cannot be judged; they are kept and tried again "
-                       f"later ({trouble.error})")  # fmt: skip
-            self._count()
-            self.urgent = True
+            logger.exception("%s/%s fails", *key)
+            self._set_aside(key, model, newest, comes_next, wrong)
             return False
         results.add(mine)
         return True
+
+    def _set_aside(self, key: Key, model: str, newest_us: int, comes_next: tuple[str, int], wrong: Exception) -> None:
+        logger.warning("%s/%s is set aside", *key)
+        self._watching.forget(key)
+        since, retry_at = self._watching.clocks.of(key[0]).now(), self._now() + wait_s(0)
+        trouble = Trouble(
+            *key, model, since, _says(wrong), 0, newest_us, newest_us + 1, newest_us, *comes_next, [], retry_at
+        )
+        self._aside[key] = trouble
+        self._changed.add(key)
+        self._tell(trouble, "machine_set_aside", "its readings cannot be judged; they are kept and tried again later "
+                   f"({trouble.error})")  # fmt: skip
+        self._count()
+        self.urgent = True
 
     def _without_those_aside(self, block: Block, silent: bool) -> Block:
         """What is left of a block; of the rest it is noted how far it went."""
@@ -285,7 +316,8 @@ class Isolation:
 
 
 def _says(wrong: Exception) -> str:
-    return f"{type(wrong).__name__}: {wrong}"[:300]
+    words = f"{type(wrong).__name__}: {wrong}"[:300]
+    return "".join(letter if letter.isprintable() else "?" for letter in words)
 
 
 def _of(block: Block, device: str) -> Block:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, fields
 from datetime import datetime
 from typing import Any, Protocol
 
+from anomaly.service.times import us
 from contracts.records import Alarm, AssetPlaced, FromWork, Prediction
 
 
@@ -212,6 +213,26 @@ class Results:
         for one in fields(self):
             getattr(self, one.name).extend(getattr(more, one.name))
 
+    def by_machine(self) -> dict[tuple[str, str], "Results"]:
+        """The same, apart for each machine."""
+        out: dict[tuple[str, str], Results] = {}
+        for one in fields(self):
+            for x in getattr(self, one.name):
+                getattr(out.setdefault(_machine(x), Results()), one.name).append(x)
+        return out
+
+    def first_us(self) -> int | None:
+        """When the first of what rows have brought happened; None = they brought nothing."""
+        times = [us(alarm.at) for alarm, _ in self.alarms] + [us(made.measured_at) for made in self.predictions]
+        return min([*times, *(x.at_us for x in self.points), *(x.at_us for x in self.sensors)], default=None)
+
+
+def _machine(x: Any) -> tuple[str, str]:
+    """The tenant and the device that something written is about."""
+    if isinstance(x, tuple):
+        return (x[0].tenant, x[0].device) if isinstance(x[0], Alarm) else x
+    return x.tenant, x.diff["asset"] if isinstance(x, Told) else x.device
+
 
 class Behind(Exception):
     """Entries that were not read are gone; `oldest` is the first that is kept."""
@@ -276,4 +297,8 @@ class Tables(Protocol):
 
         Raises Moved where another process has written since.
         """
+        ...
+
+    def check(self, results: Results) -> None:
+        """Raises what writing these would raise, and writes nothing."""
         ...

@@ -5,14 +5,16 @@ taken again in silence: the engine comes to the same, and what came of them was 
 """
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import msgspec
 
 from anomaly.service.isolating import Isolation
-from anomaly.service.port import Behind, Moved, Results, Tables, Taken
+from anomaly.service.patience import NOBODYS
+from anomaly.service.port import Behind, Moved, Results, Saved, Tables, Taken
 from anomaly.service.watching import Watching
 from contracts.points import Block, decode_block
+from contracts.records import FromWork
 
 REPLAY_LIMIT = 100
 SAVING_SHARE = 0.1
@@ -97,10 +99,10 @@ class Rounds:
         if not heard:
             return False
         results = Results()
-        for _, record in heard:
-            if record is not None:
-                machines.hear(record, results)
-        self._write(machines, results, self._at, heard[-1][0], save=True)
+        records = [record for _, record in heard if record is not None]
+        for record in records:
+            machines.hear(record, results)
+        self._write(machines, results, self._at, heard[-1][0], save=True, heard=records)
         return True
 
     def _blocks(self, machines: Isolation) -> bool:
@@ -134,17 +136,34 @@ class Rounds:
             return
         machines.take(entry.position, block, results, newest, anew, silent)
 
-    def _write(self, machines: Isolation, results: Results, to: int, findings_to: int | None, save: bool) -> None:
+    def _write(
+        self, machines: Isolation, results: Results, to: int, findings_to: int | None, save: bool,
+        heard: Sequence[FromWork] = (),
+    ) -> None:  # fmt: skip
         began, save = self._monotonic(), save or machines.urgent
         saved = machines.snapshots(results) if save else None
-        self._tables.write(
-            results, turn=self._turn, blocks_from=self._at, blocks_to=to, findings_to=findings_to, saved=saved
-        )
-        self._at, self._turn = to, self._turn + 1
+        try:
+            self._put(results, to, findings_to, saved)
+        except (Moved, *NOBODYS):
+            raise
+        except Exception:
+            logger.exception("results cannot be written, taking them apart by machine")
+            left = machines.those_that_can_be_written(results, heard)
+            if not machines.urgent:
+                raise
+            save = True
+            saved = [one for one in saved or () if not machines.is_aside(one)] + machines.snapshots(left)
+            self._put(left, to, findings_to, saved)
         self._unsaved = not save
         if save:
             self._saved_at = self._monotonic()
             self._saving_took = self._saved_at - began
+
+    def _put(self, results: Results, to: int, findings_to: int | None, saved: list[Saved] | None) -> None:
+        self._tables.write(
+            results, turn=self._turn, blocks_from=self._at, blocks_to=to, findings_to=findings_to, saved=saved
+        )
+        self._at, self._turn = to, self._turn + 1
 
 
 def _again(entry: Taken, later: list[Taken]) -> bool:

@@ -7,7 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import sqlalchemy as sa
+from sqlalchemy.exc import DataError
 
+from anomaly.adapters import sql
 from anomaly.adapters.sql import SqlTables
 from anomaly.domain import ticking
 from anomaly.domain.baseline import Baseline, Training
@@ -163,6 +165,27 @@ def test_one_bad_machine_delays_nobody_and_misses_nothing_when_it_is_mended(
     assert any(isinstance(r, Alarm) and r.device == "bad" for r in bench.said())
     assert [e.action for e in bench.told()].count("machine_back") == 1
     assert b"forewarn_anomaly_machines_set_aside 0.0" in metrics.text()
+
+
+def test_a_machine_whose_results_cannot_be_written_is_set_aside_too(
+    learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, list[object]]
+) -> None:
+    keep = sql._keep_alarm
+
+    def fail(connection: sa.Connection, alarm: Alarm, history: bool) -> None:
+        keep(connection, alarm, history)
+        if alarm.device == "bad":
+            raise DataError("insert", None, ValueError("a string cannot contain NUL \0"))
+
+    bench = of(learned, tmp_path / "x")
+    monkeypatch.setattr(sql, "_keep_alarm", fail)
+    feed(bench, LONG, MENDED)
+    assert aside(bench) == ["bad"]
+    assert {r.device for r in bench.said() if isinstance(r, Alarm)} == {"good"}
+    monkeypatch.undo()
+    feed(bench, MENDED, END)
+    assert {device: what_came(bench, device) for device in PUMPS} == undisturbed
+    assert aside(bench) == []
 
 
 def test_what_work_orders_tell_of_a_machine_set_aside_waits_for_its_rows(
