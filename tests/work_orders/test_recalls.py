@@ -10,6 +10,7 @@ from tests.work_orders.world import DISPATCHER, TENANT, World
 from work_orders import service
 from work_orders.queries.door import recalls
 from work_orders.service import door_tables as d
+from work_orders.service import incidents
 from work_orders.service import recalls as recalling
 from work_orders.service import tables as t
 from work_orders.service.door import Opened, Request, open_case
@@ -52,6 +53,17 @@ def test_one_that_is_over_is_not_opened_again_empty(world: World) -> None:
     again = recalled(world, "B1")
     assert (again.incident, again.new_cases, again.finished) == (made.incident, 0, True)
     assert world.only(d.incidents).closed_at is not None
+
+
+def test_machines_of_another_recall_stay_with_it_until_it_is_over(world: World) -> None:
+    machines(world, 2)
+    made = recalled(world, "B")
+    again = recalled(world, "B", name="R-8")
+    assert (again.incident, again.new_cases, len(world.rows(d.incidents))) == (None, 0, 1)
+    incidents.dissolve(world.shared, TENANT, str(made.incident), DISPATCHER)
+    third = recalled(world, "B", name="R-9")
+    assert {r.incident_id for r in world.rows(d.incident_cases)} == {third.incident}
+    assert third.incident not in (None, made.incident)
 
 
 def test_many_are_opened_in_portions_and_everybody_sees_how_far_it_is(

@@ -17,7 +17,7 @@ from work_orders.service import door_tables as d
 from work_orders.service import tables as t
 from work_orders.service.door import Request, open_case
 from work_orders.service.errors import BadInput
-from work_orders.service.gathering import join, open_incident
+from work_orders.service.gathering import incident_of, join, open_incident
 from work_orders.service.one_by_one import each
 from work_orders.service.unit import Row, Unit, unit
 
@@ -139,9 +139,11 @@ def _portion(work: Unit, name: str) -> Recalled:
         )  # fmt: skip
         if opened.case is None or opened.repeated:
             continue
-        made = open_incident(work, f"recall:{name}", "recall", f"Recall {name}: {row.text}")
-        join(work, work.one(d.incidents, made.id, "incident"), opened.case, work.now)
-        incident, new = made.id, new + opened.new
+        new += opened.new
+        if incident_of(work, opened.case) is None:  # else it stays where it is: no incident is opened for nobody
+            made = open_incident(work, f"recall:{name}", "recall", f"Recall {name}: {row.text}")
+            join(work, work.one(d.incidents, made.id, "incident"), opened.case, work.now, anew=True)
+            incident = made.id
     over = len(ids) <= AT_ONCE
     work.update(
         d.recalls, {"name": name}, incident_id=incident, seen=row.seen + len(ids[:AT_ONCE]),
