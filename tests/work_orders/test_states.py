@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from importlib import import_module
 from itertools import product
+from pkgutil import iter_modules
 from typing import Any
 
 import pytest
 
+from tests.work_orders.world import DISPATCHER, World
+from work_orders import domain
+from work_orders.domain.autonomy_states import AUTONOMY, AutonomyAction
 from work_orders.domain.case_states import (
     CASE,
     INTAKE,
@@ -25,8 +30,13 @@ from work_orders.domain.case_states import (
     VisitAction,
     VisitState,
 )
+from work_orders.domain.decision import Autonomy
+from work_orders.domain.feedback import FEEDBACK, FeedbackAction, FeedbackState
 from work_orders.domain.machine import IllegalTransition, Machine, NotPermitted, Role
 from work_orders.domain.order_states import ORDER, OrderAction, OrderState, allowed, step_order
+from work_orders.domain.plans import Spec
+from work_orders.service.errors import BadInput
+from work_orders.service.plans import ACTIONS, make_plan, move_plan
 
 ORDER_TABLE = """
 draft: submit awaiting_approval, approve approved, cancel cancelled
@@ -104,6 +114,15 @@ done:
 skipped:
 failed:
 """
+AUTONOMY_TABLE = """
+watch: promote propose
+propose: promote automatic, step_back watch, stop watch
+automatic: step_back propose, stop watch
+"""
+FEEDBACK_TABLE = """
+open: give open, finish done
+done: reopen open
+"""
 TABLES: list[tuple[Machine[Any, Any], type[StrEnum], type[StrEnum], str]] = [
     (ORDER, OrderState, OrderAction, ORDER_TABLE),
     (CASE, CaseState, CaseAction, CASE_TABLE),
@@ -111,6 +130,8 @@ TABLES: list[tuple[Machine[Any, Any], type[StrEnum], type[StrEnum], str]] = [
     (NOTICE, NoticeState, NoticeAction, NOTICE_TABLE),
     (VISIT, VisitState, VisitAction, VISIT_TABLE),
     (TASK, TaskState, TaskAction, TASK_TABLE),
+    (AUTONOMY, Autonomy, AutonomyAction, AUTONOMY_TABLE),
+    (FEEDBACK, FeedbackState, FeedbackAction, FEEDBACK_TABLE),
 ]
 PAIRS = [
     pytest.param(machine, table, state, action, id=f"{machine.name}: {state} {action}")
@@ -126,6 +147,33 @@ def written(table: str) -> dict[str, dict[str, str]]:
         state, _, rest = line.partition(":")
         out[state] = dict(pair.split() for pair in rest.split(",") if pair.strip())
     return out
+
+
+def test_no_table_is_left_out() -> None:
+    modules = [import_module(f"work_orders.domain.{m.name}") for m in iter_modules(domain.__path__)]
+    machines = {v.name for module in modules for v in vars(module).values() if isinstance(v, Machine)}
+    assert machines == {machine.name for machine, *_ in TABLES}
+
+
+PLAN_TABLE = """
+active: pause paused, end ended
+paused: resume active, end ended
+ended:
+"""
+
+
+def test_a_plan_is_moved_as_its_table_says(world: World) -> None:
+    of = (world.shared, world.tenant)
+    table, reached = written(PLAN_TABLE), {"active": (), "paused": ("pause",), "ended": ("end",)}
+    for state, action in product(table, ACTIONS):
+        plan = make_plan(*of, "p1", Spec("Grease", ("Grease",), 30), DISPATCHER, key=f"{state} {action}")
+        for before in reached[state]:
+            move_plan(*of, plan, before, DISPATCHER)
+        if action in table[state]:
+            assert move_plan(*of, plan, action, DISPATCHER) == table[state][action]
+        else:
+            with pytest.raises(BadInput, match=state):
+                move_plan(*of, plan, action, DISPATCHER)
 
 
 @pytest.mark.parametrize(("machine", "states", "actions", "table"), TABLES, ids=[m[0].name for m in TABLES])
