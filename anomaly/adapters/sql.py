@@ -240,10 +240,14 @@ def _keep_label(connection: sa.Connection, label: Label) -> None:
 
 
 def _keep_missed(connection: sa.Connection, missed: Missed) -> None:
-    """Kept as it was first heard: by a second time the baseline may be another."""
-    c = t.missed.c
-    same = (c.tenant == missed.tenant, c.device == missed.device, c.finding_id == missed.finding_id)
-    if connection.execute(sa.select(c.at).where(*same)).first():
+    """Kept as it was first heard, once a case: by a second time the baseline may be another."""
+    c, k = t.missed.c, t.labels.c
+    of = (k.tenant == missed.tenant, k.device == missed.device)
+    case = sa.select(k.case_id).where(*of, k.finding_id == missed.finding_id).scalar_subquery()
+    findings = sa.select(k.finding_id).where(*of, k.case_id == case)
+    known = sa.or_(c.finding_id == missed.finding_id, c.finding_id.in_(findings))
+    kept = sa.select(c.at).where(c.tenant == missed.tenant, c.device == missed.device, known)
+    if connection.execute(kept).first():
         return
     values: dict[str, object] = {f.name: getattr(missed, f.name) for f in fields(missed)}
     values["state"] = None if missed.state is None else msgspec.msgpack.encode(missed.state)

@@ -50,13 +50,14 @@ def test_a_breakdown_that_nothing_called_for_is_missed_and_its_page_says_so(comp
     assert dora.get(f"/charts/assets/p1/missed:{miss['finding']}").status_code == 404
 
 
-def test_the_same_breakdown_reported_twice_is_one(company: Company) -> None:
+def test_the_same_breakdown_is_one_however_often_it_is_reported_until_somebody_was_there(company: Company) -> None:
     company.full()
     office = company.program("dispatcher")
     cases = {office.post(AT.format("p2"), json={"failure_mode": "bearing_wear"}).json()["case"] for _ in range(2)}
     assert len(cases) == 1
     company.world.later(hours=30)
-    assert office.post(AT.format("p2"), json={"failure_mode": "bearing_wear"}).json()["case"] not in cases
+    assert office.post(AT.format("p2"), json={"failure_mode": "bearing_wear"}).json()["case"] in cases
+    assert office.get(f"/api/v1/cases/{cases.pop()}").json()["state"] == "triaging"
 
 
 @pytest.mark.parametrize(

@@ -184,7 +184,7 @@ def test_a_breakdown_while_it_was_only_watched_without_a_decision_is_missed(worl
     world.take(1, p=0.01)
     service.report_breakdown(world.shared, world.tenant, "p1", "bearing_wear", DISPATCHER)
     assert world.only(t.findings).result == "missed"
-    assert world.only(t.cases).closed_at is not None
+    assert world.only(t.cases).closed_at is None, "nobody was there yet"
 
 
 def test_a_breakdown_before_the_visit_makes_the_order_corrective(world: World) -> None:

@@ -100,7 +100,7 @@ reminded: accept accepted, decline declined, give_up_waiting no_reply, stand_dow
  clear closed, merge merged
 no_reply: accept accepted, decline declined, stand_down monitoring, resolve resolved, clear closed, merge merged
 accepted: order_work work_ordered, stand_down monitoring, resolve resolved
-declined: resolve resolved, clear closed, merge merged
+declined: stand_down monitoring, resolve resolved, clear closed, merge merged
 work_ordered: stand_down monitoring, resolve resolved
 resolved: verify verifying, close closed
 verifying: close closed, reopen triaging

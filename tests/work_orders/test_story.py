@@ -45,5 +45,5 @@ def test_a_watched_machine_is_told_to_nobody(world: World, autonomy: str) -> Non
     assert world.actions().count("would_have_opened") == 1
     service.report_breakdown(world.shared, world.tenant, "p1", "bearing_wear", DISPATCHER)
     case = world.only(t.cases)
-    assert (case.state, case.outcome) == ("closed", "failed")
+    assert (case.state, case.outcome) == ("monitoring", "failed")
     assert world.only(t.findings).result == "true"

@@ -71,8 +71,8 @@ CASE = Machine(
         ((_S.CUSTOMER_CONTACTED,), _A.REMIND, _S.REMINDED, _RULE),
         ((_S.REMINDED,), _A.GIVE_UP_WAITING, _S.NO_REPLY, _RULE),
         ((_S.ACCEPTED, _S.PROPOSED), _A.ORDER_WORK, _S.WORK_ORDERED, (Role.CUSTOMER, *_RULE)),
-        # the order was refused or taken back: watch on, the decision stays latched
-        ((_S.PROPOSED, *_WAITING, _S.ACCEPTED, _S.WORK_ORDERED), _A.STAND_DOWN, _S.MONITORING, _RULE),
+        # the order was refused or taken back: watch on, the decision stays latched; what was declined broke down
+        ((_S.PROPOSED, *_WAITING, _S.DECLINED, _S.ACCEPTED, _S.WORK_ORDERED), _A.STAND_DOWN, _S.MONITORING, _RULE),
         (_OPEN, _A.RESOLVE, _S.RESOLVED, (Role.TECHNICIAN, Role.INTEGRATION, Role.CUSTOMER, *_RULE)),
         (_BEFORE_WORK, _A.CLEAR, _S.CLOSED, _RULE),
         ((_S.RESOLVED,), _A.VERIFY, _S.VERIFYING, _RULE),

@@ -26,7 +26,7 @@ VERDICTS = {
     "prevented": "The damage had begun; the failure was prevented.",
     "true": "It had failed, or was about to.",
     "false": "Nothing was wrong with the machine.",
-    "missed": "It had broken down before anybody was told.",
+    "missed": "It had broken down without a warning.",
     "unknown": "What it was cannot be said.",
 }
 

@@ -278,6 +278,8 @@ def _verify(work: Unit, check: Row, heard: Heard, before: Prediction | None) -> 
         closed = work.one(t.orders, check.order_id, "work order").ended_at or check.since
         if work.now < closed + timedelta(days=check.days) + PUT_OFF_AT_MOST:
             work.update(f.verify_checks, {"order_id": check.order_id, "days": check.days}, due_at=work.now + PUT_OFF)
+            text = f"The repair of {check.asset_id} ({check.component}) cannot be judged yet: {why}."
+            work.record("repair_not_judged", check.asset_id, check.order_id, text, days=check.days)
             return
         verdict = Verdict.UNKNOWN
     _done(work, check, verdict, why)

@@ -119,6 +119,8 @@ def _heed(work: Unit, request: Request, asset: Row, case: Row, new: bool) -> Non
     at = request.at or work.now
     if request.kind is RequestKind.BREAKDOWN and case.broke_down_at is None:
         work.update(t.cases, {"id": case.id}, broke_down_at=at)
+        if case.state == CaseState.DECLINED:  # a visit was declined, not a repair
+            move_case(work, case.id, CaseAction.STAND_DOWN, role=Role.SYSTEM)
     if request.kind is RequestKind.COMPLAINT:
         heed_complaint(work, case, request.text.strip())
     if request.cause and new:

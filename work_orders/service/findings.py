@@ -27,7 +27,7 @@ _WORDS = {
     "true": "the forecast was right, it had failed already",
     "false": "nothing was wrong",
     "prevented": "a failure was prevented",
-    "missed": "it failed without an order",
+    "missed": "it had failed, and no forecast had called for a visit",
     "unknown": "it cannot be said",
 }
 SAME_BREAKDOWN = timedelta(hours=1)
@@ -83,8 +83,16 @@ def put_finding(
 ) -> None:  # fmt: skip
     """Write a finding, label the predictions of its case, tell the log.
 
-    The component is that of the mode found: the case's diagnosis may have named another one.
+    The component is that of the mode found: the case's diagnosis may have named another one. What had failed is
+    `missed` unless a forecast of the case came before the failure. What a visit finds takes the place of what was
+    written down when the machine broke down.
     """
+    f = t.findings.c
+    reported = work.all(t.findings, f.case_id == case.id, f.order_id.is_(None), f.superseded_at.is_(None))
+    if result == "true" and ("missed" in [r.result for r in reported] or not _foretold(work, case)):
+        result = "missed"
+    for row in reported:
+        work.update(t.findings, {"id": row.id}, superseded_at=work.now)
     asset = work.one(t.assets, case.asset_id, "asset")
     found_mode = work.mode(asset, mode)
     component = found_mode.component if found_mode else case.component
@@ -108,6 +116,15 @@ def put_finding(
     )
 
 
+def _foretold(work: Unit, case: Row) -> bool:
+    """Whether a forecast of the case came before the failure."""
+    i = t.intake.c
+    chosen = sa.select(i.prediction_id).where(i.tenant == work.tenant, i.case_id == case.id)
+    if case.broke_down_at is not None:
+        chosen = chosen.where(i.issued_at < case.broke_down_at)
+    return work.connection.execute(chosen.limit(1)).first() is not None
+
+
 def _called_since(work: Unit, case_id: str) -> datetime | None:
     """When the first alarm of a case began; None = no forecast belongs to it."""
     i = t.intake.c
@@ -125,8 +142,9 @@ def report_breakdown(
     """A machine broke down; returns the case. The same report (asset, component, time) again changes nothing; without
     a time it is the same as one of the last hour.
 
-    With an open order the order becomes corrective and its finding will say the rest. Without one the case ends here:
-    `true` when a forecast had called for a visit (and nobody was sent), else `missed`.
+    With an open order the order becomes corrective and its finding will say the rest. Without one it is put on record
+    what the failure says of the forecasts: `true` when one had called for a visit (and nobody was sent), else `missed`;
+    the case stays open until somebody was there, unless the part was `replaced` already.
     """
     if actor.role not in _MAY_REPORT:
         raise NotPermitted(actor.role, "report a breakdown", _MAY_REPORT)
@@ -152,23 +170,21 @@ def report_breakdown(
             work, Request(RequestKind.BREAKDOWN, asset_id, failure_mode=mode.name, text=as_found, external=id, at=when)
         )
         case = work.one(t.cases, str(opened.case), "case")
-        work.update(t.cases, {"id": case.id}, broke_down_at=when)
-        if case.state == CaseState.RESOLVED:
+        if case.state == CaseState.RESOLVED or case.broke_down_at != when:  # it stands still already
             return str(case.id)
-        result = "missed"
-        if opened.new:
-            work.update(t.cases, {"id": case.id}, reason="breakdown without a case", outcome="failed")
-        else:
-            order = open_order_of(work, case.id)
-            work.update(t.cases, {"id": case.id}, outcome="failed", failure_mode=mode.name)
-            if order is not None:
-                work.update(t.orders, {"id": order.id}, type="corrective", priority="urgent", changed_at=work.now)
-                if order.visit_start is None:
-                    take_back(work, case.id, "it broke down; the dispatcher calls to agree on the repair")
-                return str(case.id)
-            result = "true" if case.decided_at is not None else "missed"
+        order = open_order_of(work, case.id)
+        words = case.reason or "it broke down"
+        work.update(t.cases, {"id": case.id}, outcome="failed", failure_mode=mode.name, reason=words)
+        if order is not None:
+            work.update(t.orders, {"id": order.id}, type="corrective", priority="urgent", changed_at=work.now)
+            if order.visit_start is None:
+                take_back(work, case.id, "it broke down; the dispatcher calls to agree on the repair")
+            return str(case.id)
+        result = "missed" if case.decided_at is None else "true"
         case = work.one(t.cases, case.id, "case")
         put_finding(work, id, case, None, result, mode.name, as_found.strip(), replaced, when)
+        if not replaced:
+            return str(case.id)
         move_case(work, case.id, CaseAction.RESOLVE, CaseAction.CLOSE, outcome="failed")
         text = f"The case of {asset_id} ({mode.component}) is closed: failed."
         work.record("case_closed", asset_id, case.id, text, outcome="failed")

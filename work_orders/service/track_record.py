@@ -95,7 +95,7 @@ def _records(
         .select_from(t.cases)
         .join(t.assets, sa.and_(a.tenant == c.tenant, a.id == c.asset_id))
         .outerjoin(t.findings, sa.and_(f.tenant == c.tenant, f.case_id == c.id, told))
-        .where(c.tenant == tenant, c.kind.in_(("forecast", "breakdown")))
+        .where(c.tenant == tenant, sa.or_(c.prediction_id.is_not(None), f.result == "missed"))
         .group_by(a.model, a.customer_id, c.id, c.state, c.decided_at, c.outcome, c.closed_at, c.costs)
     )  # fmt: skip
     if model is not None:
