@@ -38,19 +38,25 @@ setup-dev: setup $(VENV)/.setup-dev
 run: setup  ## start the whole product with its demo on http://127.0.0.1:8420
 	$(BIN)/forewarn demo
 
-check: setup-dev  ## ruff, mypy, import-linter, docs
+lint: setup-dev  ## ruff, mypy, import-linter
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports --no-cache
+
+check: lint  ## the same and the tests of the docs
 	$(BIN)/python -m pytest -q tests/docs
 
 servers: setup-dev  ## install the real servers that the tests use, where this machine may
 	@deploy/servers/install.sh all || true
 	@$(BIN)/python -m deploy.servers.foreign_programs install || true
 
-test: check servers  ## everything that this machine can run
-	$(BIN)/python -m pytest --durations=20
+test: lint servers  ## everything that this machine can run: first what runs alone, then the rest on all processors
+	@status=0; set -x; \
+	$(BIN)/python -m pytest -m alone --durations=20 || status=$$?; \
+	[ $$status -le 1 ] || exit $$status; \
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses=logical --dist=worksteal --durations=20 || status=$$?; \
+	exit $$status
 
 docs: setup-dev  ## write the reference pages anew
 	$(BIN)/python -m forewarn.reference
@@ -61,4 +67,4 @@ lock:  ## pin requirements/*.txt again
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate requirements/node.in -o requirements/node.txt
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --extra server --extra opcua --extra bacnet --group dev pyproject.toml requirements/build.in -c requirements/run.txt -o requirements/dev.txt
 
-.PHONY: docs help setup setup-dev run check servers test lock
+.PHONY: docs help setup setup-dev run lint check servers test lock

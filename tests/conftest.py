@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 
 from deploy.servers.launch import InfluxAccess, InfluxDB, Mosquitto, PostgreSQL, path_of
+from tests.halves import halves_for
 from tests.real_servers import selection_for, shared_data_folder
 
 if TYPE_CHECKING:
@@ -42,7 +43,8 @@ CHROMIUM_FLAGS = (
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """Leave out, or refuse to run without, what this machine lacks."""
+    """Leave out, or refuse to run without, what this machine lacks; keep apart what has to run alone."""
+    config.pluginmanager.register(halves_for(config), "forewarn-halves")  # first, to see the marks of the other
     config.pluginmanager.register(selection_for(config), "forewarn-real-servers")
 
 

@@ -30,6 +30,9 @@ PROGRAM_OF_MARK = {
     "thingsboard_gateway": "thingsboard-gateway",
 }
 
+SERVERS = frozenset({*SERVER_OF_MARK, *PROGRAM_OF_MARK})
+"""The marks of what runs beside the tests."""
+
 MARK_OF_FIXTURE = {
     "mosquitto_factory": "mosquitto",
     "influxdb_factory": "influxdb",
@@ -117,8 +120,7 @@ class Selection:
 
     @staticmethod
     def _needs(item: pytest.Item) -> frozenset[str]:
-        known = {*SERVER_OF_MARK, *PROGRAM_OF_MARK, "shared_data"}
-        return frozenset(mark.name for mark in item.iter_markers() if mark.name in known)
+        return frozenset(mark.name for mark in item.iter_markers()) & {*SERVERS, "shared_data"}
 
 
 def selection_for(config: pytest.Config) -> Selection:

@@ -1,11 +1,13 @@
-"""Tests whose server is missing are left out and named; where servers are required, the run fails."""
+"""Tests whose server is missing are left out and named; tests that run alone are never run beside others."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 import pytest
 
+from tests.halves import Halves, names_the_machine
 from tests.real_servers import Selection
 
 pytest_plugins = ["pytester"]
@@ -31,7 +33,14 @@ def test_of_the_broker():
 def test_of_nothing():
     assert True
 """
-INI = "[pytest]\naddopts = --strict-markers\nmarkers =\n    postgres: x\n    mosquitto: x\n    influxdb: x\n"
+MARKS = ("postgres", "mosquitto", "influxdb", "alone")
+INI = "[pytest]\naddopts = --strict-markers\nmarkers =\n" + "".join(f"    {mark}: x\n" for mark in MARKS)
+
+
+@pytest.fixture(autouse=True)
+def no_other_plugins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Each small run would load them anew, for a second and more."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
 
 
 def no_postgresql(marks: Iterable[str]) -> Mapping[str, str]:
@@ -72,3 +81,35 @@ def test_a_server_that_no_selected_test_needs_is_not_required(pytester: pytest.P
     plugin = Selection(required=True, find=no_postgresql)
 
     assert run(pytester, plugin, "-m", "not postgres") == (0, "[2, 0, 0]")
+
+
+def halves(pytester: pytest.Pytester, beside_others: bool, *options: str) -> tuple[object, list[int]]:
+    """Run the small suite, and a module that waits, with both plugins; gives exit code and outcomes."""
+    pytester.makeini(INI)
+    pytester.makepyfile(SUITE, test_waits="import time\ndef test_waits():\n    time.sleep(0)\n")
+    servers = Selection(required=True, find=lambda marks: {})
+    result = pytester.inline_run(*options, plugins=[Halves(pytester.path, beside_others), servers])
+    return result.ret, [len(outcome) for outcome in result.listoutcomes()]
+
+
+def test_each_test_is_in_one_of_the_halves(pytester: pytest.Pytester) -> None:
+    assert halves(pytester, False) == (0, [4, 0, 0])
+    assert halves(pytester, False, "-m", "alone") == (0, [3, 0, 0])
+    assert halves(pytester, True, "-m", "not alone") == (0, [1, 0, 0])
+
+
+def test_a_test_that_runs_alone_fails_beside_others(
+    pytester: pytest.Pytester, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert halves(pytester, True) == (pytest.ExitCode.TESTS_FAILED, [1, 0, 3])
+    assert "this test runs alone" in capsys.readouterr().out
+
+
+def test_a_module_reads_the_machines_clock_through_what_it_imports(tmp_path: Path) -> None:
+    (tmp_path / "far").mkdir()
+    (tmp_path / "far/clock.py").write_text("import time\nbegan = time.monotonic()\n")
+    (tmp_path / "far/conftest.py").write_text("from tests.far.test_it import x\n")
+    (tmp_path / "far/test_it.py").write_text("x = bench.monotonic + 1\n")
+    (tmp_path / "test_near.py").write_text("from tests.far.clock import began\n")
+    assert names_the_machine(tmp_path / "test_near.py", tmp_path)
+    assert not names_the_machine(tmp_path / "far/test_it.py", tmp_path)
