@@ -4,22 +4,25 @@ from datetime import datetime
 from typing import Annotated, Any
 
 import msgspec
-from fastapi import APIRouter
+from fastapi import APIRouter, Depends
 from pydantic import AwareDatetime, Field
 from starlette.responses import Response
 
 from api.guard import Who
-from api.json.answers import answer
+from api.json.answers import answer, wanting
 from api.json.commands import Body
 from api.json.headers import Key, Match
 from api.owners.plans import Plans, spec_from
 from api.owners.promises import KINDS, PRIORITIES, Promises, policy_from
 from api.owners.versions import CALENDAR, CASE, SITE, TIER, expect, numbered
+from api.ports import Wanted
 from api.problems import bad_field, not_found
 from api.web import Web
 from work_orders.domain.calendars import Hours
+from work_orders.queries.paging import Page
 
 Name = Annotated[str, Field(max_length=64)]
+Want = Annotated[Wanted, Depends(wanting(()))]
 
 
 class PolicyBody(Body):
@@ -97,9 +100,10 @@ def routes(web: Web, router: APIRouter) -> None:
     of, root = Promises(web.shared), "/api/v1"
 
     @router.get(f"{root}/sla", tags=["promises"], summary="SLA clocks that run, what is due next first")
-    def running(who: Who, case: str = "") -> Response:
-        found = of.clocks(who, cases=[case]) if case else of.clocks(who, running=True)
-        return answer({"items": found, "next": None, "kept": of.kept(who), "recomputing": of.recomputing(who)})
+    def running(who: Who, want: Want, case: str = "") -> Response:
+        page = Page(tuple(of.clocks(who, [case])), None) if case else of.running(who, want.after, want.limit)
+        more = {"kept": of.kept(who), "recomputing": of.recomputing(who)}
+        return answer({"items": page.items, "next": page.next, **more})
 
     @router.get(f"{root}/sla/policy", tags=["promises"], summary="What is promised; version 0 = the default")
     def policy(who: Who) -> Response:
@@ -164,8 +168,9 @@ def _plans(web: Web, router: APIRouter, root: str) -> None:
     of = Plans(web.shared)
 
     @router.get(f"{root}/plans", tags=["promises"], summary="Preventive plans, what is due next first")
-    def listed(who: Who, asset: str = "", ended: bool = False) -> Response:
-        return answer({"items": of.plans(who, asset or None, ended=ended), "next": None})
+    def listed(who: Who, want: Want, ended: bool = False) -> Response:
+        page = of.plans(who, want.asset or None, ended=ended, after=want.after, limit=want.limit)
+        return answer({"items": page.items, "next": page.next})
 
     @router.post(
         f"{root}/assets/{{asset}}/plans", tags=["promises"],

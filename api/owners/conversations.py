@@ -170,8 +170,12 @@ class Conversations:
                 "customer_wrote", u.case_id, f"{u.asset}: {u.customer} wrote", u.text[:300],
                 f"/cases/{u.case_id}#conversation", "", {}, "Answer", u.at,
             )
-            for u in waiting
+            for u in waiting.items
         ]  # fmt: skip
+        if waiting.next is not None:
+            text = "They come up here as those above are answered."
+            more = Chore("customer_wrote", "", "More customers wrote", text, "/inbox", "", {}, "Again", out[-1].since)
+            out.append(more)
         if loose:
             text = f"{loose[0].sender}: {loose[0].subject}"
             title = f"{len(loose)} mail{'' if len(loose) == 1 else 's'} without a case"

@@ -12,8 +12,12 @@ from api.roles import Principal
 from contracts.asset_model_plans import SuggestedPlan
 from plumbing.runtime import Shared
 from work_orders.domain.plans import Condition, Spec
+from work_orders.queries.paging import LIMIT, Page
 from work_orders.queries.plans import MeterRow, PlanRow, meters, plans
 from work_orders.service.plans import make_plan, move_plan, record_reading
+
+MOST = 500
+"""Plans of one machine."""
 
 
 class Plans:
@@ -22,10 +26,16 @@ class Plans:
     def __init__(self, shared: Shared) -> None:
         self._shared = shared
 
-    def plans(self, who: Principal, asset: str | None = None, *, ended: bool = False) -> list[PlanRow]:
+    def plans(
+        self, who: Principal, asset: str | None = None, *, ended: bool = False, after: str = "", limit: int = LIMIT
+    ) -> Page[PlanRow]:
         """Plans, what is due next first."""
         with self._shared.database.read() as connection:
-            return plans(connection, who.tenant, asset_id=asset, ended=ended)
+            return plans(connection, who.tenant, asset_id=asset, ended=ended, after=after, limit=limit)
+
+    def of_asset(self, who: Principal, asset: str, *, ended: bool = False) -> Sequence[PlanRow]:
+        """All plans of a machine."""
+        return self.plans(who, asset, ended=ended, limit=MOST).items
 
     def meters(self, who: Principal, asset: str) -> list[MeterRow]:
         """What the meters of a machine showed last."""
@@ -42,16 +52,15 @@ class Plans:
     def suggested(self, who: Principal, asset: str, model: str) -> list[SuggestedPlan]:
         """What the machine's model suggests and nobody has taken up yet."""
         found = self._shared.models(model)
-        with self._shared.database.read() as connection:
-            titles = {r.title for r in plans(connection, who.tenant, asset_id=asset, ended=True)}
+        titles = {r.title for r in self.of_asset(who, asset, ended=True)}
         return [p for p in found.plans.values() if p.title not in titles] if found is not None else []
 
-    def take_up(self, who: Principal, asset: str, model: str) -> list[PlanRow]:
+    def take_up(self, who: Principal, asset: str, model: str) -> Sequence[PlanRow]:
         """Make plans of what the model suggests."""
         for p in self.suggested(who, asset, model):
             spec = Spec(p.title, p.tasks, p.every_days, p.every_months, p.every_hours, skill=p.skill, minutes=p.minutes)
             self.make(who, asset, spec, None, f"model-{p.name}")
-        return self.plans(who, asset)
+        return self.of_asset(who, asset)
 
     def move(self, who: Principal, plan: str, action: str, version: int | None) -> PlanRow:
         """`pause`, `resume`, `end`."""
@@ -61,7 +70,7 @@ class Plans:
 
     def _one(self, who: Principal, id: str) -> PlanRow:
         with self._shared.database.read() as connection:
-            found = plans(connection, who.tenant, id=id, ended=True)
+            found = plans(connection, who.tenant, id=id, ended=True).items
         if not found:
             raise not_found("plan")
         return found[0]

@@ -14,7 +14,8 @@ from api.roles import Principal
 from plumbing.runtime import Shared
 from work_orders.domain.calendars import BUILT_IN, Hours
 from work_orders.domain.sla import SlaPolicy
-from work_orders.queries.sla import Attainment, ClockRow, attainment, clocks, recomputing
+from work_orders.queries.paging import LIMIT, Page
+from work_orders.queries.sla import Attainment, ClockRow, attainment, clocks, recomputing, running_clocks
 from work_orders.service import sla_settings
 from work_orders.service import tables as t
 from work_orders.service.sla import case_clock_action
@@ -54,10 +55,15 @@ class Promises:
     def _now(self, who: Principal) -> datetime:
         return self._shared.clocks.of(who.tenant).now()
 
-    def clocks(self, who: Principal, *, cases: Collection[str] | None = None, running: bool = False) -> list[ClockRow]:
-        """Clocks, what is due next first."""
+    def clocks(self, who: Principal, cases: Collection[str]) -> list[ClockRow]:
+        """Clocks of some cases, what is due next first."""
         with self._shared.database.read() as connection:
-            return clocks(connection, who.tenant, self._now(who), cases=cases, running=running)
+            return clocks(connection, who.tenant, self._now(who), cases)
+
+    def running(self, who: Principal, after: str = "", limit: int = LIMIT) -> Page[ClockRow]:
+        """Clocks that run, what is due next first."""
+        with self._shared.database.read() as connection:
+            return running_clocks(connection, who.tenant, self._now(who), after=after, limit=limit)
 
     def kept(self, who: Principal) -> list[Attainment]:
         """How many promises were kept."""
@@ -128,7 +134,7 @@ class Promises:
         """`answered`, `taken`, `wait`, `go-on`; the case's clocks afterwards."""
         with refusals():
             case_clock_action(self._shared, who.tenant, case, action, actor_of(self._shared, who), reason=reason)
-        return self.clocks(who, cases=[case])
+        return self.clocks(who, [case])
 
 
 def policy_from(body: dict[str, Any]) -> SlaPolicy:

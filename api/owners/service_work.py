@@ -64,7 +64,7 @@ def promises_of(
 ) -> dict[str, list[Promise]]:
     """SLA clocks by case; a customer or technician is not told who was alarmed inside the company."""
     made: dict[str, list[Promise]] = {}
-    for c in clocks(connection, who.tenant, now, cases=cases) if cases else ():
+    for c in clocks(connection, who.tenant, now, cases) if cases else ():
         inside = (c.answered_by, c.told) if who.sees_all else ("", ())
         shown = Promise(
             c.metric,

@@ -30,10 +30,8 @@ def routes(web: Web, router: APIRouter) -> None:
     def inbox(request: Request, who: Who) -> Response:
         found = owners.inbox(who)
         keyed = [(KEYS[n] if n < len(KEYS) else "", chore) for n, chore in enumerate(found)]
-        clocks = Promises(web.shared).clocks(who, running=True)
-        return web.page(
-            request, "inbox.html", chores=keyed, clocks=clocks[:MOST_CLOCKS], more=len(clocks) - MOST_CLOCKS
-        )
+        due = Promises(web.shared).running(who, limit=MOST_CLOCKS)
+        return web.page(request, "inbox.html", chores=keyed, clocks=due.items, more=due.next is not None)
 
     @router.get("/cases", include_in_schema=False)
     def cases(request: Request, who: Who, want: WantCases) -> Response:

@@ -85,7 +85,7 @@ def page_of(
         cases=web.owners.cases(who, mine).items if who.sees_all else (), modes=modes, mode_titles=dict(modes),
         insight=web.owners.insight(who, found.id) if who.sees_all else None,
         miss=web.owners.miss(who, missed[0].finding) if missed else None,
-        plans=Plans(web.shared).plans(who, found.id), meters=Plans(web.shared).meters(who, found.id),
+        plans=Plans(web.shared).of_asset(who, found.id), meters=Plans(web.shared).meters(who, found.id),
         suggested=Plans(web.shared).suggested(who, found.id, found.model),
     )  # fmt: skip
 

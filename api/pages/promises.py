@@ -9,6 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.json.promises import Want
 from api.owners.plans import Plans, spec_of_form
 from api.owners.promises import KINDS, PRIORITIES, Promises, hours_from
 from api.problems import bad_field, not_found
@@ -53,12 +54,13 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.get("/promises", include_in_schema=False)
     def promises(
-        request: Request, who: Who, kind: str = "report", priority: str = "normal", site: str = ""
+        request: Request, who: Who, want: Want, kind: str = "report", priority: str = "normal", site: str = ""
     ) -> Response:
         if kind not in KINDS or priority not in PRIORITIES:
             raise not_found("kind of case")
+        page = of.running(who, want.after)
         return web.page(
-            request, "promises.html", clocks=of.clocks(who, running=True), kept=of.kept(who), book=of.book(who),
+            request, "promises.html", clocks=page.items, page=page, kept=of.kept(who), book=of.book(who),
             recomputing=of.recomputing(who),
             calendars=of.calendars(who), sites=of.sites(who), kinds=KINDS, priorities=PRIORITIES,
             asked=Asked(kind, priority, site), days=list(zip(WEEKDAYS, DAYS, strict=True)),
@@ -111,8 +113,9 @@ def _plans(web: Web, router: APIRouter) -> None:
     of = Plans(web.shared)
 
     @router.get("/plans", include_in_schema=False)
-    def plans(request: Request, who: Who) -> Response:
-        return web.page(request, "plans.html", plans=of.plans(who))
+    def plans(request: Request, who: Who, want: Want) -> Response:
+        page = of.plans(who, after=want.after)
+        return web.page(request, "plans.html", plans=page.items, page=page)
 
     @router.post("/plans/{plan}/{action}", include_in_schema=False)
     def move(

@@ -141,7 +141,7 @@ def test_the_dispatcher_answers_by_the_customers_way_in_one_thread(world: World,
     case = case_of(world)
     write_message(world.shared, world.tenant, case, "Is the gate open?", CUSTOMER)
     with world.database.read() as connection:
-        (waiting,) = conversations.unanswered(connection, world.tenant)
+        (waiting,) = conversations.unanswered(connection, world.tenant).items
     assert waiting.text == "Is the gate open?"
     write_message(world.shared, world.tenant, case, "Yes, from seven.", DISPATCHER)
     after(world, told, minutes=1)
@@ -151,7 +151,7 @@ def test_the_dispatcher_answers_by_the_customers_way_in_one_thread(world: World,
     assert reply.reply_token == told.sent[0].reply_token
     assert [x[:2] for x in said(world)] == [(False, "mail"), (True, "web"), (False, "mail")]
     with world.database.read() as connection:
-        assert conversations.unanswered(connection, world.tenant) == []
+        assert conversations.unanswered(connection, world.tenant).items == ()
         assert conversations.conversation(connection, world.tenant, case, customer_id="brewery") is None
 
 

@@ -17,7 +17,7 @@ from work_orders.domain.calendars import Hours
 from work_orders.domain.machine import NotPermitted
 from work_orders.domain.requests import RequestKind
 from work_orders.domain.sla import Metric, Rule, SlaPolicy, Step, Target
-from work_orders.queries.sla import ClockRow, attainment, clocks, recomputing
+from work_orders.queries.sla import ClockRow, attainment, clocks, recomputing, running_clocks
 from work_orders.service import sla
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
@@ -45,7 +45,8 @@ def reported(world: World, kind: RequestKind = RequestKind.REPORT, asset: str = 
 
 def shown(world: World, case: str | None = None) -> dict[str, ClockRow]:
     with world.database.read() as connection:
-        found = clocks(connection, world.tenant, world.clock.at, cases=None if case is None else [case])
+        cases = [r.id for r in world.rows(t.cases)] if case is None else [case]
+        found = clocks(connection, world.tenant, world.clock.at, cases)
     return {r.metric: r for r in found}
 
 
@@ -274,7 +275,7 @@ def test_clocks_are_worked_out_again_in_portions(any_world: World, monkeypatch: 
 
     def stale() -> list[int]:
         with world.database.read() as connection:
-            rows = clocks(connection, world.tenant, world.clock.at, running=True)
+            rows = running_clocks(connection, world.tenant, world.clock.at).items
             assert recomputing(connection, world.tenant) == len({r.case_id for r in rows if r.recomputing})
         return sorted(r.policy_version for r in rows if r.recomputing)
 

@@ -13,6 +13,7 @@ from work_orders.domain.letter import slot_words
 from work_orders.domain.order_states import OrderState
 from work_orders.domain.progress import CaseFacts, Step, VisitFact, steps
 from work_orders.domain.slots import HalfDay
+from work_orders.queries.paging import LIMIT, Page, soonest_of
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.arrival import arrival_words
@@ -226,9 +227,12 @@ def loose_mails(connection: sa.Connection, tenant: str, limit: int = 100) -> lis
     ]
 
 
-def unanswered(connection: sa.Connection, tenant: str) -> list[Unanswered]:
-    """Conversations whose last word is the customer's, the longest waiting first."""
-    c, other, a, k = m.messages.c, m.messages.alias("newer"), t.assets.c, t.customers.c
+def unanswered(
+    connection: sa.Connection, tenant: str, *, after: str | None = None, limit: int = LIMIT
+) -> Page[Unanswered]:
+    """Conversations whose last word is the customer's, the longest waiting first. A case that was closed since needs
+    no answer."""
+    c, other, a, k, case = m.messages.c, m.messages.alias("newer"), t.assets.c, t.customers.c, t.cases.c
     newer = (
         sa.select(other.c.id)
         .where(
@@ -237,16 +241,22 @@ def unanswered(connection: sa.Connection, tenant: str) -> list[Unanswered]:
         )
         .exists()
     )  # fmt: skip
-    rows = connection.execute(
-        sa.select(c.case_id, a.name, k.name, c.at, c.text)
-        .join(t.cases, sa.and_(t.cases.c.tenant == c.tenant, t.cases.c.id == c.case_id))
-        .join(t.assets, sa.and_(a.tenant == c.tenant, a.id == t.cases.c.asset_id))
-        .join(t.customers, sa.and_(k.tenant == c.tenant, k.id == c.customer_id))
+    waiting = (
+        sa.select(c.case_id, sa.func.min(c.at).label("at"), sa.func.max(c.n).label("n"))
+        .join(t.cases, sa.and_(case.tenant == c.tenant, case.id == c.case_id))
         .where(c.tenant == tenant, c.incoming.is_(True), ~newer)
-        .order_by(c.at)
+        .where(sa.or_(case.closed_at.is_(None), c.at > case.closed_at))
+        .group_by(c.case_id)
+        .subquery()
     )
-    last: dict[str, Unanswered] = {}
-    for r in rows:
-        first = last.get(r[0])
-        last[r[0]] = Unanswered(r[0], r[1], r[2], first.at if first else r[3], r[4])
-    return list(last.values())
+    newest = m.messages.alias("last")
+    last = newest.c
+    chosen = (
+        sa.select(waiting.c.case_id, a.name.label("asset"), k.name.label("customer"), waiting.c.at, last.text)
+        .join(newest, sa.and_(last.tenant == tenant, last.case_id == waiting.c.case_id, last.n == waiting.c.n))
+        .join(t.cases, sa.and_(case.tenant == tenant, case.id == waiting.c.case_id))
+        .join(t.assets, sa.and_(a.tenant == tenant, a.id == case.asset_id))
+        .join(t.customers, sa.and_(k.tenant == tenant, k.id == last.customer_id))
+    )
+    rows, cursor = soonest_of(connection, chosen, waiting.c.at, waiting.c.case_id, after, limit)
+    return Page(tuple(Unanswered(*r) for r in rows), cursor)

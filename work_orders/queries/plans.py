@@ -7,6 +7,7 @@ import msgspec
 import sqlalchemy as sa
 
 from work_orders.domain.plans import Spec
+from work_orders.queries.paging import LIMIT, Page, soonest_of
 from work_orders.service import plan_tables as p
 from work_orders.service import tables as t
 
@@ -58,16 +59,14 @@ JOBS = 5
 
 def plans(
     connection: sa.Connection, tenant: str, *, asset_id: str | None = None, id: str | None = None, ended: bool = False,
-    limit: int = 200,
-) -> list[PlanRow]:  # fmt: skip
+    after: str | None = None, limit: int = LIMIT,
+) -> Page[PlanRow]:  # fmt: skip
     """Plans, what is due next first; ended ones only where asked for."""
     c, a, j = p.plans.c, t.assets.c, p.jobs.c
     chosen = (
         sa.select(p.plans, a.name)
         .join(t.assets, sa.and_(a.tenant == c.tenant, a.id == c.asset_id))
         .where(c.tenant == tenant)
-        .order_by(c.due_at.is_(None), c.due_at, c.id)
-        .limit(limit)
     )
     if asset_id is not None:
         chosen = chosen.where(c.asset_id == asset_id)
@@ -75,7 +74,7 @@ def plans(
         chosen = chosen.where(c.id == id)
     if not ended:
         chosen = chosen.where(c.state != "ended")
-    rows = connection.execute(chosen).all()
+    rows, cursor = soonest_of(connection, chosen, c.due_at, c.id, after, limit)
     jobs: dict[str, list[JobRow]] = {}
     for r in connection.execute(
         sa.select(p.jobs).where(j.tenant == tenant, j.plan_id.in_([r.id for r in rows])).order_by(j.n.desc())
@@ -93,7 +92,7 @@ def plans(
                 tuple(jobs.get(r.id, ())), r.version,
             )
         )  # fmt: skip
-    return made
+    return Page(tuple(made), cursor)
 
 
 def meters(connection: sa.Connection, tenant: str, asset_id: str) -> list[MeterRow]:

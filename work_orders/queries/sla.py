@@ -1,6 +1,6 @@
 """SLA clocks as people see them: what is due next, how much of the time is used, who was told."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -8,6 +8,7 @@ from typing import Any
 import sqlalchemy as sa
 
 from work_orders.domain.sla import Clock, ClockState
+from work_orders.queries.paging import LIMIT, Page, soonest_of
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
 from work_orders.service.sla import DESK, target_of, waits_of
@@ -42,29 +43,38 @@ class ClockRow:
     """What is promised, or the hours, have changed: `due_at` and `target_minutes` are still those of before."""
 
 
-def clocks(
-    connection: sa.Connection, tenant: str, now: datetime, *, cases: Collection[str] | None = None,
-    running: bool = False, limit: int = 200,
-) -> list[ClockRow]:  # fmt: skip
-    """Clocks, what is due next first; of some cases, or those that have not stopped. Of each case the newest round."""
+def clocks(connection: sa.Connection, tenant: str, now: datetime, cases: Collection[str]) -> list[ClockRow]:
+    """Clocks of some cases, those that run first, what is due next first. Of each case the newest round."""
+    c = s.clocks.c
+    chosen = _chosen(tenant).where(c.case_id.in_(list(cases)))
+    rows = connection.execute(chosen.order_by(c.stopped_at.is_not(None), c.due_at.is_(None), c.due_at, c.id)).all()
+    return _made(connection, tenant, now, rows)
+
+
+def running_clocks(
+    connection: sa.Connection, tenant: str, now: datetime, *, after: str | None = None, limit: int = LIMIT
+) -> Page[ClockRow]:
+    """Clocks that have not stopped, what is due next first. Of each case the newest round."""
+    c = s.clocks.c
+    chosen = _chosen(tenant).where(c.stopped_at.is_(None))
+    rows, cursor = soonest_of(connection, chosen, c.due_at, c.id, after, limit)
+    return Page(tuple(_made(connection, tenant, now, rows)), cursor)
+
+
+def _chosen(tenant: str) -> sa.Select[Any]:
     c, a, p, k = s.clocks.c, t.assets.c, t.sites.c, s.clocks.alias().c
-    chosen = (
+    newest = sa.select(sa.func.max(k.round)).where(k.tenant == c.tenant, k.case_id == c.case_id).scalar_subquery()
+    return (
         sa.select(
             s.clocks, a.name.label("asset"), p.time_zone.label("zone"), p.country, p.calendar.label("own"),
         )
         .join(t.assets, sa.and_(a.tenant == c.tenant, a.id == c.asset_id))
         .outerjoin(t.sites, sa.and_(p.tenant == a.tenant, p.id == a.site_id))
-        .where(c.tenant == tenant)
-        .order_by(c.stopped_at.is_not(None), c.due_at.is_(None), c.due_at, c.id)
-        .limit(limit)
+        .where(c.tenant == tenant, c.round == newest)
     )  # fmt: skip
-    newest = sa.select(sa.func.max(k.round)).where(k.tenant == c.tenant, k.case_id == c.case_id).scalar_subquery()
-    chosen = chosen.where(c.round == newest)
-    if cases is not None:
-        chosen = chosen.where(c.case_id.in_(list(cases)))
-    if running:
-        chosen = chosen.where(c.stopped_at.is_(None))
-    rows = connection.execute(chosen).all()
+
+
+def _made(connection: sa.Connection, tenant: str, now: datetime, rows: Sequence[Any]) -> list[ClockRow]:
     if not rows:
         return []
     book, told = book_of(connection, tenant), _told(connection, tenant, {r.id for r in rows})
