@@ -93,6 +93,18 @@ class Limit:
 
 
 @dataclass(frozen=True, slots=True)
+class RemoteFix:
+    """What may mend a failure mode without a visit."""
+
+    remedy: str
+    works: float
+    """Chance that it does, above 0 and at most 1."""
+    cost: Cost
+    hours: float
+    """For so long it may be tried before somebody goes there."""
+
+
+@dataclass(frozen=True, slots=True)
 class FailureMode:
     """One way in which a component fails, how it shows, and what to do about it."""
 
@@ -124,6 +136,7 @@ class FailureMode:
     """What it wastes before it fails; only of kind `efficiency`."""
     checklist: tuple[Step, ...] = ()
     """Steps that ask for a reading, a photo, a signature; `checks` ask for nothing."""
+    remote: RemoteFix | None = None
     permits: tuple[str, ...] = ()
     """What must be granted before the work: names, `lockout` for one that is put on at the machine."""
 

@@ -89,7 +89,9 @@ def diagnosis(
 ) -> Diagnosis:
     """The guided diagnosis of the model."""
     names, hypotheses = list(signals), {*modes, NOTHING}
-    of = read.mapping(value, "diagnosis", {"start", "wait_seconds", "nothing", "again_hours", "checks", "modes"})
+    of = read.mapping(
+        value, "diagnosis", {"start", "wait_seconds", "nothing", "again_hours", "cost", "checks", "modes"}
+    )
     default = Diagnosis()
     checks = {
         name: _check(read, name, given, names, hypotheses, known, f"diagnosis.checks.{name}")
@@ -108,6 +110,7 @@ def diagnosis(
         read.number(of.get("start", default.start), "diagnosis.start", 0, 1),
         read.number(of.get("wait_seconds", default.wait_s), "diagnosis.wait_seconds", 1, 30),
         read.number(of.get("nothing", default.nothing), "diagnosis.nothing", 0.001, 0.9),
+        read.number(of.get("cost", default.cost), "diagnosis.cost", 0),
         read.number(of.get("again_hours", default.again_hours), "diagnosis.again_hours", 1),
         checks, by_mode,
     )  # fmt: skip

@@ -18,6 +18,7 @@ from contracts.asset_model import (
     FailureMode,
     Limit,
     Prognosis,
+    RemoteFix,
     Role,
     Running,
     Signal,
@@ -283,7 +284,7 @@ class _Reader:
     ) -> FailureMode:
         of = self.mapping(
             value, path, {"title", "code", "kind", "symptoms", "limit", "checks", "remedy", "part", "skill", "minutes",
-                          "costs", "covered", "consequence", "loss", "checklist", "permits"},
+                          "costs", "covered", "consequence", "loss", "checklist", "permits", "remote"},
         )  # fmt: skip
         if not is_name(name):
             self.fault(path, f"{name!r} must be {NAME_RULE}")
@@ -329,8 +330,21 @@ class _Reader:
             consequence=self.text(of, "consequence", path),
             loss=self.loss(of.get("loss"), str(kind), signals, f"{path}.loss"),
             checklist=asset_model_steps.steps(self, of.get("checklist", []), f"{path}.checklist"),
+            remote=self.remote(of.get("remote"), f"{path}.remote"),
             permits=asset_model_steps.permits(self, of.get("permits", []), f"{path}.permits"),
         )
+
+    def remote(self, value: Any, path: str) -> RemoteFix | None:
+        if value is None:
+            return None
+        of = self.mapping(value, path, {"remedy", "works", "cost", "hours"})
+        works = self.number(of.get("works"), f"{path}.works", 0, 1)
+        if works == 0:
+            self.fault(f"{path}.works", "must be above 0")
+        return RemoteFix(
+            self.text(of, "remedy", path), works, self.cost(of.get("cost"), f"{path}.cost"),
+            self.number(of.get("hours"), f"{path}.hours", 0.1, 10_000),
+        )  # fmt: skip
 
     def loss(self, value: Any, kind: str, signals: Mapping[str, Signal], path: str) -> Loss | None:
         if value is None:

@@ -67,6 +67,8 @@ class Diagnosis:
     """Wall seconds for which answers are waited for."""
     nothing: float = 0.1
     """Share of alarms with no fault behind them, before any check."""
+    cost: float = 0.0
+    """What one round of checks costs; they run where knowing more may be worth more (`worth.knowing`)."""
     again_hours: float = 72.0
     """The checks of a case run again after so long while its forecast still rises."""
     checks: Mapping[str, Check] = field(default_factory=dict)

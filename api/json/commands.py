@@ -138,7 +138,7 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.post(f"{root}/cases/{{case}}/{{action}}", tags=["work"], summary="Move a case; 409 when it cannot")
     def move_case(who: Who, case: str, action: str, match: Match, body: MoveBody | None = None) -> Response:
-        """approve, reject, order, solve, merge (`into`), unmerge."""
+        """approve, reject, order, solve, not-solved, merge (`into`), unmerge."""
         fields = {**(body.fields() if body else {}), **version(match)}
         if action in BY_HAND:
             if owners.case(who, case) is None:

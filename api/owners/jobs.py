@@ -31,12 +31,13 @@ from work_orders.service import (
     recalls,
     reports,
     tables,
+    trying_afar,
 )  # fmt: skip
 from work_orders.service.attachments import Attachment
 from work_orders.service.door import Opened, Request, place_request, take_request
 from work_orders.service.recalls import Recalled
 
-BY_HAND = frozenset({"order", "solve", "merge", "unmerge"})
+BY_HAND = frozenset({"order", "solve", "not-solved", "merge", "unmerge"})
 """What a dispatcher does with a case by himself."""
 
 
@@ -52,7 +53,7 @@ class CaseMore:
     merged_into: str
     merged: Sequence[str]
     actions: Sequence[str]
-    """order, solve, merge, unmerge: what its state allows to whoever looks."""
+    """order, solve, not-solved, merge, unmerge: what its state allows to whoever looks."""
     version: int
 
 
@@ -89,10 +90,11 @@ class Jobs:
             return ["unmerge"]
         if row.closed_at is not None or row.state not in ("triaging", "monitoring", "remote_fix"):
             return []
-        return ["order", "solve", *(["merge"] if merges else [])]
+        afar = ["not-solved"] if row.state == "remote_fix" else []
+        return ["order", "solve", *afar, *(["merge"] if merges else [])]
 
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> None:
-        """order, solve, merge (with `into`) or unmerge."""
+        """order, solve, not-solved, merge (with `into`) or unmerge."""
         shared, tenant, actor = self._shared, who.tenant, actor_of(self._shared, who)
         reason, version = fields.get("reason", ""), version_of(fields)
         with refusals():
@@ -101,6 +103,8 @@ class Jobs:
                     opening.order_visit(shared, tenant, case, actor, why=reason, version=version)
                 case "solve":
                     opening.solve(shared, tenant, case, reason, actor, version=version)
+                case "not-solved":
+                    trying_afar.did_not_work(shared, tenant, case, actor, reason=reason, version=version)
                 case "merge":
                     into = fields.get("into", "")
                     merging.merge(shared, tenant, case, into, actor, reason=reason, version=version)
@@ -252,12 +256,22 @@ class Jobs:
             )  # fmt: skip
 
     def chores(self, who: Principal) -> list[Chore]:
-        """What came in by the door and waits for a dispatcher."""
+        """What came in by the door and waits for a dispatcher, and what is to be tried from afar."""
         with self._shared.database.read() as connection:
+            afar = [
+                Chore(
+                    "remote_fix", f.case, f"{f.asset}: try it from afar",
+                    f"{f.remedy}. Until {f.until:%d %B %H:%M} UTC, then somebody has to go there.",
+                    f"/cases/{f.case}", f"/cases/{f.case}/not-solved", {"version": str(f.version)}, "It did not help",
+                    f.begun_at,
+                )
+                for f in trying_afar.trying(connection, who.tenant)
+            ]  # fmt: skip
             new = door.undecided(connection, who.tenant)
             unplaced = door.requests(connection, who.tenant, unplaced=True, limit=50).items
             held = [i for i in door.incidents(connection, who.tenant, open_only=True) if i.waiting]
         return [
+            *afar,
             *(
                 Chore(
                     "report", r.case_id, f"{r.asset}: {r.kind}", r.text or "Nothing was said.", f"/cases/{r.case_id}",

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from contracts import worth
+from contracts.asset_model import Cost
 from work_orders.domain.incidents import how_many, waits
 from work_orders.domain.money import Costs, money
 from work_orders.domain.risk import interpolate
@@ -45,8 +46,21 @@ class Path(StrEnum):
     WATCH = "watch"
     APPROVAL = "approval"
     AUTOMATIC = "automatic"
+    REMOTE = "remote"
+    """It is tried from afar first."""
     GATHERED = "gathered"
     """It waits for the one decision about its incident."""
+
+
+@dataclass(frozen=True, slots=True)
+class Afar:
+    """What may mend it without a visit. `hours` are those for which it may (still) be tried."""
+
+    remedy: str
+    works: float
+    cost: Cost
+    hours: float
+    trying: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +93,8 @@ class Inputs:
     """Whether what the machine is compared with counts as healthy; if not, nothing is done without a person."""
     gathered: int = 0
     """Open cases of the incident that it belongs to, whose cause is another machine; 0 = it decides for itself."""
+    afar: Afar | None = None
+    """None = nothing is known that could be done from afar, or it was tried."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,6 +142,17 @@ def decide(of: Inputs) -> Outcome:
         counted = f"{in_row} of {of.consecutive} forecasts in a row"
         return Outcome(Verdict.HOLD, p, gain, in_row, None, False, f"Wait for {counted}: {sums}.")
     path, brake, why = route(of)
+    if of.afar is not None and path in (Path.AUTOMATIC, Path.APPROVAL):
+        visit = worth.visit(p, costs.planned.total, costs.false_visit.total)
+        afar = _from_afar(of, of.afar, p)
+        if afar < visit:
+            why = (
+                f"{of.afar.remedy} from afar is expected to cost {money(afar, c)} with all that may follow"
+                f" ({percent(of.afar.works)} chance that it works), less than the {money(visit, c)} of a visit now"
+            )
+            if of.afar.trying:
+                return Outcome(Verdict.WAIT, p, gain, in_row, None, False, f"Wait while it is tried: {sums}; {why}.")
+            path, brake = Path.REMOTE, False
     bearers = (
         f"a failure costs the customer {money(costs.failure.customer, c)} and the provider"
         f" {money(costs.failure.provider, c)}, the visit {money(costs.planned.customer, c)} and"
@@ -133,6 +160,12 @@ def decide(of: Inputs) -> Outcome:
     )
     sentence = f"Act: {sums}, for {in_row} forecasts in a row; {bearers}; {why}."
     return Outcome(Verdict.ACT, p, gain, in_row, path, brake, sentence)
+
+
+def _from_afar(of: Inputs, afar: Afar, p: float) -> float:
+    meanwhile = min(p, (interpolate(of.risk_hours, of.risk, afar.hours) or 0.0) * of.belief)
+    failure, planned, false_visit = of.costs.failure.total, of.costs.planned.total, of.costs.false_visit.total
+    return worth.from_afar(p, meanwhile, afar.cost.total, afar.works, failure, planned, false_visit)
 
 
 def route(of: Inputs) -> tuple[Path, bool, str]:

@@ -10,6 +10,7 @@ TABLES = (
     "work_orders.service.door_tables",
     "work_orders.service.work_tables",
     "work_orders.service.autonomy_tables",
+    "work_orders.service.remote_tables",
     "work_orders.service.aftercare_tables",
     "work_orders.service.arrival_tables",
     "work_orders.service.feedback_tables",

@@ -12,6 +12,7 @@ import msgspec
 import numpy as np
 import sqlalchemy as sa
 
+from contracts import worth
 from contracts.asset_model import AssetModel, FailureMode
 from contracts.diagnosis import Check, value_at
 from contracts.points import StoreUnreachable, TelemetryStore
@@ -51,7 +52,9 @@ def look_closer(
         newest.ended_at is not None
         and (newest.failure_mode != mode.name or work.now - newest.started_at >= timedelta(hours=rules.again_hours))
     )
-    if stale and case.decided_at is None and p is not None and p >= rules.start and rules.modes.get(mode.name):
+    worthwhile = p is not None and p >= rules.start
+    worthwhile = worthwhile and _worth_knowing(p or 0.0, mode) >= rules.cost
+    if stale and case.decided_at is None and worthwhile and rules.modes.get(mode.name):
         newest = _begin(work, prediction, case, asset, model, mode)
     if newest is None:
         return Closer()
@@ -60,6 +63,10 @@ def look_closer(
     of_same = model.mode(newest.found_mode)
     mine = newest.found_mode if of_same is not None and of_same.component == case.component else ""
     return Closer(False, newest.factor, newest.sentence, mine)
+
+
+def _worth_knowing(p: float, mode: FailureMode) -> float:
+    return worth.knowing(p, mode.failure.total, mode.planned.total, mode.false_visit.total)
 
 
 def _newest(work: Unit, case_id: str) -> Row | None:

@@ -36,6 +36,7 @@ from work_orders.service.sending import WEB, Channel
 from work_orders.service.sla import follow_outdated, tell_due
 from work_orders.service.sla_tables import clocks
 from work_orders.service.telling import dispatch, due_messages, rule
+from work_orders.service.trying_afar import give_up_due, tenants_trying
 from work_orders.service.unit import Row, Unit, unit
 
 AT_ONCE = 100
@@ -70,6 +71,7 @@ def tenants_with_work(connection: sa.Connection) -> list[str]:
         sa.select(f.tenant).where(f.done_at.is_(None)),
         sa.select(arrivals.c.tenant),
         untold(),
+        tenants_trying(),
         sa.select(k.tenant).where(k.outdated_at.is_not(None)),
         sa.select(recalls.c.tenant).where(recalls.c.finished_at.is_(None)),
     )
@@ -116,6 +118,7 @@ def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, h
         open_due,
         verify_due,
         forget_old_arrivals,
+        give_up_due,
         partial(_decide, channels=channels),
     )
     done = each(lambda step: step(shared, tenant), steps)

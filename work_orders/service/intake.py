@@ -30,6 +30,7 @@ from work_orders.service.moves import move_case, move_order, open_order_of
 from work_orders.service.offers import queue_offer, take_back
 from work_orders.service.opening import open_order
 from work_orders.service.shelving import work_on
+from work_orders.service.trying_afar import afar_of, end_try, try_from_afar
 from work_orders.service.unit import Row, Unit, unit
 
 DAY = timedelta(hours=24)
@@ -164,6 +165,7 @@ def _inputs(
         brake_per_100=policy.brake_per_100, has_customer=asset.customer_id is not None,
         belief=closer.factor * past.factor, trust=past.factor,
         evidence="; ".join(x for x in (closer.sentence, past.sentence) if x), gathered=gathered(work, case.id),
+        afar=afar_of(work, case, mode),
         baseline_confirmed=prediction.baseline_confirmed,
     )  # fmt: skip
 
@@ -193,7 +195,7 @@ def _decide(work: Unit, prediction: Prediction, case: Row, asset: Row, model: As
     if case.decided_at is None:  # the failure mode is the current best diagnosis until somebody acts on it
         values |= {"failure_mode": mode.name, "costs": msgspec.json.encode(inputs.costs).decode()}
     if acts:
-        _act(work, prediction, case, asset, model, outcome, values)
+        _act(work, prediction, case, asset, model, mode, outcome, values)
     else:
         work.update(t.cases, {"id": case.id}, **values)
 
@@ -211,12 +213,16 @@ def decide_again(work: Unit, prediction: Prediction) -> None:
 
 
 def _act(
-    work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, outcome: Outcome,
+    work: Unit, prediction: Prediction, case: Row, asset: Row, model: AssetModel, mode: FailureMode, outcome: Outcome,
     values: dict[str, Any],
 ) -> None:  # fmt: skip
     """What follows from the decision to act; `values` are what the case learns from it."""
     curve = Curve(prediction.issued_at, tuple(prediction.risk_hours), tuple(prediction.risk))
     frame: Window = window(curve, work.now, model.decision.lead_hours, model.decision.act_latest)
+    if outcome.path is Path.REMOTE and mode.remote is not None:
+        work.update(t.cases, {"id": case.id}, **values)
+        try_from_afar(work, case, asset, mode.remote, outcome.sentence)
+        return
     values |= {
         "decided_at": work.now, "decided_by": prediction.id, "path": outcome.path, "earliest": frame.earliest,
         "latest": frame.latest, "at_most": frame.at_most,
@@ -232,6 +238,8 @@ def _act(
         text = f"A work order for {asset.name} waits with its incident: {outcome.sentence}"
         work.record("order_gathered", asset.id, case.id, text, prediction=prediction.id)
         return
+    if case.state == CaseState.REMOTE_FIX:
+        end_try(work, case.id, "late")
     case = move_case(work, case.id, CaseAction.PROPOSE, role=Role.SYSTEM, **values)
     if outcome.brake:
         text = f"The brake was pulled: the work order for {asset.name} waits for a person."

@@ -11,6 +11,7 @@ from work_orders.domain.requests import RequestKind
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput
 from work_orders.service.moves import move_case, move_order, open_order_of
+from work_orders.service.trying_afar import end_try
 from work_orders.service.unit import Row, Unit, derived_id, unit
 
 _MAY = (Role.DISPATCHER, Role.ADMIN)
@@ -81,6 +82,7 @@ def order_visit(
             return str(order.id)
         if CaseState(case.state) not in _BEFORE_AN_ORDER:
             raise BadInput("case", f"is {case.state}: no work order can be opened")
+        end_try(work, case_id, "failed")
         case = move_case(work, case_id, CaseAction.PROPOSE)
         words = why.strip() or "a visit is needed"
         order = open_order(work, case, approved=True, why=f"{actor.name}: {words}.")
@@ -99,6 +101,7 @@ def solve(shared: Shared, tenant: str, case_id: str, how: str, actor: Actor, *, 
         work.check_version(case, version)
         if open_order_of(work, case_id) is not None:
             raise BadInput("case", "has an open work order: cancel it first")
+        end_try(work, case_id, "worked")
         case = move_case(work, case_id, CaseAction.CLEAR, role=Role.SYSTEM, outcome="remote", reason=how.strip()[:500])
         text = f"{actor.name} solved the case of {case.asset_id} without a visit: {how.strip()[:200]}."
         work.record("case_closed", case.asset_id, case_id, text, outcome="remote")
