@@ -42,7 +42,7 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
         if f["result"] not in ("true", "prevented", "missed"):
             continue
         c = cases[f["case_id"]]
-        known = c["decided_at"] is not None and c["decided_at"] < (c["broke_down_at"] or f["at"])
+        known = None not in (c["decided_by"], c["decided_at"]) and c["decided_at"] < (c["broke_down_at"] or f["at"])
         foreseen.append(known)
         if known and f["result"] != "missed":
             order = next((o for o in orders if o["id"] == f["order_id"]), None)
@@ -89,6 +89,7 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
             for a in rows["answers"]
             if a["kind"] in ("call_me", "propose") and a["handled_at"]
         ]
+        + [60 * wait for wait in waits(rows)]
     )
     again = []
     for conversation in {m["conversation_id"] for m in rows["messages"]}:
@@ -121,15 +122,32 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
     out["nps"] = _mean([100 * (r >= 9) - 100 * (r <= 6) for r in would])
     out["effort"] = _mean([s["effort"] for s in said if s["effort"] is not None])
     kinds = {"failed": "failure", "prevented": "planned", "found_nothing": "false_visit"}
+    closed = [c for c in cases.values() if c["closed_at"] and c["outcome"] in kinds]
     for bearer in ("customer", "provider"):
-        out[f"cost_{bearer}"] = _mean(
-            [
-                json.loads(c["costs"])[kinds[c["outcome"]]][bearer]
-                for c in cases.values()
-                if c["closed_at"] and c["outcome"] in kinds
-            ]
-        )
+        out[f"cost_{bearer}"] = _mean([cost(rows, c, kinds[c["outcome"]], bearer) for c in closed])
     return out
+
+
+def waits(rows: Rows) -> list[float]:
+    """Hours from whatever a customer said to the first thing that a person did."""
+    asked = [(r["case_id"], r["taken_at"]) for r in rows["requests"] if r["kind"] in ASKED and r["kind"] != "email"]
+    asked += [(m["case_id"], m["at"]) for m in rows["messages"] if m["incoming"]]
+    done = [(o["case_id"], o["opened_at"]) for o in rows["orders"]]
+    done += [(m["case_id"], m["at"]) for m in rows["messages"] if not m["incoming"] and m["template"] == "reply"]
+    done += [(c["id"], c["closed_at"]) for c in rows["cases"] if c["outcome"] == "remote" and c["closed_at"]]
+    seen = [(at, [d for of, d in done if of == case and d >= at]) for case, at in asked]
+    return [_hours(min(after), at) for at, after in seen if after]
+
+
+def cost(rows: Rows, case: dict[str, Any], kind: str, bearer: str) -> float:
+    """What one of the two bears of a case."""
+    known = json.loads(case["costs"])[kind]
+    jobs = [o["id"] for o in rows["orders"] if o["case_id"] == case["id"]]
+    told = [a for a in rows["actuals"] if a["order_id"] in jobs and None not in (a["parts_cost"], a["other_cost"])]
+    if kind == "failure" or not told:
+        return float(known[bearer])
+    total = sum(a["parts_cost"] + a["other_cost"] for a in told)
+    return float(total * known[bearer] / (known["customer"] + known["provider"]))
 
 
 def saved(rows: Rows, afar: Sequence[dict[str, Any]]) -> dict[str, float | None]:

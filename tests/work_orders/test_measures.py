@@ -74,7 +74,8 @@ class Years:
         costs = Costs("EUR", a, b, d, True)
         c = self.add(
             "cases", id=f"c{n}", asset_id=f"a{n % 6}", component=f"part {n}", state=pick(("closed", "work_ordered")),
-            prediction_id=pick((None, f"f{n}")), opened_at=opened, closed_at=self.maybe(0.8, opened),
+            prediction_id=pick((None, f"f{n}")), decided_by=pick((None, f"f{n}")),
+            opened_at=opened, closed_at=self.maybe(0.8, opened),
             decided_at=self.maybe(0.6, opened), broke_down_at=self.maybe(0.3, opened),
             outcome=pick(("failed", "prevented", "found_nothing", "cleared", "running", "remote")),
             costs=msgspec.json.encode(costs).decode(),
@@ -91,7 +92,10 @@ class Years:
                 technician_id=pick((None, "tom")),
                 ended_at=ended or (self.when(opened) if k else None),
             )  # fmt: skip
-            self.add("actuals", order_id=orders[k], km=pick((None, 12.5, 40.0 + n)) if n % 6 else None)
+            self.add(
+                "actuals", order_id=orders[k], km=pick((None, 12.5, 40.0 + n)) if n % 6 else None,
+                parts_cost=pick((None, 80.0 + n)), other_cost=pick((None, 12.5)),
+            )  # fmt: skip
             for rides in range(self.some.randint(0, 2)):
                 self.add(
                     "jobs", plan_id=f"p{n % 6}-{rides}", n=10 * n + k, order_id=orders[k], ended_at=self.when(opened),
@@ -122,12 +126,15 @@ class Years:
                 handled_at=self.maybe(0.7, at, 1),
             )  # fmt: skip
         for k in range(self.some.randint(0, 2)):
-            self.add("requests", id=f"r{n}-{k}", case_id=c["id"], kind=pick(("phone", "report", "forecast")))
+            self.add(
+                "requests", id=f"r{n}-{k}", case_id=c["id"], kind=pick(("phone", "report", "email", "forecast")),
+                taken_at=self.when(opened - timedelta(days=2), 4),
+            )  # fmt: skip
         self.add("conversations", id=f"t{n}", case_id=c["id"])
         for k in range(self.some.randint(0, 4)):
             self.add(
                 "messages", id=f"m{n}-{k}", conversation_id=f"t{n}", case_id=c["id"], at=self.when(opened),
-                incoming=pick((True, False)),
+                incoming=pick((True, False)), template=pick(("reply", "progress")),
             )  # fmt: skip
         order = next((o["id"] for o in self.rows["orders"] if o["case_id"] == c["id"]), None)
         if order is not None:

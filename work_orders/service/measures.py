@@ -59,7 +59,7 @@ def _case(table: str, alias: str, more: str = "") -> str:
 _FOUND = _case("work_orders_findings", "f", "AND f.superseded_at IS NULL")
 _ORDER = _case("work_orders_orders", "o")
 _IS = "CASE WHEN {} THEN 1 ELSE 0 END"
-_FORESEEN = "c.decided_at IS NOT NULL AND c.decided_at < COALESCE(c.broke_down_at, f.at)"
+_FORESEEN = "c.decided_by IS NOT NULL AND c.decided_at < COALESCE(c.broke_down_at, f.at)"
 _WORKED = (
     "EXISTS (SELECT 1 FROM work_orders_orders w WHERE w.tenant = c.tenant AND w.case_id = c.id"
     " AND w.started_at IS NOT NULL)"
@@ -76,13 +76,36 @@ _WAS_ASKED = (
 )
 
 
+_RECORDED = (  # what the jobs of a case cost, where both was told
+    "(SELECT SUM(x.parts_cost + x.other_cost) FROM work_orders_actuals x JOIN work_orders_orders y"
+    " ON y.tenant = x.tenant AND y.id = x.order_id WHERE y.tenant = c.tenant AND y.case_id = c.id)"
+)
+
+
 def _bearer(who: str) -> str:
+    def cost(kind: str) -> str:
+        mine, all_ = (
+            f"{{json:c.costs:{kind}:{who}}}",
+            f"({{json:c.costs:{kind}:customer}} + {{json:c.costs:{kind}:provider}})",
+        )
+        return f"COALESCE({_RECORDED} * {mine} / NULLIF({all_}, 0), {mine})"
+
     return (
         f"CASE c.outcome WHEN 'failed' THEN {{json:c.costs:failure:{who}}}"
-        f" WHEN 'prevented' THEN {{json:c.costs:planned:{who}}} ELSE {{json:c.costs:false_visit:{who}}} END"
+        f" WHEN 'prevented' THEN {cost('planned')} ELSE {cost('false_visit')} END"
     )
 
 
+_PERSON = (  # somebody of the company saw to it: wrote, sent somebody, or solved it from afar
+    "(SELECT tenant, case_id, opened_at AS at FROM work_orders_orders UNION ALL SELECT tenant, case_id, at"
+    " FROM work_orders_messages WHERE template = 'reply' AND NOT incoming UNION ALL SELECT tenant, id, closed_at"
+    " FROM work_orders_cases WHERE outcome = 'remote' AND closed_at IS NOT NULL)"
+)
+_TURNED_TO = (  # mail stands among the messages
+    "(SELECT tenant, case_id, id, taken_at AS at FROM work_orders_requests WHERE kind IN"
+    " ('report', 'phone', 'complaint', 'breakdown') UNION ALL SELECT tenant, case_id, id, at"
+    " FROM work_orders_messages WHERE incoming)"
+)
 _RODE = "work_orders_plan_jobs {0} WHERE {0}.tenant = o.tenant AND {0}.order_id = o.id AND {0}.result = 'done'"
 _SAVED = (  # a visit that took jobs along saves one trip, however many they are
     _rows("", "c.closed_at", "1", "NULL") + f" WHERE {_AFAR} UNION ALL "
@@ -120,13 +143,14 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "failures_foreseen", "Failures decided on before they came", "share",
-        "failures and prevented ones whose case had been decided on before / all failures and prevented ones",
+        "failures and prevented ones whose case a forecast had decided before / all failures and prevented ones",
         "when the finding was recorded",
         _rows(_FOUND, "f.at", _IS.format(_FORESEEN)) + " WHERE f.result IN ('true', 'prevented', 'missed')",
     ),
     Measure(
         "lead_time", "Notice before the failure or its prevention", "hours",
-        "mean hours from the decision to act to the breakdown or, where it was prevented, to the start of the work",
+        "mean hours from the decision to act on a forecast to the breakdown or, where it was prevented, to the start of"
+        " the work",
         "when the finding was recorded",
         _rows(
             _FOUND + " LEFT JOIN work_orders_orders o ON o.tenant = f.tenant AND o.id = f.order_id", "f.at",
@@ -214,14 +238,21 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "wait_for_person", "Wait for a person", "minutes",
-        "mean minutes from a customer's wish to be called or for another day to its being dealt with",
+        "mean minutes from a customer's wish to be called or for another day to its being dealt with, and from a"
+        " report, a call, a complaint or a message to the first answer by a person, work order, or solution from afar",
         "when he asked",
         _rows(
             _case("work_orders_notices", "n")
             + " JOIN work_orders_notice_answers a ON a.tenant = n.tenant AND a.notice_id = n.id",
             "a.at", "(a.handled_at - a.at) / 60000000.0",
         )
-        + " WHERE a.kind IN ('call_me', 'propose') AND a.handled_at IS NOT NULL",
+        + " WHERE a.kind IN ('call_me', 'propose') AND a.handled_at IS NOT NULL UNION ALL "
+        + _rows(
+            "JOIN (SELECT r.tenant, r.case_id, r.id, r.at, MIN(e.at) AS seen FROM " + _TURNED_TO + " r JOIN " + _PERSON
+            + " e ON e.tenant = r.tenant AND e.case_id = r.case_id AND e.at >= r.at"
+            " GROUP BY r.tenant, r.case_id, r.id, r.at) w ON w.tenant = c.tenant AND w.case_id = c.id",
+            "w.at", "(w.seen - w.at) / 60000000.0",
+        ),
         good="less",
     ),
     Measure(
@@ -356,13 +387,15 @@ MEASURES: tuple[Measure, ...] = (
     ),
     Measure(
         "cost_customer", "Cost of a case to the customer", "money",
-        "mean of the customer's share of closed cases that failed, were prevented or found nothing",
+        "mean of the customer's share of closed cases that failed, were prevented or found nothing: of the parts and"
+        " other costs recorded with the jobs, else (and for what a failure costs) of those of the asset model",
         "when the case was closed",
         _rows("", "c.closed_at", _bearer("customer"), unit="{text:c.costs:currency}") + f" {_COSTED}", good="less",
     ),
     Measure(
         "cost_provider", "Cost of a case to the provider", "money",
-        "mean of the provider's share of closed cases that failed, were prevented or found nothing",
+        "mean of the provider's share of closed cases that failed, were prevented or found nothing: of the parts and"
+        " other costs recorded with the jobs, else (and for what a failure costs) of those of the asset model",
         "when the case was closed",
         _rows("", "c.closed_at", _bearer("provider"), unit="{text:c.costs:currency}") + f" {_COSTED}", good="less",
     ),
