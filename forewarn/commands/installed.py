@@ -17,6 +17,7 @@ from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
 from work_orders.adapters.sheets import BadSheet, sheets_in
 from work_orders.domain.base_fields import FIELDS, Sheet, matched, table_of
+from work_orders.domain.cells import calm
 from work_orders.domain.machine import Actor, Role
 from work_orders.queries.installed import TABLES, base_table
 from work_orders.service.base_import import take_base
@@ -63,7 +64,7 @@ def export(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
                 else:
                     writer = csv.DictWriter(file, [f.name for f in FIELDS[name]])
                     writer.writeheader()
-                    writer.writerows(rows)
+                    writer.writerows({k: calm(v) if isinstance(v, str) else v for k, v in r.items()} for r in rows)
     except OSError as failure:
         raise Failed(f"out: {given.out} cannot be written: {failure.strerror}") from failure
     counts = {name: len(rows) for name, rows in told.items()}

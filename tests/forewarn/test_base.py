@@ -9,7 +9,7 @@ import pytest
 
 from forewarn.__main__ import main
 
-CUSTOMERS = "Kundennummer;Firma;Notiz\nk-1;Dairy;good\nk-2;Waterworks;\n"
+CUSTOMERS = "Kundennummer;Firma;Notiz\nk-1;Dairy;good\nk-2;=Waterworks+;\n"
 
 
 def run(capsys: pytest.CaptureFixture[str], *words: str | Path) -> tuple[int, str, str]:
@@ -28,6 +28,7 @@ def test_tables_come_in_and_go_out_again(tmp_path: Path, capsys: pytest.CaptureF
     assert json.loads(run(capsys, "base", "import", given, "--json", *home)[1])["added"] == {"customers": 2}
     assert run(capsys, "base", "export", "--out", tmp_path / "out", *home)[0] == 0
     assert (tmp_path / "out" / "customers.csv").read_text().splitlines()[1].startswith("k-1,Dairy,Dairy,")
+    assert "k-2,'=Waterworks+,'=Waterworks+," in (tmp_path / "out" / "customers.csv").read_text()
     again = run(capsys, "base", "import", tmp_path / "out" / "customers.csv", "--json", *home)
     assert json.loads(again[1])["same"] == {"customers": 2}
     given.write_text("Firma;Mail\nDairy;nobody\n")

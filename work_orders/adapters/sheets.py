@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from work_orders.domain.cells import plain
+
 MOST_BYTES = 20_000_000
 MOST_ROWS = 200_000
 MOST_COLUMNS = 1000
@@ -160,7 +162,7 @@ def _table(name: str, rows: list[list[str]]) -> Read:
     """The first row with a text is the header; rows above it, often a title, are kept as empty ones for the count."""
     first = next((n for n, row in enumerate(rows) if sum(bool(c.strip()) for c in row) > 1), 0)
     headers = tuple(c.strip() for c in rows[first]) if rows else ()
-    return Read(name, headers, [[] for _ in range(first)] + rows[first + 1 :])
+    return Read(name, headers, [[] for _ in range(first)] + [[plain(c) for c in row] for row in rows[first + 1 :]])
 
 
 def _cell(value: Any) -> str:
