@@ -43,6 +43,7 @@ class Embedded:
     ) -> None:  # fmt: skip
         from anomaly import settings as anomaly_settings
         from anomaly import wiring as anomaly
+        from api.colleagues import addresses_of
         from ingest import wiring as ingest
         from ingest.adapters.command_post import CommandPost
         from ingest.adapters.housekeeper import Housekeeper
@@ -114,7 +115,7 @@ class Embedded:
             CommandPost(self.shared, self.command_key, link.publish),
             Housekeeper(self.shared, Keeping(told.quarantine_days, told.ledger_days)),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
-            work_orders.build(told_work, self.shared),
+            work_orders.build(told_work, self.shared, addresses_of),
         ]
         self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"
         self.product = Product(self.shared, services)

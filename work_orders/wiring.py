@@ -12,7 +12,9 @@ from work_orders.adapters.outage_reader import take_outage
 from work_orders.adapters.signing import Signing
 from work_orders.adapters.webhook_sender import WebhookSender
 from work_orders.domain.webhooks import Reach
+from work_orders.service.contacts import MAIL
 from work_orders.service.due import tenants_with_work, tick
+from work_orders.service.escalating import Colleagues, nobody
 from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
 
@@ -27,8 +29,11 @@ class WorkOrdersService:
 
     name = "work_orders"
 
-    def __init__(self, settings: Settings, shared: Shared, channels: Sequence[Channel] = (WEB,)) -> None:
+    def __init__(
+        self, settings: Settings, shared: Shared, channels: Sequence[Channel] = (WEB,), colleagues: Colleagues = nobody,
+    ) -> None:  # fmt: skip
         self._settings, self._shared, self._channels = settings, shared, tuple(channels)
+        self._colleagues = colleagues if any(c.name == MAIL for c in channels) else nobody
         self._beside: tuple[Service, ...] = (
             WebhookSender(shared, Reach(settings.webhook_networks)),
             *_post_rooms(settings, shared, channels),
@@ -102,7 +107,8 @@ class WorkOrdersService:
             with self._shared.database.read() as connection:
                 self._due = tenants_with_work(connection)
         while self._due:
-            tick(self._shared, self._due.pop(), self._channels, handing_over=False)
+            tenant = self._due.pop()
+            tick(self._shared, tenant, self._channels, handing_over=False, colleagues=self._colleagues)
         if self._ticked == monotonic:
             while take_outage(self._shared):
                 pass
@@ -119,9 +125,9 @@ class WorkOrdersService:
             self._singly = self._settings.batch
 
 
-def build(settings: Settings, shared: Shared) -> Service:
-    """The service of one process."""
-    return WorkOrdersService(settings, shared, channels_of(settings))
+def build(settings: Settings, shared: Shared, colleagues: Colleagues = nobody) -> Service:
+    """The service of one process; `colleagues` says who has which mail address."""
+    return WorkOrdersService(settings, shared, channels_of(settings), colleagues)
 
 
 def signing(settings: Settings, shared: Shared) -> Service:

@@ -126,11 +126,12 @@ def _anomaly(given: argparse.Namespace, environ: Mapping[str, str], shared: "Sha
 
 
 def _work_orders(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shared") -> "list[Service]":
+    from api.colleagues import addresses_of
     from work_orders import settings, wiring
 
     try:
         told = settings.Settings.of(environ)
-        return [wiring.signing(told, shared), wiring.build(told, shared)]
+        return [wiring.signing(told, shared), wiring.build(told, shared, addresses_of)]
     except BadSettings as bad:
         raise WrongUse("\n".join(bad.faults)) from bad
 

@@ -145,6 +145,14 @@ def test_a_letter_that_is_refused_or_belongs_to_a_simulated_tenant_ends(world: W
     assert ways(world) == [("mail", "waterworks@example.org", "")]
 
 
+def test_a_letter_that_nothing_could_hand_over_for_a_day_is_too_late(world: World, post: Post) -> None:
+    own(world, "new@example.org")
+    world.clock.at += timedelta(days=1)
+    post_letters(world.shared, world.tenant, (channel(post),))
+    assert post.taken == []
+    assert world.only(letters).state == "withdrawn"
+
+
 def agreed(world: World) -> None:
     give_consent(world.shared, world.tenant, "waterworks", "survey", "mail", True, CUSTOMER)
 

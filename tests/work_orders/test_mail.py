@@ -101,7 +101,7 @@ def test_a_notice_is_a_mail_with_text_page_and_chart(world: World, post: Post) -
         assert said in text, said
         assert said.split(":")[0] in html, said
     notice = world.only(t.notices)
-    assert f"https://pages.example.org/notices/{notice.id}" in text
+    assert f"https://pages.example.org/answer/acme~{notice.id}~" in text
     assert PAGES not in text + html
     assert "cid:chart" in html
     assert part(mail, "image/png")[:8] == b"\x89PNG\r\n\x1a\n"

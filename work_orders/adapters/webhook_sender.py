@@ -1,13 +1,17 @@
-"""Sends events to webhooks: a thread of its own, so that a slow receiver holds up nobody but himself."""
+"""Sends events to webhooks: several side by side, so that a slow receiver holds up nobody but himself."""
 
 import logging
 import threading
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, wait
 from dataclasses import replace
+from functools import partial
+from urllib.parse import urlsplit
 
-from sqlalchemy.exc import InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import SQLAlchemyError
 
 from plumbing.runtime import Shared
+from work_orders.adapters.lanes import Lanes
 from work_orders.adapters.webhook_post import Answer, post
 from work_orders.domain import webhooks as rules
 from work_orders.domain.webhooks import Reach
@@ -28,7 +32,7 @@ class WebhookSender:
 
     def __init__(self, shared: Shared, reach: Reach, send: Post = post) -> None:
         self._shared, self._reach, self._post = shared, reach, send
-        self._stopping = threading.Event()
+        self._stopping, self._lanes = threading.Event(), Lanes("webhook")
         self._thread = threading.Thread(target=self._run, name="webhooks", daemon=True)
         self._trouble = ""
 
@@ -41,6 +45,7 @@ class WebhookSender:
         self._stopping.set()
         if self._thread.is_alive():
             self._thread.join()
+        self._lanes.close()
 
     def healthy(self) -> str:
         """Empty when well; a receiver that takes nothing is no illness of ours."""
@@ -49,7 +54,8 @@ class WebhookSender:
     def _run(self) -> None:
         while not self._stopping.wait(LOOK_SECONDS):
             try:
-                self.round()
+                for due in self._due():
+                    self._offer(*due)
                 self._trouble = ""
             except SQLAlchemyError as failure:
                 self._trouble = f"webhooks wait: {str(failure).splitlines()[0]}"
@@ -58,25 +64,40 @@ class WebhookSender:
                 logger.exception("a round of webhooks failed")
 
     def round(self) -> int:
-        """Give every webhook that has something to do its turn; how many events were taken. A fault of ours at one is
-        raised when all others had their turn."""
+        """Give every webhook that has something to do a turn and wait for all; how many events were taken. A fault of
+        ours at one is raised when all others had their turn."""
+        left, turns = self._due(), list[Future[int]]()
+        while left:
+            begun = {due: turn for due in left if (turn := self._offer(*due)) is not None}
+            wait(begun.values())
+            turns += begun.values()
+            left = [due for due in left if due not in begun]
+        return sum(turn.result() for turn in turns)
+
+    def _due(self) -> list[tuple[str, str, str]]:
+        """(tenant, id, host) of webhooks with something to do, whose turn was longest ago first."""
         with self._shared.database.read() as connection:
-            due = service.due_webhooks(connection, self._shared.system.now())
-        taken, failures = 0, []
-        for tenant, id in due:
-            if not self._stopping.is_set() and service.lease(self._shared, tenant, id):
-                try:
-                    taken += self._turn(tenant, id)
-                except (OperationalError, InterfaceError):
-                    raise
-                except Exception as failure:
-                    logger.exception("the turn of webhook %s of %s failed", id, tenant)
-                    failures.append(failure)
-                finally:
-                    service.release(self._shared, tenant, id)
-        if failures:
-            raise failures[0]
-        return taken
+            found = service.due_webhooks(connection, self._shared.system.now())
+        due = [(tenant, id, urlsplit(url).netloc.lower()) for tenant, id, url in found]
+        return sorted(due, key=lambda one: self._lanes.last(one[:2]))
+
+    def _offer(self, tenant: str, id: str, host: str) -> Future[int] | None:
+        return self._lanes.offer((tenant, id), host, partial(self._alone, tenant, id))
+
+    def _alone(self, tenant: str, id: str) -> int:
+        """The turn of a webhook that nobody else sends to now."""
+        if self._stopping.is_set() or not service.lease(self._shared, tenant, id):
+            return 0
+        try:
+            return self._turn(tenant, id)
+        except SQLAlchemyError as failure:
+            logger.warning("webhook %s of %s waits: %s", id, tenant, str(failure).splitlines()[0])
+            raise
+        except Exception:
+            logger.exception("the turn of webhook %s of %s failed", id, tenant)
+            raise
+        finally:
+            service.release(self._shared, tenant, id)
 
     def _turn(self, tenant: str, id: str) -> int:
         shared, taken = self._shared, 0

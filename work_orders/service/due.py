@@ -23,6 +23,7 @@ from work_orders.service.answers import renew
 from work_orders.service.arrival import forget_old_arrivals
 from work_orders.service.arrival_tables import arrivals
 from work_orders.service.door_tables import recalls
+from work_orders.service.escalating import Colleagues, nobody
 from work_orders.service.letters import post_letters
 from work_orders.service.moves import move_case
 from work_orders.service.offers import rests_on_history, say_again, send, slots_of
@@ -108,12 +109,15 @@ def due(connection: sa.Connection, tenant: str, now: datetime) -> Due:
     )
 
 
-def tick(shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True) -> int:
+def tick(
+    shared: Shared, tenant: str, channels: Sequence[Channel] = (WEB,), *, handing_over: bool = True,
+    colleagues: Colleagues = nobody,
+) -> int:  # fmt: skip
     """Do what is due in a tenant, and hand over what may leave unless somebody else does; how many things were done."""
     steps: tuple[Callable[[Shared, str], int], ...] = (
         tell_places,
         go_on,
-        tell_due,
+        partial(tell_due, colleagues=colleagues),
         follow_outdated,
         open_due,
         verify_due,

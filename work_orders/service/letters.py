@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from plumbing.runtime import Shared
 from work_orders.domain.machine import SYSTEM
 from work_orders.service.letter_tables import letters
-from work_orders.service.outbox import CLAIM, GIVE_UP, until_next
+from work_orders.service.retries import CLAIM, GIVE_UP, until_next
 from work_orders.service.sending import Bounced, Channel, Message, MustNotLeave, TryLater, may_leave
 from work_orders.service.unit import Row, Unit, unit
 
@@ -72,6 +72,8 @@ def _hand_over(shared: Shared, letter: Row, channel: Channel | None) -> None:
     try:
         if channel is None:
             raise Bounced(f"{letter.channel} is not set up", lasting=False)
+        if old and letter.attempts == 1:
+            raise MustNotLeave("nothing could be handed over for a day: it is too late")
         with shared.database.read() as connection:
             may_leave(connection, channel, message)
         channel.send(message)

@@ -6,7 +6,7 @@ said yes or no is the same case. Nothing else is ever handed over twice. What fa
 claim, too: its claims become longer, and after a day it is given up.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import msgspec
@@ -26,13 +26,10 @@ from work_orders.service.links import signed
 from work_orders.service.mail_keys import key_of
 from work_orders.service.moves import move_notice
 from work_orders.service.offers import prediction_of
+from work_orders.service.retries import CLAIM, GIVE_UP, RETRY_MINUTES, until_next
 from work_orders.service.sending import Bounced, Channel, Message, MustNotLeave, TryLater, lasting, may_leave
 from work_orders.service.unit import Row, Unit, unit
 
-CLAIM = timedelta(minutes=5)
-"""Longer than a channel takes whose every step takes all the time that it may: SMTP has 13 of 20 seconds."""
-RETRY_MINUTES = (1, 2, 5, 15, 30, 60)
-GIVE_UP = timedelta(hours=24)
 MOST_EARLIER = 20
 SILENT = "the try before ended without a word"
 
@@ -45,31 +42,36 @@ class Asleep(Exception):
         self.left = left
 
 
-def tenants_waiting(connection: sa.Connection, wall: datetime) -> list[str]:
-    """Tenants with something to hand over now."""
+def messages_waiting(connection: sa.Connection, wall: datetime) -> list[tuple[str, str]]:
+    """Tenants and channels with something to hand over now."""
     c = m.deliveries.c
-    return list(connection.execute(sa.select(c.tenant).where(c.try_at <= wall).distinct()).scalars())
+    found = connection.execute(sa.select(c.tenant, c.channel).where(c.try_at <= wall).distinct())
+    return [(str(tenant), str(channel)) for tenant, channel in found]
 
 
-def post(shared: Shared, tenant: str, channels: Sequence[Channel], limit: int = 50) -> int:
+def post(
+    shared: Shared, tenant: str, channels: Sequence[Channel], limit: int = 50, *, only: str | None = None,
+    go_on: Callable[[], bool] = lambda: True,
+) -> int:  # fmt: skip
     """Hand over what is due of a tenant, at most so many; how many were tried."""
     by_name = {c.name: c for c in channels if c.leaves}
     done = 0
-    while done < limit and (claimed := _claim(shared, tenant)) is not None:
+    while done < limit and go_on() and (claimed := _claim(shared, tenant, only)) is not None:
         _hand_over(shared, tenant, claimed, by_name)
         done += 1
     return done
 
 
-def _claim(shared: Shared, tenant: str) -> Row | None:
-    """The next delivery, ours until its claim is void."""
+def _claim(shared: Shared, tenant: str, only: str | None) -> Row | None:
+    """The next delivery, of one channel where it is named, ours until its claim is void."""
     c = m.deliveries.c
+    mine = [c.tenant == tenant, *([] if only is None else [c.channel == only])]
     with shared.database.read() as connection:
-        due = sa.select(c.message_id).where(c.tenant == tenant, c.try_at <= shared.system.now()).limit(1)
+        due = sa.select(c.message_id).where(*mine, c.try_at <= shared.system.now()).limit(1)
         if connection.execute(due).first() is None:
             return None
     with unit(shared, tenant, SYSTEM) as work:
-        chosen = sa.select(m.deliveries).where(c.tenant == tenant, c.try_at <= work.wall)
+        chosen = sa.select(m.deliveries).where(*mine, c.try_at <= work.wall)
         row = work.connection.execute(chosen.order_by(c.try_at, c.message_id).limit(1)).first()
         if row is None:
             return None
@@ -105,11 +107,6 @@ def _hand_over(shared: Shared, tenant: str, claimed: Row, channels: Mapping[str,
         _bounced(shared, tenant, claimed, no)
     else:
         _taken(shared, tenant, claimed)
-
-
-def until_next(attempts: int) -> timedelta:
-    """Until the next try, after so many."""
-    return timedelta(minutes=RETRY_MINUTES[min(attempts, len(RETRY_MINUTES)) - 1])
 
 
 def _message(shared: Shared, tenant: str, claimed: Row) -> Message:

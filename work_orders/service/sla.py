@@ -17,6 +17,7 @@ from work_orders.domain.sla import Clock, ClockState, Metric, Step, Target, Wait
 from work_orders.service import sla_tables as s
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput
+from work_orders.service.escalating import Colleagues, mail_step, nobody
 from work_orders.service.one_by_one import each
 from work_orders.service.sla_book import SlaBook, book_of
 from work_orders.service.sla_facts import Facts, facts_of, only_watched
@@ -248,7 +249,7 @@ def due_clocks(connection: sa.Connection, tenant: str, now: datetime) -> tuple[s
     return tuple(connection.execute(chosen).scalars())
 
 
-def tell(work: Unit, clock_id: str) -> int:
+def tell(work: Unit, clock_id: str, colleagues: Colleagues = nobody) -> int:
     """Tell what is due of one clock: who comes next in the chain, and that it is breached. How much was told."""
     row = work.one(s.clocks, clock_id, "clock")
     if row.outdated_at is not None:  # nobody is told by what held before
@@ -270,7 +271,8 @@ def tell(work: Unit, clock_id: str) -> int:
             )  # fmt: skip
             asset = work.one(t.assets, row.asset_id, "asset")
             text = f"{asset.name}: {words(row.metric)} is promised and open; told {step.who} {step.words()}."
-            more = {"clock": clock_id, "metric": row.metric, "who": step.who}
+            mailed = mail_step(work, row, key_of(step), step.who, text, colleagues)
+            more = {"clock": clock_id, "metric": row.metric, "who": step.who, "mailed": mailed}
             work.record("sla_escalated", row.asset_id, row.case_id, text, **more)
             done += 1
     _keep(work, row, clock, {})
@@ -345,13 +347,13 @@ def case_clock_action(
         work.record(f"sla_{action.replace('-', '_')}", case.asset_id, case_id, text, reason=reason)
 
 
-def tell_due(shared: Shared, tenant: str) -> int:
+def tell_due(shared: Shared, tenant: str, colleagues: Colleagues = nobody) -> int:
     """Tell what is due in a tenant, each clock in a unit of its own; how much was told."""
     with shared.database.read() as connection:
         found = due_clocks(connection, tenant, shared.clocks.of(tenant).now())
 
     def one(clock_id: str) -> int:
         with unit(shared, tenant, SYSTEM) as work:
-            return tell(work, clock_id)
+            return tell(work, clock_id, colleagues)
 
     return each(one, found[:AT_ONCE])

@@ -142,8 +142,8 @@ def _replay(work: Unit, row: Row, after: int) -> str:
     return f"Events behind entry {after} go to {row.url} again."
 
 
-def due_webhooks(connection: sa.Connection, wall: datetime) -> list[tuple[str, str]]:
-    """(tenant, id) of webhooks with something to do now: entries that they have not had, or events to be sent."""
+def due_webhooks(connection: sa.Connection, wall: datetime) -> list[tuple[str, str, str]]:
+    """(tenant, id, url) of webhooks with something to do now: entries that they have not had, or events to be sent."""
     h = audit.heads.c
     waiting = (
         sa.select(_D.seq)
@@ -151,7 +151,7 @@ def due_webhooks(connection: sa.Connection, wall: datetime) -> list[tuple[str, s
         .exists()
     )
     rows = connection.execute(
-        sa.select(_W.tenant, _W.id)
+        sa.select(_W.tenant, _W.id, _W.url)
         .outerjoin(audit.heads, h.tenant == _W.tenant)
         .where(
             _W.state == ACTIVE,
@@ -160,7 +160,7 @@ def due_webhooks(connection: sa.Connection, wall: datetime) -> list[tuple[str, s
             sa.or_(h.seq > _W.position, waiting),
         )
     )
-    return [(str(t), str(i)) for t, i in rows]
+    return [(str(t), str(i), str(url)) for t, i, url in rows]
 
 
 def lease(shared: Shared, tenant: str, id: str) -> bool:
