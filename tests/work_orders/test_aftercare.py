@@ -223,14 +223,18 @@ def test_the_customer_says_how_it_was_and_nobody_for_him(world: World) -> None:
         answer_survey(world.shared, TENANT, order, CUSTOMER, satisfied=1)
 
 
-def test_a_job_that_was_closed_too_late_is_not_asked_about(world: World) -> None:
+def test_the_customer_is_asked_when_the_work_is_done_however_late_the_office_looks_at_it(world: World) -> None:
     order = world.booked()
     for action in ("start", "finish"):
         service.order_action(world.shared, TENANT, order, action, TECHNICIAN)
+    assert world.only(f.surveys).asked_at == world.only(t.orders).finished_at
     service.record_finding(world.shared, TENANT, order, "prevented", TECHNICIAN)
-    world.clock.at += timedelta(hours=25)
+    service.order_action(world.shared, TENANT, order, "reject", DISPATCHER, reason="the photo is missing")
+    service.order_action(world.shared, TENANT, order, "finish", TECHNICIAN)
+    service.record_finding(world.shared, TENANT, order, "prevented", TECHNICIAN)
+    world.clock.at += timedelta(hours=40)
     service.order_action(world.shared, TENANT, order, "close", DISPATCHER)
-    assert not world.rows(f.surveys)
+    assert len(world.rows(f.surveys)) == 1
 
 
 def test_a_check_that_finds_another_case_of_the_component_open_is_done_all_the_same(world: World) -> None:

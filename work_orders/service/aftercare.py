@@ -49,7 +49,7 @@ SCALES = {"satisfied": (1, 5), "recommends": (0, 10), "effort": (1, 7)}
 
 
 def begin_care(work: Unit, order: Row, result: str) -> None:
-    """An order was closed: what was mended is looked at again, and its customer is asked once, if not too often."""
+    """An order was closed: what was mended is looked at again."""
     if result in MENDED:
         since = order.finished_at or work.now
         found = work.all(t.findings, t.findings.c.order_id == order.id, t.findings.c.superseded_at.is_(None))
@@ -61,7 +61,6 @@ def begin_care(work: Unit, order: Row, result: str) -> None:
                 component=component, since=since, due_at=work.now + timedelta(days=days), verdict="", text="",
                 wasted_kw=wasted,
             )  # fmt: skip
-    _ask(work, order)
 
 
 def _wasted(work: Unit, order: Row, mode: str) -> float | None:
@@ -77,7 +76,8 @@ def _wasted(work: Unit, order: Row, mode: str) -> float | None:
     return told or None
 
 
-def _ask(work: Unit, order: Row) -> None:
+def ask_customer(work: Unit, order: Row) -> None:
+    """The work is done: the customer is asked once, if not too often."""
     if order.customer_id is None or order.finished_at is None:
         return
     c = f.surveys.c

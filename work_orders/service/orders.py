@@ -9,7 +9,7 @@ from work_orders.domain.case_states import CaseAction, CaseState, VisitAction, V
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.order_states import HOLD_REASONS, OrderAction, OrderState, step_order
 from work_orders.service import tables as t
-from work_orders.service.aftercare import begin_care
+from work_orders.service.aftercare import ask_customer, begin_care
 from work_orders.service.booking import call_off
 from work_orders.service.checklists import check_steps, failed_steps
 from work_orders.service.errors import BadInput, FindingMissing, NotFound
@@ -148,6 +148,7 @@ def _finish(work: Unit, order: Row) -> Row:
     visit = live_visit_of(work, order.id)
     if visit is not None and visit.state == VisitState.ON_SITE:
         move_visit(work, visit, VisitAction.FINISH)
+    ask_customer(work, done)
     unshelve(work, order.asset_id, order_id=order.id)
     return _said(work, done, f"{work.actor.name} has done the work of {order.id} at {order.asset_id}.", "job_done")
 
