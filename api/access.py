@@ -233,6 +233,7 @@ TABLE: dict[str, Allowed] = {
     f"POST {_API}/notices/{{notice}}/{{reply}}": ANSWER,
     f"POST {_API}/work-orders/{{order}}/arrival": WORK,
     f"GET {_API}/feedback": DESK,
+    f"GET {_API}/cases/{{case}}/words": OFFICE,
     f"POST {_API}/feedback/{{feedback}}/{{action}}": DESK,
     f"GET {_API}/findings": CREW,
     f"GET {_API}/labels": OFFICE,

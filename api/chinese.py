@@ -4,6 +4,12 @@
 """
 
 WORDS = {
+    "This sounds urgent.": "这听起来很紧急。",
+    "Call us now, a person answers:": "请立即给我们打电话，有人工接听：",
+    "Call us now.": "请立即给我们打电话。",
+    "If anybody is in danger, leave the machine and call the emergency services first.": (
+        "如有人身危险，请先离开设备并拨打急救或报警电话。"
+    ),
     # the frame
     "To the content": "跳到正文",
     "Pages": "页面",
@@ -87,7 +93,8 @@ WORDS = {
     "Notices": "通知",
     "No notice was sent yet.": "还没有发过通知。",
     "We propose: {what}": "我们建议：{what}",
-    "before {day}.": "在 {day} 之前。",
+    "We propose: {what}, before {day}.": "我们建议：{what}，最好在 {day} 之前。",
+    "Usual for it, when the forecast was made": "作出预测时的正常值",
     "best before {day}": "最好在 {day} 之前",
     "This notice no longer holds.": "此通知不再有效。",
     "How likely": "可能性有多大",

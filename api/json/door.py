@@ -106,6 +106,14 @@ def routes(web: Web, router: APIRouter) -> None:
         expect(REQUEST, match, who, request_id)
         return answer({"case": jobs.place(who, request_id, body.asset, body.component)})
 
+    @router.get("/api/v1/cases/{case}/words", tags=["service"])
+    def words(who: Who, case: str) -> Response:
+        """What people's words say of a case: symptom, urgency, component, each with the words that make it."""
+        found = jobs.words_say(who, case)
+        if found is None:
+            raise not_found("words of a case")
+        return answer(found)
+
     @router.get("/api/v1/incidents", tags=["service"])
     def incidents(who: Who) -> Response:
         """Many cases that share a cause, those that are open first; recalls that are going on."""

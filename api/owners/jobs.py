@@ -20,8 +20,10 @@ from work_orders.domain.requests import COMPLAINT, RequestKind
 from work_orders.queries import door, jobs
 from work_orders.queries.door import IncidentRow, MemberRow, RecallRow, RequestRow
 from work_orders.queries.jobs import JobDetail
+from work_orders.queries.report_words import WordsSay, words_say
 from work_orders.service import (
     attachments,
+    heeding,
     incidents,
     labels,
     merging,
@@ -37,7 +39,7 @@ from work_orders.service.attachments import Attachment
 from work_orders.service.door import Opened, Request, place_request, take_request
 from work_orders.service.recalls import Recalled
 
-BY_HAND = frozenset({"order", "solve", "not-solved", "merge", "unmerge"})
+BY_HAND = frozenset({"order", "solve", "not-solved", "merge", "unmerge", "calm"})
 """What a dispatcher does with a case by himself."""
 
 
@@ -94,7 +96,7 @@ class Jobs:
         return ["order", "solve", *afar, *(["merge"] if merges else [])]
 
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> None:
-        """order, solve, not-solved, merge (with `into`) or unmerge."""
+        """order, solve, not-solved, merge (with `into`), unmerge, or calm: it is not urgent, whatever the words."""
         shared, tenant, actor = self._shared, who.tenant, actor_of(self._shared, who)
         reason, version = fields.get("reason", ""), version_of(fields)
         with refusals():
@@ -103,6 +105,8 @@ class Jobs:
                     opening.order_visit(shared, tenant, case, actor, why=reason, version=version)
                 case "solve":
                     opening.solve(shared, tenant, case, reason, actor, version=version)
+                case "calm":
+                    heeding.call_calm(shared, tenant, case, actor, version=version)
                 case "not-solved":
                     trying_afar.did_not_work(shared, tenant, case, actor, reason=reason, version=version)
                 case "merge":
@@ -110,6 +114,11 @@ class Jobs:
                     merging.merge(shared, tenant, case, into, actor, reason=reason, version=version)
                 case _:
                     merging.unmerge(shared, tenant, case, actor, version=version)
+
+    def words_say(self, who: Principal, case: str) -> WordsSay | None:
+        """What people's words say of a case, for colleagues."""
+        with self._shared.database.read() as connection:
+            return words_say(connection, who.tenant, case, self._shared.models)
 
     def job(self, who: Principal, order: str) -> JobDetail | None:
         """None when the order is not the principal's."""
@@ -274,8 +283,9 @@ class Jobs:
             *afar,
             *(
                 Chore(
-                    "report", r.case_id, f"{r.asset}: {r.kind}", r.text or "Nothing was said.", f"/cases/{r.case_id}",
-                    f"/cases/{r.case_id}/order", {}, "Order a visit", r.since,
+                    "report", r.case_id, f"{r.asset}: {'urgent, ' if r.urgent else ''}{r.kind}",
+                    r.text or "Nothing was said.", f"/cases/{r.case_id}", f"/cases/{r.case_id}/order", {},
+                    "Order a visit", r.since,
                 )
                 for r in new
             ),

@@ -46,7 +46,7 @@ def routes(web: Web, router: APIRouter) -> None:
             request, "case.html", case=found, examinations=owners.examinations(who, case=case),
             insight=owners.insight(who, found.asset) if found.closed_at is None else None,
             more=jobs.case_more(who, case), checks=Aftercare(web.shared).checks(who, case),
-            talk=Conversations(web.shared).talk(who, case),
+            talk=Conversations(web.shared).talk(who, case), words=jobs.words_say(who, case),
             write_to=f"/conversations/{case}/messages" if who.role in (Role.DISPATCHER, Role.ADMIN) else "",
         )  # fmt: skip
 

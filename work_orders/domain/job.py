@@ -35,6 +35,11 @@ def type_of(kind: RequestKind, broke_down: bool) -> str:
     return "corrective" if broke_down else _TYPES.get(kind, "corrective")
 
 
+def priority_of(broke_down: bool, urgent: bool, criticality: str) -> str:
+    """How soon somebody must see to it; `urgent` = by what was said."""
+    return "urgent" if broke_down or urgent else "high" if criticality == "A" else "normal"
+
+
 def job_of(model: AssetModel, mode: FailureMode | None, asset: str, component: str, said: str) -> Job:
     """The job for a failure mode; without one (somebody reported something) an inspection of the component, or of the
     whole machine, with what the model's failure modes have to check."""

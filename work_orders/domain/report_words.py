@@ -14,6 +14,14 @@ SYMPTOMS = {
 }
 
 
+def own_words(text: str) -> str:
+    """What somebody wrote himself, without what he tapped."""
+    for tapped in SYMPTOMS.values():
+        if text.startswith(tapped):
+            return text.removeprefix(tapped).removeprefix(".").strip()
+    return text
+
+
 def kind_of(symptom: str) -> RequestKind:
     """A machine that stands still has broken down; everything else is a report."""
     return RequestKind.BREAKDOWN if symptom == "stands" else RequestKind.REPORT

@@ -11,7 +11,9 @@ import sqlalchemy as sa
 from work_orders.domain.case_states import CaseState, VisitState
 from work_orders.domain.letter import slot_words
 from work_orders.domain.order_states import OrderState
+from work_orders.domain.policy import Policy
 from work_orders.domain.progress import CaseFacts, Step, VisitFact, steps
+from work_orders.domain.report_reader import URGENCY
 from work_orders.domain.slots import HalfDay
 from work_orders.queries.paging import LIMIT, Page, soonest_of
 from work_orders.service import message_tables as m
@@ -53,6 +55,8 @@ class Conversation:
     said: tuple[Said, ...]
     known: tuple[tuple[str, str], ...]
     notice_id: str | None
+    person: str | None = None
+    """The telephone of a person, where the case is urgent by what was said; "" = none is on record."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,7 +125,13 @@ def conversation(
         case_id, row.asset_id, row.asset, row.customer_id, row.customer, row.state,
         steps(_facts(connection, tenant, row, sent, now, language), language), _said(connection, tenant, case_id),
         _known(connection, tenant, row, sent, language), sent.id if sent is not None else None,
+        _person(connection, tenant) if row.urgent in URGENCY and row.closed_at is None else None,
     )  # fmt: skip
+
+
+def _person(connection: sa.Connection, tenant: str) -> str:
+    body = connection.execute(sa.select(t.policies.c.body).where(t.policies.c.tenant == tenant)).scalar()
+    return msgspec.json.decode(body, type=Policy).phone if body else ""
 
 
 def _said(connection: sa.Connection, tenant: str, case_id: str) -> tuple[Said, ...]:

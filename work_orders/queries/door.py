@@ -6,6 +6,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from work_orders.domain.report_reader import URGENCY
 from work_orders.queries.paging import LIMIT, Page, page_of
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
@@ -186,6 +187,8 @@ class ReportedRow:
     kind: str
     text: str
     since: datetime
+    urgent: bool
+    """By what was said."""
 
 
 def undecided(connection: sa.Connection, tenant: str) -> list[ReportedRow]:
@@ -194,7 +197,7 @@ def undecided(connection: sa.Connection, tenant: str) -> list[ReportedRow]:
     said = sa.select(_R.id).where(_R.tenant == _C.tenant, _R.case_id == _C.id, _R.kind != "forecast").exists()
     ordered = sa.select(o.id).where(o.tenant == _C.tenant, o.case_id == _C.id, o.ended_at.is_(None)).exists()
     rows = connection.execute(
-        sa.select(_C.id, a.name, _C.kind, _C.reason, _C.opened_at)
+        sa.select(_C.id, a.name, _C.kind, _C.reason, _C.opened_at, _C.urgent.in_(tuple(URGENCY)))
         .join(t.assets, sa.and_(a.tenant == _C.tenant, a.id == _C.asset_id))
         .where(
             _C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", sa.or_(_C.kind != "forecast", said),

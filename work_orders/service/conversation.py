@@ -23,6 +23,7 @@ from work_orders.service.attachments import put as put_file
 from work_orders.service.contacts import MAIL, card, known_senders
 from work_orders.service.door import MAX_TEXT, Request, open_case
 from work_orders.service.errors import BadInput, NotFound
+from work_orders.service.heeding import heed_words
 from work_orders.service.mail_keys import kept
 from work_orders.service.outbox import came_back
 from work_orders.service.sla import answered, heard
@@ -89,6 +90,7 @@ def write_message(shared: Shared, tenant: str, case_id: str, text: str, actor: A
             new = put_incoming(work, id, case_id, case.customer_id, actor.name, "web", "", words)
             if new:
                 heard(work, case_id)
+                heed_words(work, case_id, words)
         else:
             facts = facts_of(work, asset.name, customer_name(work, case.customer_id), f"/my-cases/{case_id}")
             facts.update(said=words, author=actor.name)
@@ -195,6 +197,7 @@ def _join(work: Unit, case_id: str, customer_id: str, mail: Mail) -> str:
     put_incoming(work, id, case_id, customer_id, author, MAIL, mail.subject, said(mail.text)[:MOST_TEXT], names)
     _files(work, mail, author, case_id=case_id)
     heard(work, case_id)
+    heed_words(work, case_id, said(mail.text))
     case = work.one(t.cases, case_id, "case")
     work.record("message_received", case.asset_id, id, f"{author} answered by mail.", case=case_id)
     return id

@@ -23,6 +23,7 @@ from work_orders.service import work_tables as w
 from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.feedback import heed_complaint
 from work_orders.service.gathering import share_cause, share_gateway
+from work_orders.service.heeding import heed_words
 from work_orders.service.moves import move_case
 from work_orders.service.sla import follow
 from work_orders.service.unit import Row, Unit, derived_id, unit
@@ -123,6 +124,8 @@ def _heed(work: Unit, request: Request, asset: Row, case: Row, new: bool) -> Non
             move_case(work, case.id, CaseAction.STAND_DOWN, role=Role.SYSTEM)
     if request.kind is RequestKind.COMPLAINT:
         heed_complaint(work, case, request.text.strip())
+    if request.kind in FROM_PEOPLE:
+        heed_words(work, case.id, request.text)
     if request.cause and new:
         share_cause(work, request.cause, case.id, at)
     if new:

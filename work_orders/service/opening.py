@@ -4,9 +4,10 @@ import msgspec
 
 from plumbing.runtime import Shared
 from work_orders.domain.case_states import CaseAction, CaseState, TaskState
-from work_orders.domain.job import job_of, type_of
+from work_orders.domain.job import job_of, priority_of, type_of
 from work_orders.domain.machine import Actor, NotPermitted, Role
 from work_orders.domain.order_states import OrderAction, OrderState
+from work_orders.domain.report_reader import URGENCY
 from work_orders.domain.requests import RequestKind
 from work_orders.service import tables as t
 from work_orders.service.errors import BadInput
@@ -42,7 +43,7 @@ def open_order(work: Unit, case: Row, *, approved: bool, why: str, follows: str 
     work.insert(
         t.orders, id=id, case_id=case.id, asset_id=asset.id, customer_id=case.customer_id, component=case.component,
         failure_mode=case.failure_mode, type=type_of(RequestKind(case.kind), case.broke_down_at is not None),
-        priority="urgent" if case.broke_down_at else "high" if asset.criticality == "A" else "normal",
+        priority=priority_of(case.broke_down_at is not None, case.urgent in URGENCY, asset.criticality),
         state=OrderState.DRAFT, reason="", title=job.title, remedy=job.remedy, part=job.part, skill=job.skill,
         minutes=job.minutes, model_version=model.version, earliest=case.earliest, latest=case.latest,
         prediction_id=case.prediction_id, measured_at=measured.measured_at if measured is not None else None,

@@ -11,6 +11,7 @@ from plumbing.runtime import Shared
 from work_orders.domain.letter import slot_words
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.policy import Policy
+from work_orders.domain.report_reader import URGENCY
 from work_orders.domain.report_words import SYMPTOMS, kind_of, stands
 from work_orders.domain.slots import HalfDay
 from work_orders.service import door_tables as d
@@ -74,6 +75,8 @@ class Progress:
     phone: str
     language: str = ENGLISH
     """Of the customer whose machine it is."""
+    urgent: str = ""
+    """By his own words: danger, flood, standstill."""
 
 
 def labelled(shared: Shared, token: str) -> Labelled | None:
@@ -182,7 +185,7 @@ def progress(shared: Shared, token: str) -> Progress | None:
         if row is None:
             return None
         machine = connection.execute(sa.select(a.name).where(a.tenant == tenant, a.id == row.asset_id)).scalar()
-        case = connection.execute(sa.select(c.state).where(c.tenant == tenant, c.id == row.case_id)).scalar()
+        case = connection.execute(sa.select(c.state, c.urgent).where(c.tenant == tenant, c.id == row.case_id)).first()
         order = connection.execute(
             sa.select(o.state, o.id).where(o.tenant == tenant, o.case_id == row.case_id, o.ended_at.is_(None))
         ).first()
@@ -190,8 +193,9 @@ def progress(shared: Shared, token: str) -> Progress | None:
         language = _language(connection, tenant, owner)
         visit = _visit(connection, tenant, order.id, language) if order else ""
         company, phone = _company(connection, tenant)
-    said = stands(case, order.state if order else None, visit, language)
-    return Progress(row.id, machine or "", row.text, row.said_at, said, company, phone, language)
+    said = stands(case.state if case else None, order.state if order else None, visit, language)
+    return Progress(row.id, machine or "", row.text, row.said_at, said, company, phone, language,
+                    case.urgent if case and case.urgent in URGENCY else "")  # fmt: skip
 
 
 def _visit(connection: sa.Connection, tenant: str, order_id: str, language: str) -> str:

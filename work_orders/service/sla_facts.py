@@ -4,7 +4,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from work_orders.domain.case_states import OUT, CaseState, VisitState
+from work_orders.domain.job import priority_of
 from work_orders.domain.order_states import OrderState
+from work_orders.domain.report_reader import URGENCY
 from work_orders.domain.requests import RequestKind
 from work_orders.domain.sla import Metric
 from work_orders.service import tables as t
@@ -102,6 +104,6 @@ def facts_of(work: Unit, case: Row) -> Facts:
     broken = case.broke_down_at is not None
     kind = RequestKind.BREAKDOWN if broken and case.kind != RequestKind.COMPLAINT else RequestKind(case.kind)
     live = next((o for o in orders if o.ended_at is None), None)
-    priority = live.priority if live else "urgent" if broken else "high" if asset.criticality == "A" else "normal"
+    priority = live.priority if live else priority_of(broken, case.urgent in URGENCY, asset.criticality)
     place = (site.time_zone or "UTC", site.country or "", site.calendar or "") if site is not None else ("UTC", "", "")
     return Facts(case, str(kind), tier or "", priority, place, orders, notices, visits)

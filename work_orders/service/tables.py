@@ -141,6 +141,7 @@ cases = table(
     sa.Column("version", sa.Integer, nullable=False),
     sa.Column("kind", sa.String(16), nullable=False, server_default=sa.text("'forecast'")),  # of its first request
     sa.Column("merged_into", ID, nullable=True),
+    sa.Column("urgent", sa.String(16), nullable=False, server_default=sa.text("''")),  # by what was said
     sa.ForeignKeyConstraint(["tenant", "asset_id"], ["work_orders_assets.tenant", "work_orders_assets.id"]),
     sa.Index(
         "work_orders_one_open_case", "tenant", "asset_id", "component", unique=True,
