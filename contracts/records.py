@@ -124,6 +124,8 @@ class Finding(msgspec.Struct, frozen=True, tag="finding"):
     """Of the part that was put in; empty = not said."""
     since: datetime | None = None
     """When the first alarm of the case began; None = no alarm had called."""
+    history: bool = False
+    """Taken in from an earlier system: a label, and nothing else follows from it now."""
 
 
 class Shelve(msgspec.Struct, frozen=True, tag="shelve"):

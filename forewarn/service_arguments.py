@@ -47,7 +47,7 @@ def add_service(command: Any, group: Any, action: Any) -> None:
 
 
 def _base(group: Any, action: Any) -> None:
-    base = group("base", "the installed base: customers, sites, assets and technicians")
+    base = group("base", "the installed base: customers, sites, assets, people, past jobs")
     taken = action(base, "import", "take tables in: Excel, OpenDocument, CSV or JSON; all or nothing",
                    "forewarn.commands.installed:import_")  # fmt: skip
     taken.add_argument("files", type=Path, nargs="+", metavar="FILE")

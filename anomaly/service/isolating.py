@@ -68,7 +68,7 @@ class Isolation:
     def hear(self, record: FromWork, results: Results) -> None:
         """Take a record from work_orders; one about a machine that is set aside waits with its rows."""
         key = (record.tenant, record.device)
-        if isinstance(record, AssetPlaced):
+        if isinstance(record, AssetPlaced) or (isinstance(record, Finding) and record.history):
             self._watching.hear(record, results)
         elif key in self._aside or not self._alone(key, results, partial(self._watching.hear, record)):
             self._keep(self._aside[key], record, results)

@@ -218,6 +218,9 @@ class Watching:
         if isinstance(record, AssetPlaced):
             results.places.append(record)
             return
+        if isinstance(record, Finding) and record.history:
+            results.labels.append(label_of(record))
+            return
         self.settle((record.tenant, record.device), results, wait=True)
         watch = self._watch((record.tenant, record.device))
         if isinstance(record, Finding):

@@ -57,6 +57,8 @@ def export(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     try:
         given.out.mkdir(parents=True, exist_ok=True)
         for name, rows in told.items():
+            if not rows:  # a table without rows cannot be read back
+                continue
             path = given.out / f"{name}.{given.format}"
             with path.open("w", encoding="utf-8", newline="") as file:
                 if given.format == "json":

@@ -52,6 +52,14 @@ def test_a_missed_breakdown_labels_the_month_before_it(bench: Bench) -> None:
     assert of(bench)[0].from_at == WALL + 10 * DAY
 
 
+def test_a_finding_of_an_earlier_system_is_a_label_and_nothing_else(bench: Bench) -> None:
+    bench.tell(finding("H-1", "missed", replaced=True, history=True))
+    bench.run()
+    assert [(x.finding, x.verdict) for x in of(bench)] == [("H-1", "missed")]
+    with bench.database.read() as connection:
+        assert connection.execute(sa.select(t.missed)).all() == []
+
+
 def test_the_same_finding_again_is_one_label(bench: Bench) -> None:
     for _ in range(2):
         bench.tell(finding("F-1", "prevented"))

@@ -125,7 +125,7 @@ def test_what_goes_out_comes_in_again_unchanged(world: World) -> None:
     taken(world, *WHOLE)
     with world.database.read() as connection:
         told = {name: base_table(connection, TENANT, name) for name in TABLES}
-    back = [sheet(name, *rows) for name, rows in told.items()]
+    back = [sheet(name, *rows) for name, rows in told.items() if rows]
     again = taken(world, *back)
     assert (again.faults, again.added, again.changed) == ([], {}, {})
     assert sum(again.same.values()) == sum(map(len, told.values()))

@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from contracts.names import NAME_RULE, is_name
+from contracts.records import RESULTS
+from work_orders.domain.past_jobs import NO, YES, amount, moment
 
 Check = Callable[[str], str | None]
 """What a cell must be, where it is not that; None = it is fine."""
@@ -106,6 +108,22 @@ def _weekdays(text: str) -> str | None:
     return None if re.fullmatch(r"[0-6]", text) else "weekdays from 0 (Monday) to 6 (Sunday), divided by commas"
 
 
+def _date(text: str) -> str | None:
+    return None if moment(text) else "a day such as 2024-12-24 or 24.12.2024, or a time of ISO 8601"
+
+
+def _amount(text: str) -> str | None:
+    return None if amount(text) is not None else "an amount such as 1234.50"
+
+
+def _minutes(text: str) -> str | None:
+    return None if re.fullmatch(r"\d{1,6}", text) else "whole minutes"
+
+
+def _currency(text: str) -> str | None:
+    return None if re.fullmatch(r"[A-Z]{3}", text) else "a currency of ISO 4217, such as EUR"
+
+
 FIELDS: Mapping[str, tuple[Field, ...]] = {
     "customers": (
         Field("id", ("customer id", "customer no", "kundennummer", "客户编号"), check=_id),
@@ -137,12 +155,37 @@ FIELDS: Mapping[str, tuple[Field, ...]] = {
         Field("criticality", ("critical", "class", "kritikalität", "关键度"), check=_one_of("A", "B", "C")),
         Field("devices", ("device", "gateway", "gerät", "geräte", "传感器"), most=2000, check=_id, many=True),
     ),
+    "contacts": (
+        Field("id", ("contact id", "kontaktnummer", "联系人编号"), check=_id),
+        Field("customer", ("customer id", "company", "kunde", "firma", "客户", "公司"), True, refers="customers"),
+        Field("name", ("contact", "contact person", "person", "ansprechpartner", "kontakt", "联系人", "姓名"), True),
+        Field("role", ("function", "position", "job title", "funktion", "职务"), most=100),
+        Field("site", ("location", "plant", "standort", "站点"), refers="sites"),
+        Field("phone", ("telephone", "tel", "mobile", "telefon", "电话"), most=64, check=_phone),
+        Field("email", ("mail", "e-mail address", "邮箱", "电子邮件"), most=320, check=_email),
+        Field("notes", ("remarks", "bemerkung", "备注"), most=1000),
+    ),
     "technicians": (
         Field("id", ("technician id", "staff no", "personalnummer", "工号"), check=_id),
         Field("name", ("technician", "mechanic", "techniker", "技师", "姓名"), True),
         Field("phone", ("telephone", "tel", "mobile", "telefon", "电话"), most=64, check=_phone),
         Field("skills", ("skill", "trades", "qualifications", "fähigkeiten", "技能"), most=1000, many=True),
         Field("weekdays", ("days", "working days", "arbeitstage", "工作日"), most=20, check=_weekdays, many=True),
+    ),
+    "history": (
+        Field("id", ("job id", "job no", "order no", "work order", "auftragsnummer", "工单编号"), most=64, check=_id),
+        Field("asset", ("machine", "asset id", "serial number", "serial", "maschine", "anlage", "设备"), True),
+        Field("date", ("day", "done on", "repaired on", "completed", "datum", "日期"), True, 40, _date),
+        Field("component", ("part", "assembly", "bauteil", "部件"), most=64),
+        Field("failure_mode", ("failure", "fault", "defect", "fehler", "schaden", "故障"), most=64),
+        Field("result", ("label", "finding", "outcome", "befund", "结果"), most=16, check=_one_of(*RESULTS)),
+        Field("found", ("what was found", "description", "symptom", "beschreibung", "描述"), most=4000),
+        Field("work", ("remedy", "work done", "action", "arbeit", "massnahme", "处理"), most=1000),
+        Field("replaced", ("part replaced", "exchanged", "getauscht", "更换"), most=5, check=_one_of(*YES, *NO)),
+        Field("cost", ("costs", "amount", "kosten", "费用"), most=20, check=_amount),
+        Field("currency", ("währung", "币种"), most=3, check=_currency),
+        Field("technician", ("mechanic", "done by", "techniker", "技师")),
+        Field("minutes", ("duration", "work minutes", "dauer", "分钟"), most=6, check=_minutes),
     ),
 }  # fmt: skip
 """In the order in which they must be taken in: what is referred to comes first."""

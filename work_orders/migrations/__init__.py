@@ -14,6 +14,7 @@ TABLES = (
     "work_orders.service.aftercare_tables",
     "work_orders.service.arrival_tables",
     "work_orders.service.feedback_tables",
+    "work_orders.service.history_tables",
     "work_orders.service.message_tables",
     "work_orders.service.letter_tables",
     "work_orders.service.sla_tables",

@@ -6,15 +6,20 @@ import msgspec
 import sqlalchemy as sa
 
 from work_orders.domain.base_fields import FIELDS
+from work_orders.service import history_tables as h
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
+from work_orders.service.own_jobs import own_jobs
 
 TABLES = tuple(FIELDS)
 
 
 def base_table(connection: sa.Connection, tenant: str, table: str) -> list[dict[str, str]]:
     """Rows of a table by id, with the columns of the import. Raises KeyError for a name unknown."""
-    make = {"customers": _customers, "sites": _sites, "assets": _assets, "technicians": _technicians}[table]
+    make = {
+        "customers": _customers, "sites": _sites, "assets": _assets, "contacts": _contacts,
+        "technicians": _technicians, "history": _history,
+    }[table]  # fmt: skip
     return [{f.name: row.get(f.name, "") for f in FIELDS[table]} for row in make(connection, tenant)]
 
 
@@ -44,6 +49,23 @@ def _assets(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
     for row in _all(connection, t.assets, tenant):
         more = {"customer": row["customer_id"], "site": row["site_id"]}
         yield row | more | {"devices": ", ".join(devices.get(row["id"], ()))}
+
+
+def _contacts(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
+    for row in _all(connection, h.people, tenant):
+        yield row | {"customer": row["customer_id"], "site": row["site_id"]}
+
+
+def _history(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:
+    """Past jobs of earlier systems, and what was found here."""
+    c = h.history.c
+    past = connection.execute(sa.select(h.history).where(c.tenant == tenant).order_by(c.id)).mappings()
+    for row in (*past, *own_jobs(connection, tenant)):
+        told = {str(k): "" if v is None else str(v) for k, v in row.items()}
+        yield told | {
+            "asset": row["asset_id"], "date": row["at"].isoformat(), "replaced": "yes" if row["replaced"] else "no",
+            "cost": "" if row["cost"] is None else f"{row['cost']:.2f}",
+        }  # fmt: skip
 
 
 def _technicians(connection: sa.Connection, tenant: str) -> Iterator[dict[str, str]]:

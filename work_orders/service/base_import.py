@@ -10,7 +10,7 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from contracts.records import FINDINGS, AssetPlaced, encode
+from contracts.records import FINDINGS, AssetPlaced, Finding, encode
 from plumbing.runtime import Shared
 from work_orders.domain.base_fields import Sheet
 from work_orders.domain.machine import Actor, NotPermitted, Role
@@ -38,16 +38,18 @@ def take_base(
     NotPermitted."""
     if actor.role not in _MAY:
         raise NotPermitted(actor.role, "change the installed base", _MAY)
+    history = any(sheet.table == "history" for sheet in sheets)
     with shared.database.read() as connection:
-        seen = Picture.of(connection, tenant)
-    made = plan(seen, shared.models, sheets, progress)
+        seen = Picture.of(connection, tenant, history=history)
+    now = shared.clocks.of(tenant).now()
+    made = plan(seen, shared.models, sheets, now, progress)
     if made.taken.faults or dry_run:
         return made.taken
     if not made.empty:
         with unit(shared, tenant, actor) as work:
-            now = Picture.of(work.connection, tenant)
-            if now.read != seen.read:
-                made = plan(now, shared.models, sheets, _untold)
+            again = Picture.of(work.connection, tenant, history=history)
+            if again.read != seen.read:
+                made = plan(again, shared.models, sheets, now, _untold)
                 if made.taken.faults:
                     return made.taken
             _write(work, made)
@@ -65,6 +67,7 @@ def _write(work: Unit, made: Plan) -> None:
     _insert(work, t.asset_devices, [{"device": d, "asset_id": a} | now for d, a in made.devices.items()])
     for device, asset in made.devices.items():
         work.emit(FINDINGS, device, encode(AssetPlaced(1, work.tenant, device, asset, made.site_of(asset))))
+    _tell_past(work, made)
     first = {"channel": MAIL, "n": 0, "bounced": "", "bounced_at": None}
     new = made.new["customers"]
     _insert(work, m.contact_ways, [{"customer_id": c, "address": a} | first for c, a in made.mails.items() if c in new])
@@ -74,8 +77,23 @@ def _write(work: Unit, made: Plan) -> None:
     work.owners |= {id: row["customer_id"] or "" for id, row in made.picture.shelves["assets"].rows.items()}
     for action, asset, id, text, more in made.records:
         work.record(action, asset, id, text, **more)
-    if any(made.changed.values()):
+    if any(made.changed[table] for table in ("customers", "sites", "assets")):
         follow_all(work)
+
+
+def _tell_past(work: Unit, made: Plan) -> None:
+    """What was found before is a label of the machine's readings, if any are stored."""
+    devices: dict[str, list[str]] = {}
+    for device, asset in made.picture.devices.items():
+        devices.setdefault(asset, []).append(device)
+    for id in (*made.new["history"], *made.changed["history"]):
+        row = made.picture.shelves["history"].rows[id]
+        for device in devices.get(row["asset_id"], ()) if row["component"] else ():
+            found = Finding(
+                1, id, work.tenant, device, row["component"], id, "", row["result"], row["failure_mode"], row["found"],
+                row["replaced"], row["at"], row["asset_id"], history=True,
+            )  # fmt: skip
+            work.emit(FINDINGS, device, encode(found))
 
 
 def _insert(work: Unit, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:

@@ -6,9 +6,11 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from work_orders.service import history_tables as h
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
 from work_orders.service.contacts import MAIL
+from work_orders.service.own_jobs import own_jobs
 
 Values = Mapping[str, Any]
 
@@ -40,7 +42,9 @@ LOOKED_UP = {
     "customers": (t.customers, ("name",)),
     "sites": (t.sites, ("name",)),
     "assets": (t.assets, ("name", "serial")),
+    "contacts": (h.people, ("name",)),
     "technicians": (t.technicians, ("name",)),
+    "history": (h.history, ("asset_id",)),
 }
 """The tables, and the columns beside their id that rows are known by."""
 
@@ -48,7 +52,7 @@ LOOKED_UP = {
 class Picture:
     """What is on record of a tenant; `Picture.of` twice is equal as long as nothing of it has changed."""
 
-    def __init__(self, read: Mapping[str, list[tuple[Any, ...]]]) -> None:
+    def __init__(self, read: Mapping[str, list[tuple[Any, ...]]], own: Iterable[dict[str, Any]] = ()) -> None:
         self.read = read
         self.shelves: dict[str, Shelf] = {}
         for name, (table, columns) in LOOKED_UP.items():
@@ -57,10 +61,12 @@ class Picture:
                 shelf.put(row["id"], row)
         self.devices: dict[str, str] = dict(read["devices"])
         self.mails: dict[str, str] = dict(read["mails"])
+        self.own = {row["id"]: row for row in own}
+        """Jobs of our own, which no import changes."""
 
     @classmethod
-    def of(cls, connection: sa.Connection, tenant: str) -> "Picture":
-        """Read it."""
+    def of(cls, connection: sa.Connection, tenant: str, *, history: bool) -> "Picture":
+        """Read it; past jobs only where they are asked for."""
         d, w = t.asset_devices.c, m.contact_ways.c
         asked: dict[str, sa.Select[Any]] = {
             name: sa.select(table).where(table.c.tenant == tenant).order_by(table.c.id)
@@ -69,7 +75,10 @@ class Picture:
         asked["devices"] = sa.select(d.device, d.asset_id).where(d.tenant == tenant).order_by(d.device)
         mails = sa.select(w.customer_id, w.address).where(w.tenant == tenant, w.channel == MAIL)
         asked["mails"] = mails.order_by(w.customer_id)
-        return cls({name: [tuple(row) for row in connection.execute(select)] for name, select in asked.items()})
+        if not history:
+            asked["history"] = asked["history"].where(sa.false())
+        read = {name: [tuple(row) for row in connection.execute(select)] for name, select in asked.items()}
+        return cls(read, own_jobs(connection, tenant) if history else ())
 
 
 def _named(table: sa.Table, rows: Iterable[tuple[Any, ...]]) -> Iterator[dict[str, Any]]:

@@ -2,16 +2,20 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from contracts.asset_model import AssetModel
 from work_orders.domain.base_fields import FIELDS, Fault, Row, Sheet, degrees, id_from, parts, read
+from work_orders.domain.past_jobs import YES, amount, moment
+from work_orders.domain.requests import COMPLAINT, UPKEEP
 from work_orders.service.base_picture import Picture
 from work_orders.service.errors import BadInput
 from work_orders.service.installed_base import zone
 from work_orders.service.public_holidays import check_country
+from work_orders.service.unit import derived_id
 
 MOST_FAULTS = 1000
 STEP = 500
@@ -37,6 +41,7 @@ class Plan:
 
     picture: Picture
     models: Callable[[str], AssetModel | None]
+    now: datetime
     taken: Taken = field(default_factory=Taken)
     new: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {table: {} for table in FIELDS})
     changed: dict[str, dict[str, dict[str, Any]]] = field(default_factory=lambda: {table: {} for table in FIELDS})
@@ -80,10 +85,11 @@ class Plan:
 
 
 def plan(
-    picture: Picture, models: Callable[[str], AssetModel | None], sheets: Sequence[Sheet], progress: Progress
-) -> Plan:
+    picture: Picture, models: Callable[[str], AssetModel | None], sheets: Sequence[Sheet], now: datetime,
+    progress: Progress,
+) -> Plan:  # fmt: skip
     """Work out what taking in these tables means; `progress` is told (rows, of all rows)."""
-    made = Plan(picture, models)
+    made = Plan(picture, models, now)
     total, done = sum(len(s.cells) for s in sheets), 0
     for table in FIELDS:
         for sheet in sheets:
@@ -99,6 +105,7 @@ def plan(
                     return made
             done += len(sheet.cells)
     progress(total, total)
+    _record_past(made)
     return made
 
 
@@ -233,8 +240,85 @@ def _technician(to: Plan, v: Cells) -> str:
     return "added"
 
 
+def _contact(to: Plan, v: Cells) -> str:
+    customer = _referred(to, "customers", "customer", v["customer"])
+    given: dict[str, Any] = {k: v[k] for k in ("name", "role", "phone", "email", "notes") if k in v}
+    if "site" in v:
+        given["site_id"] = _referred(to, "sites", "site", v["site"], customer)
+        owner = to.picture.shelves["sites"].rows[given["site_id"]]["customer_id"]
+        if owner != customer:
+            raise BadInput("site", f"it is a site of customer {owner}, and the contact is of {customer}")
+    known = _known(to, "contacts", v, [("name", v["name"], {"customer_id": customer})])
+    if known is not None and known["customer_id"] != customer:
+        raise BadInput("customer", f"contact {known['id']} is one of {known['customer_id']}; a contact stays with it")
+    if known is not None:
+        return _change(to, "contacts", known, given, customer=customer)
+    id = _new_id(to, "contacts", v, v["name"])
+    empty = {"site_id": None, "role": "", "phone": "", "email": "", "notes": ""}
+    to.add("contacts", id, {"customer_id": customer} | empty | given)
+    to.record("contact_added", "", id, f"{v['name']} is a contact of {customer} now.", customer=customer)
+    return "added"
+
+
+def _past(to: Plan, v: Cells) -> str:
+    asset = _machine(to, v["asset"])
+    model, at = to.models(asset["model"]), moment(v["date"])
+    if model is None or at is None:
+        raise BadInput("asset", f"a machine of an asset model that is installed here, and not of {asset['model']}")
+    if at > to.now + timedelta(days=1):
+        raise BadInput("date", "a day that has come")
+    mode = model.mode(v.get("failure_mode", ""))
+    if "failure_mode" in v and mode is None:
+        raise BadInput("failure_mode", f"a failure mode of {model.name}, or empty")
+    component = v.get("component", mode.component if mode else "")
+    given: dict[str, Any] = {"asset_id": asset["id"], "at": at, "component": component}
+    given |= {k: v[k] for k in ("failure_mode", "result", "found", "work", "currency", "technician") if k in v}
+    given |= {k: read(v[k]) for k, read in (("cost", amount), ("minutes", int)) if k in v}
+    if "replaced" in v:
+        given["replaced"] = v["replaced"] in YES
+    id = v.get("id") or derived_id("H", asset["id"], at.isoformat(), component, v.get("failure_mode", ""))
+    ours, known = to.picture.own.get(id), to.picture.shelves["history"].rows.get(id)
+    if ours is not None:
+        if any(ours[k] != x for k, x in given.items()):
+            raise BadInput("id", "a number of its own: this one is a finding that was made here")
+        return "same"
+    if component and component not in (*model.components, UPKEEP, COMPLAINT):
+        raise BadInput("component", f"one of {', '.join(model.components)}, or empty")
+    if mode is not None and component != mode.component:
+        raise BadInput("component", f"{mode.component}, for {mode.name} is a failure mode of that")
+    if known is not None:
+        return "changed" if to.change("history", known, given) else "same"
+    empty: dict[str, Any] = {"failure_mode": "", "result": "unknown", "found": "", "work": "", "replaced": False}
+    empty |= {"cost": None, "currency": "", "technician": "", "minutes": None}
+    to.add("history", id, empty | given)
+    return "added"
+
+
+def _machine(to: Plan, text: str) -> Mapping[str, Any]:
+    """The machine of that id, serial number or name. Raises BadInput."""
+    shelf = to.picture.shelves["assets"]
+    found = [shelf.rows[text]] if text in shelf.rows else shelf.find("serial", text) or shelf.find("name", text)
+    if not found:
+        raise BadInput("asset", "the id, serial number or name of an asset on record, or of one in this import")
+    if len(found) > 1:
+        raise BadInput("asset", f"an id, for several are called so: {', '.join(sorted(r['id'] for r in found)[:5])}")
+    return found[0]
+
+
+def _record_past(to: Plan) -> None:
+    """One line for each machine with jobs that are new or changed."""
+    shelf, count = to.picture.shelves["history"], dict[str, int]()
+    for id in (*to.new["history"], *to.changed["history"]):
+        count[shelf.rows[id]["asset_id"]] = count.get(shelf.rows[id]["asset_id"], 0) + 1
+    for asset, n in count.items():
+        name = to.picture.shelves["assets"].rows[asset]["name"]
+        jobs = "A past job" if n == 1 else f"{n} past jobs"
+        to.record("history_taken", asset, asset, f"{jobs} of {name} came in from an earlier system.", jobs=n)
+
+
 _TAKE: dict[str, Callable[[Plan, Cells], str]] = {
-    "customers": _customer, "sites": _site, "assets": _asset, "technicians": _technician,
+    "customers": _customer, "sites": _site, "assets": _asset, "contacts": _contact, "technicians": _technician,
+    "history": _past,
 }  # fmt: skip
 
 
