@@ -19,10 +19,11 @@ from work_orders.service import work_tables as w
 from work_orders.service.attachments import MOST, attach_to_order, bytes_of, files_of_case, put
 from work_orders.service.door import Request, take_request
 from work_orders.service.errors import BadInput, CannotAssign, NotFound
-from work_orders.service.merging import merge
+from work_orders.service.merging import merge, unmerge
 from work_orders.service.opening import order_visit, solve
 from work_orders.service.order_steps import record_actuals, task_action, visit_action
 from work_orders.service.permits import PermitMissing, give_back, grant
+from work_orders.service.reports import take_report
 from work_orders.service.unit import unit
 
 PNG = b"\x89PNG\r\n\x1a\n" + b"\0" * 20
@@ -195,6 +196,21 @@ def test_files_of_a_report_are_those_of_the_case_that_it_was_merged_into(world: 
     merge(world.shared, TENANT, case, forecast, DISPATCHER)
     with world.database.read() as connection:
         assert [f.name for f in files_of_case(connection, TENANT, forecast)] == ["x.jpg"]
+
+
+def test_a_photo_that_came_while_its_case_was_merged_goes_back_with_its_report(world: World) -> None:
+    case = str(reported(world))
+    world.take(1)
+    forecast = next(str(r.id) for r in world.rows(t.cases) if r.kind == "forecast")
+    said = next(r.reason for r in world.rows(t.cases) if r.id == case)
+    merge(world.shared, TENANT, case, forecast, DISPATCHER)
+    again = Request(RequestKind.REPORT, "p1", text="It smokes")
+    assert take_report(world.shared, TENANT, again, CUSTOMER, [("smoke.jpg", JPEG)]).case == forecast
+    unmerge(world.shared, TENANT, case, DISPATCHER)
+    with world.database.read() as connection:
+        files = {id: [f.name for f in files_of_case(connection, TENANT, id)] for id in (case, forecast)}
+    assert files == {case: ["smoke.jpg"], forecast: []}
+    assert next(r.reason for r in world.rows(t.cases) if r.id == case) == said == "It is loud"
 
 
 def reported(world: World) -> str | None:

@@ -1,7 +1,8 @@
 """Merging two cases of one machine, and undoing it: what moved is recorded and goes back.
 
-Requests and forecasts move. Messages, notes, SLA clocks, orders and decisions stay with the case that they were made
-in, so an internal note cannot reach a customer by a merge, and nothing has to be sorted out again afterwards.
+Requests (with the files that came with them) and forecasts move. Messages, notes, SLA clocks, orders and decisions stay
+with the case that they were made in, so an internal note cannot reach a customer by a merge, and nothing has to be
+sorted out again afterwards.
 """
 
 from collections.abc import Sequence
@@ -14,6 +15,7 @@ from work_orders.domain.machine import Actor, Role
 from work_orders.domain.requests import COMPLAINT, RequestKind
 from work_orders.service import door_tables as d
 from work_orders.service import tables as t
+from work_orders.service import work_tables as w
 from work_orders.service.errors import BadInput
 from work_orders.service.moves import move_case, open_order_of
 from work_orders.service.orders import cancel
@@ -26,6 +28,8 @@ class Moved(msgspec.Struct, frozen=True):
     requests: list[str]
     predictions: list[str]
     cancelled_order: str = ""
+    reason: str = ""
+    """What the case was about, in words."""
 
 
 def merge(
@@ -49,6 +53,7 @@ def merge(
             sorted(r.id for r in work.all(d.requests, c.case_id == case_id)),
             sorted(r.prediction_id for r in work.all(t.intake, i.case_id == case_id)),
             "" if order is None else str(order.id),
+            case.reason,
         )
         _carry(work, moved.requests, moved.predictions, into_id)
         move_case(work, case_id, CaseAction.MERGE, merged_into=into_id, reason=f"merged into {into_id}")
@@ -79,6 +84,7 @@ def _fit(case: Row, into: Row) -> None:
 def _carry(work: Unit, requests: Sequence[str], predictions: Sequence[str], to: str) -> None:
     for id in requests:
         work.update(d.requests, {"id": id}, case_id=to)
+        work.update(w.attachments, {"request_id": id}, case_id=to)
     for id in predictions:
         work.update(t.intake, {"prediction_id": id}, case_id=to)
 
@@ -122,7 +128,7 @@ def unmerge(shared: Shared, tenant: str, case_id: str, actor: Actor, *, version:
         work.update(d.merges, {"id": row.id}, undone_at=work.now)
         again = {"decided_at": None, "decided_by": None, "path": None} if moved.cancelled_order else {}
         actions = (CaseAction.UNMERGE,)
-        case = move_case(work, case_id, *actions, closed_at=None, merged_into=None, reason="", **again)
+        case = move_case(work, case_id, *actions, closed_at=None, merged_into=None, reason=moved.reason, **again)
         if case.kind == RequestKind.FORECAST:  # its forecasts go on deciding
             case = move_case(work, case_id, CaseAction.MONITOR, role=Role.SYSTEM)
         text = f"{actor.name} took the case {case_id} out of {row.into_id} again."
