@@ -63,6 +63,7 @@ def call(client: TestClient, name: str, ids: dict[str, str], tenant: str, possib
         "holds": {"kind": "permit"},
         "plans": {"title": "Grease", "tasks": "Grease it", "every_days": "30"},
         "readings": {"meter": "running_hours", "value": "1"},
+        "position": {"latitude": "52.5", "longitude": "13.4"},
     }
     form = forms.get(path.rpartition("/")[2])
     return int(client.request(method, at, data=form, follow_redirects=False).status_code)
