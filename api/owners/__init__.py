@@ -6,7 +6,7 @@ from typing import Any
 from anomaly.queries.labels import labels
 from anomaly.queries.misses import Miss, MissReport, misses
 from api.owners import machines
-from api.owners.charts import Charts
+from api.owners.charts import Charts, in_language
 from api.owners.commands import Commands
 from api.owners.condition import Conditions, conditions
 from api.owners.conversations import Conversations
@@ -142,7 +142,8 @@ class ServiceOwners(DeviceCommands, Insights):
 
     def chart_notice(self, who: Principal, notice: str) -> Chart | None:
         found = self._work.notice(who, notice)
-        return self._charts.case(who, found.case) if found else None
+        drawn = self._charts.case(who, found.case) if found else None
+        return drawn and in_language(drawn, self.language_of(who.tenant, who.subject))
 
     def tick(self, tenant: str) -> dict[str, Any]:
         office = Principal(tenant, Role.ADMIN, "", "", "", None)

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 import numpy as np
@@ -10,6 +11,7 @@ from anomaly.queries.compensated import USUAL, deviations, usual
 from anomaly.queries.forecasts import alarms, index_chart
 from anomaly.queries.late import late_rows
 from anomaly.queries.misses import MissReports, Track, hours_of
+from api.language import speaker
 from api.owners.machines import mine
 from api.roles import Principal
 from api.views import Chart, Series
@@ -32,6 +34,16 @@ BEFORE_EVIDENCE = timedelta(hours=72)
 
 def _clean(values: Sequence[float]) -> list[float | None]:
     return [None if math.isnan(v) or math.isinf(v) else round(v, 4) for v in values]
+
+
+def in_language(chart: Chart, language: str) -> Chart:
+    """A chart of evidence for a customer; the words of the asset model stay as they are."""
+    say = speaker(language)
+    return replace(
+        chart, note=say(chart.note), series=[replace(s, name=say(s.name)) for s in chart.series],
+        spans=[(start, end, say(words)) for start, end, words in chart.spans],
+        limits=[(value, ": ".join(map(say, words.split(": ")))) for value, words in chart.limits],
+    )  # fmt: skip
 
 
 class Charts:

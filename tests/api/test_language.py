@@ -114,6 +114,9 @@ def test_a_chinese_customer_finds_no_english_on_his_pages(chinese: tuple[Company
     found["proposed"] = otto.get(f"/notices/{ids['open_notice']}").text
     for name, page in found.items():
         assert '<html lang="zh">' in page, name
+    chart = otto.get(f"/charts/notices/{ids['open_notice']}").json()
+    assert [s["name"] for s in chart["series"]] == ["Vibration", "作出预测时的正常值"]
+    assert [words for _, _, words in chart["spans"]] == ["报警"]
     left = [f"{name}: {words}" for name, page in found.items() for words in english_in(page)]
     assert not left, "\n".join(left)
 

@@ -43,8 +43,11 @@ function showClock(tick) {
   const clock = document.getElementById("clock");
   const at = new Date(tick.now);
   if (clock) {
-    const day = `${DAYS[at.getUTCDay()]} ${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}`;
-    clock.textContent = `${day}, ${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
+    const chinese = document.documentElement.lang === "zh"; // as api/language.py writes it
+    const day = chinese
+      ? `${at.getUTCMonth() + 1}月${at.getUTCDate()}日 周${"日一二三四五六"[at.getUTCDay()]} `
+      : `${DAYS[at.getUTCDay()]} ${at.getUTCDate()} ${MONTHS[at.getUTCMonth()]}, `;
+    clock.textContent = `${day}${two(at.getUTCHours())}:${two(at.getUTCMinutes())}`;
   }
   const factor = document.getElementById("factor");
   if (factor) factor.textContent = tick.factor === 0 ? "paused" : `x${tick.factor}`;

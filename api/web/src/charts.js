@@ -109,7 +109,7 @@ function options(chart, box, { lines, bands }) {
     legend: { markers: { width: 2 } },
     scales: { y: { range: (u, low, high) => range(chart, low, high) } },
     series: [
-      { label: "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
+      { label: CHINESE ? "时间" : "Time", value: "{YYYY}-{MM}-{DD} {HH}:{mm}" },
       ...lines.map((l) => ({
         label: l.label, class: l.edge ? "band-edge" : undefined, stroke: l.width ? colour(l.ink) : undefined, width: l.width, points: { show: false }, spanGaps: false, value: short,
       })),
@@ -120,13 +120,15 @@ function options(chart, box, { lines, bands }) {
   };
 }
 
+const CHINESE = document.documentElement.lang === "zh"; // the page is in the customer's language
+const [MONTH, DAY] = CHINESE ? ["{M}月", "{M}月{D}日"] : ["{MMM}", "{D} {MMM}"];
 // [least step, usual label, at a new year, month, day, hour, minute, second, mode]
 const TIMES = [
   [31536000, "{YYYY}", null, null, null, null, null, null, 1],
-  [2419200, "{MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-  [86400, "{D} {MMM}", "\n{YYYY}", null, null, null, null, null, 1],
-  [60, "{HH}:{mm}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
-  [1, "{HH}:{mm}:{ss}", "\n{D} {MMM} {YYYY}", null, "\n{D} {MMM}", null, null, null, 1],
+  [2419200, MONTH, "\n{YYYY}", null, null, null, null, null, 1],
+  [86400, DAY, "\n{YYYY}", null, null, null, null, null, 1],
+  [60, "{HH}:{mm}", `\n${DAY} {YYYY}`, null, `\n${DAY}`, null, null, null, 1],
+  [1, "{HH}:{mm}:{ss}", `\n${DAY} {YYYY}`, null, `\n${DAY}`, null, null, null, 1],
 ];
 
 function range(chart, low, high) {
