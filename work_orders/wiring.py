@@ -15,10 +15,11 @@ from work_orders.domain.webhooks import Reach
 from work_orders.service.contacts import MAIL
 from work_orders.service.due import tenants_with_work, tick
 from work_orders.service.escalating import Colleagues, nobody
+from work_orders.service.keeping import let_go
 from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
 
-WAIT_AFTER_TROUBLE_S = 1.0
+WAIT_AFTER_TROUBLE_S, KEEP_EVERY_S = 1.0, 3600.0
 _REFUSED = (DataError, IntegrityError)
 """The database answers: it is the row that is at fault."""
 logger = logging.getLogger(__name__)
@@ -42,6 +43,7 @@ class WorkOrdersService:
         self._thread: threading.Thread | None = None
         self._trouble = ""
         self._ticked = -settings.tick_seconds
+        self._kept = shared.system.monotonic()
         self._due: list[str] = []
         self._taking = False
         self._singly = 0
@@ -112,6 +114,9 @@ class WorkOrdersService:
         if self._ticked == monotonic:
             while take_outage(self._shared):
                 pass
+        if monotonic - self._kept >= KEEP_EVERY_S:
+            self._kept = monotonic
+            let_go(self._shared.database, self._shared.system.now())
         return taken > 0
 
     def _give_way(self) -> None:

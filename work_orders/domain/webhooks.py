@@ -29,8 +29,8 @@ DELAYS = tuple(
 )  # fmt: skip
 """Waits between tries: 32 hours together, so who is down for a day catches up."""
 DISABLED_AFTER = timedelta(days=5)
-KEPT_FOR = timedelta(days=7)
-"""For how long it is kept that an event was delivered."""
+KEPT_FOR, DEAD_KEPT_FOR = timedelta(days=7), timedelta(days=30)
+"""For how long it is kept that an event was delivered, and an event that was given up, to be sent again."""
 MAPPED = tuple(ipaddress.ip_network(n) for n in ("64:ff9b::/96", "64:ff9b:1::/48", "2002::/16", "2001::/32"))
 """IPv6 addresses that stand for IPv4 ones."""
 

@@ -9,7 +9,7 @@ from work_orders.domain.plans import COUNTED_HOURS, ran
 from work_orders.service import plan_tables as p
 from work_orders.service import tables as t
 from work_orders.service.installed_base import devices_of
-from work_orders.service.plan_jobs import COUNT_EVERY, counted_until, counts, keep_reading, meters_read, spec_of
+from work_orders.service.plan_jobs import COUNT_EVERY, counted_until, counts, keep_reading, newest_reading, spec_of
 from work_orders.service.unit import unit
 
 STEP = timedelta(minutes=10)
@@ -31,7 +31,7 @@ def count_hours(shared: Shared, tenant: str, plan_id: str) -> float | None:
             return None
         devices = devices_of(work, plan.asset_id)
         running = work.model(work.one(t.assets, plan.asset_id, "asset").model).running_when
-        kept = meters_read(work, plan.asset_id, COUNTED_HOURS)
+        kept = newest_reading(work, plan.asset_id, COUNTED_HOURS)
     if running is None:
         return None
     end, hours = begin + span, 0.0
@@ -40,5 +40,5 @@ def count_hours(shared: Shared, tenant: str, plan_id: str) -> float | None:
         starts = [from_us(us) for us in band.t_us.tolist()]
         hours = max(hours, ran(starts, [running.holds(x) for x in band.mean.tolist()], end) / timedelta(hours=1))
     with unit(shared, tenant, SYSTEM) as work:
-        keep_reading(work, plan.asset_id, COUNTED_HOURS, (kept[-1].value if kept else 0.0) + hours, end)
+        keep_reading(work, plan.asset_id, COUNTED_HOURS, (kept.value if kept is not None else 0.0) + hours, end)
     return hours

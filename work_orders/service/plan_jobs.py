@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from work_orders.domain.case_states import TaskState, VisitState
 from work_orders.domain.money import money
 from work_orders.domain.order_states import ENDED, OrderState
-from work_orders.domain.plans import COUNTED_HOURS, HOURS, Reading, Spec, next_due, rides
+from work_orders.domain.plans import COUNTED_HOURS, HOURS, RATE_DAYS, Reading, Spec, next_due, rides
 from work_orders.domain.words import day_words
 from work_orders.service import plan_tables as p
 from work_orders.service import tables as t
@@ -26,16 +26,22 @@ def spec_of(plan: Row) -> Spec:
     return msgspec.json.decode(plan.spec, type=Spec)
 
 
-def readings_of(connection: sa.Connection, tenant: str, asset_id: str) -> dict[str, Sequence[Reading]]:
-    """What the meters of an asset showed."""
+def readings_of(connection: sa.Connection, tenant: str, asset_id: str, since: datetime) -> dict[str, Sequence[Reading]]:
+    """What the meters of an asset showed, as far as it tells how much was run since then and how fast it runs: from the
+    last reading before that time, or before the newest one, less the days by which the speed is told."""
     c = p.readings.c
-    rows = connection.execute(
-        sa.select(c.meter, c.at, c.value).where(c.tenant == tenant, c.asset_id == asset_id).order_by(c.at)
-    )
-    made: dict[str, list[Reading]] = {}
-    for meter, at, value in rows:
-        made.setdefault(meter, []).append(Reading(at, value))
-    return dict(made)
+    mine = (c.tenant == tenant, c.asset_id == asset_id)
+    made: dict[str, Sequence[Reading]] = {}
+    newest = sa.select(c.meter, sa.func.max(c.at)).where(*mine).group_by(c.meter)
+    for meter, last in connection.execute(newest).all():
+        of = (*mine, c.meter == meter)
+        cut = min(since, last) - timedelta(days=RATE_DAYS)
+        start = connection.execute(sa.select(sa.func.max(c.at)).where(*of, c.at <= cut)).scalar()
+        some = sa.select(c.at, c.value).where(*of).order_by(c.at)
+        if start is not None:
+            some = some.where(c.at >= start)
+        made[meter] = [Reading(at, value) for at, value in connection.execute(some)]
+    return made
 
 
 def open_job_of(work: Unit, plan_id: str) -> Row | None:
@@ -50,7 +56,7 @@ def bring_plan(work: Unit, plan_id: str) -> Row:
     spec = spec_of(plan)
     due = None
     if plan.state == "active":
-        readings = readings_of(work.connection, work.tenant, plan.asset_id)
+        readings = readings_of(work.connection, work.tenant, plan.asset_id, plan.done_at or plan.begins_at)
         due = next_due(spec, plan.begins_at, plan.done_at, readings)
     waits = due is None or open_job_of(work, plan_id) is not None
     values: dict[str, Any] = {
@@ -74,16 +80,17 @@ def count_again(work: Unit, plan: Row, spec: Spec) -> datetime | None:
 
 def counts(work: Unit, asset_id: str) -> bool:
     """Whether telemetry has to tell an asset's running hours, and can."""
-    if meters_read(work, asset_id, HOURS):
+    if newest_reading(work, asset_id, HOURS) is not None:
         return False
     model = work.models(work.one(t.assets, asset_id, "asset").model)
     return model is not None and model.running_when is not None
 
 
-def meters_read(work: Unit, asset_id: str, meter: str) -> list[Row]:
-    """Readings of one meter, the oldest first."""
+def newest_reading(work: Unit, asset_id: str, meter: str) -> Row | None:
+    """What a meter showed last; None = nobody has read it."""
     c = p.readings.c
-    return sorted(work.all(p.readings, c.asset_id == asset_id, c.meter == meter), key=lambda r: r.at)
+    chosen = sa.select(p.readings).where(c.tenant == work.tenant, c.asset_id == asset_id, c.meter == meter)
+    return work.connection.execute(chosen.order_by(c.at.desc()).limit(1)).first()
 
 
 def keep_reading(work: Unit, asset_id: str, meter: str, value: float, at: datetime) -> bool:
@@ -97,14 +104,9 @@ def keep_reading(work: Unit, asset_id: str, meter: str, value: float, at: dateti
 
 def counted_until(work: Unit, plan: Row) -> datetime:
     """Up to when an asset's running hours are counted; from the beginning of the plan on."""
-    c = p.readings.c
-    newest = work.connection.execute(
-        sa.select(sa.func.max(c.at)).where(
-            c.tenant == work.tenant, c.asset_id == plan.asset_id, c.meter == COUNTED_HOURS
-        )
-    ).scalar()
-    begins: datetime = plan.begins_at
-    return max(newest, begins) if newest is not None else begins
+    newest, begins = newest_reading(work, plan.asset_id, COUNTED_HOURS), plan.begins_at
+    until: datetime = begins if newest is None else max(newest.at, begins)
+    return until
 
 
 def ride_along(work: Unit, order_id: str, again: bool = False) -> None:

@@ -28,7 +28,7 @@ from work_orders.service.plan_jobs import (
     counts,
     keep_job,
     keep_reading,
-    meters_read,
+    newest_reading,
     open_job_of,
     spec_of,
     take_along,
@@ -79,7 +79,7 @@ def make_plan(
             p.plans, id=id, asset_id=asset_id, title=spec.title.strip(), spec=msgspec.json.encode(spec).decode(),
             state="active", begins_at=begins or work.now, why="", made_at=work.now, actor=actor.name, version=1,
         )  # fmt: skip
-        if spec.every_hours and counts(work, asset_id) and not meters_read(work, asset_id, COUNTED_HOURS):
+        if spec.every_hours and counts(work, asset_id) and newest_reading(work, asset_id, COUNTED_HOURS) is None:
             keep_reading(work, asset_id, COUNTED_HOURS, 0.0, begins or work.now)
         plan = bring_plan(work, id)
         text = f"{spec.title} of {asset.name}: {spec.words()}.{_next(plan)}"
