@@ -159,6 +159,15 @@ def test_who_sees_to_it_silences_the_chain_but_not_the_clock(world: World) -> No
     )
 
 
+def test_who_sees_to_it_while_the_service_stood_is_followed_by_no_late_word(world: World) -> None:
+    set_sla_policy(world.shared, world.tenant, policy(60, steps=(Step("admin", 0.5),)), ADMIN)
+    case = reported(world)
+    world.clock.at += timedelta(minutes=61)
+    case_clock_action(world.shared, world.tenant, case, "taken", DISPATCHER)
+    world.later(days=1)
+    assert (told(world), world.actions().count("sla_breached")) == ([], 1)
+
+
 def test_writing_to_a_customer_answers_him_and_his_answer_ends_the_wait(world: World) -> None:
     case = reported(world)
     write_message(world.shared, world.tenant, case, "Since when does it hum?", DISPATCHER)

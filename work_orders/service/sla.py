@@ -166,7 +166,7 @@ def _keep(work: Unit, row: Row, clock: Clock, values: dict[str, object]) -> None
     values |= {"state": state, "due_at": due, "next_at": None, "outdated_at": None}
     if clock.stopped is None:
         told = _told(work, row.id)
-        ahead = [at for _, step, at in clock.escalations() if key_of(step) not in told and _unanswered(row, at)]
+        ahead = [at for _, step, at in clock.escalations() if key_of(step) not in told and _unanswered(row)]
         if due is not None and state not in _DECIDED:
             ahead.append(due)
         values["next_at"] = min(ahead, default=None)
@@ -178,8 +178,9 @@ def _keep(work: Unit, row: Row, clock: Clock, values: dict[str, object]) -> None
         work.record("sla_breached", row.asset_id, row.case_id, text, actor=SYSTEM, clock=row.id, metric=row.metric)
 
 
-def _unanswered(row: Row, at: datetime) -> bool:
-    return row.answered_at is None or at < row.answered_at
+def _unanswered(row: Row) -> bool:
+    """Once somebody sees to it nobody else is told, not even late what was due before."""
+    return row.answered_at is None
 
 
 def _withdraw(work: Unit, row: Row) -> None:
@@ -264,7 +265,7 @@ def tell(work: Unit, clock_id: str, colleagues: Colleagues = nobody) -> int:
     done = 0
     told = _told(work, clock_id)
     for _, step, at in clock.escalations():
-        if at < work.now and key_of(step) not in told and _unanswered(row, at):
+        if at < work.now and key_of(step) not in told and _unanswered(row):
             work.insert(
                 s.escalations, clock_id=clock_id, step=key_of(step), case_id=row.case_id, who=step.who[:64], due_at=at,
                 at=work.now,
