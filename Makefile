@@ -55,7 +55,7 @@ test: lint servers  ## everything that this machine can run: first what runs alo
 	@status=0; set -x; \
 	$(BIN)/python -m pytest -m alone --durations=20 || status=$$?; \
 	[ $$status -le 1 ] || exit $$status; \
-	$(BIN)/python -m pytest -m 'not alone' --numprocesses=logical --dist=worksteal --durations=20 || status=$$?; \
+	$(BIN)/python -m pytest -m 'not alone' --numprocesses=logical --dist=loadscope --no-loadscope-reorder --durations=20 || status=$$?; \
 	exit $$status
 
 docs: setup-dev  ## write the reference pages anew

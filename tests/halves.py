@@ -8,11 +8,10 @@ the marks of servers, the folder, and what their module names tell. By hand `pyt
 from __future__ import annotations
 
 import re
-import sys
+import socket
 from collections.abc import Generator
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -87,19 +86,18 @@ class Halves:
             pytest.fail("this test runs alone: `pytest -m alone`, without -n", pytrace=False)
 
 
-def keep_from_listening() -> None:
+def keep_from_listening(patch: pytest.MonkeyPatch) -> None:
     """Let no test of this process listen on a port from now on: such a test is in the wrong half, and fails."""
 
-    def hook(event: str, given: tuple[Any, ...]) -> None:
-        if event == "socket.bind" and isinstance(given[1], tuple):
-            raise RuntimeError("a test that listens on a port runs alone: see tests/halves.py")
+    def refuse(*_: object) -> None:
+        raise RuntimeError("a test that listens on a port runs alone: see tests/halves.py")
 
-    sys.addaudithook(hook)
+    patch.setattr(socket.socket, "listen", refuse)
 
 
 def halves_for(config: pytest.Config) -> Halves:
     """Make the plugin for a run of this checkout; `pytest -n` starts workers, which have `workerinput`."""
     beside_others = hasattr(config, "workerinput")
     if beside_others:
-        keep_from_listening()
+        keep_from_listening(pytest.MonkeyPatch())
     return Halves(config.rootpath / "tests", beside_others)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.halves import Halves, names_the_machine
+from tests.halves import Halves, keep_from_listening, names_the_machine
 from tests.real_servers import Selection
 
 pytest_plugins = ["pytester"]
@@ -103,6 +104,12 @@ def test_a_test_that_runs_alone_fails_beside_others(
 ) -> None:
     assert halves(pytester, True) == (pytest.ExitCode.TESTS_FAILED, [1, 0, 3])
     assert "this test runs alone" in capsys.readouterr().out
+
+
+def test_no_test_beside_others_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    keep_from_listening(monkeypatch)
+    with pytest.raises(RuntimeError, match="runs alone"):
+        socket.create_server(("127.0.0.1", 0))
 
 
 def test_a_module_reads_the_machines_clock_through_what_it_imports(tmp_path: Path) -> None:
