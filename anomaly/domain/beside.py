@@ -84,11 +84,6 @@ class Beside:
         """Whether cumulative sums run."""
         return CUSUM in self.methods
 
-    @property
-    def stacks(self) -> bool:
-        """Whether many machines can be judged side by side."""
-        return SEASONAL not in self.methods
-
     def follow(
         self, s: BesideState, scores: "Scores", i: int, whole: Baseline | None, apart: list[int], first_us: int,
         judged: float | None,
@@ -126,7 +121,7 @@ class Beside:
             if np.isfinite(scores.residual[i]).any():
                 levels[CUSUM] = self.sum_of(s, apart)
         if SEASONAL in self.methods:
-            level = self._surprise(s, int(scores.t_us[i]), scores.value[i], apart, first_us)
+            level = self.surprise(s, int(scores.t_us[i]), scores.value[i], apart, first_us)
             if level == level:
                 levels[SEASONAL] = level
         if not levels:
@@ -176,7 +171,8 @@ class Beside:
         size = np.abs(strength)
         return Told(s.by, size / max(float(size.sum()), 1e-12) * float(size.max(initial=0.0)), strength)
 
-    def _surprise(self, s: BesideState, t_us: int, values: Array, apart: list[int], first_us: int) -> float:
+    def surprise(self, s: BesideState, t_us: int, values: Array, apart: list[int], first_us: int) -> float:
+        """How surprising a row is, in multiples of the threshold, which is then remembered; NaN = not known yet."""
         detector = SeasonalDetector(self.layout, s.seasonal)
         s.seasonal = detector.state
         found = detector.feed(np.array([t_us], dtype=np.int64), values.reshape(1, -1))

@@ -9,10 +9,12 @@ from anomaly.domain.following import Why
 from anomaly.domain.layout import Array
 from anomaly.domain.limits import NEWEST, nearest
 from anomaly.domain.slots import Ints, Slots, all_of
-from contracts.detection_methods import BASELINE, CUSUM, LIMITS, METHODS
+from contracts.detection_methods import BASELINE, CUSUM, LIMITS, METHODS, SEASONAL
 
 
-def joint(s: Slots, slots: Ints, symptoms: Array, residual: Array | None, why: NDArray[np.int8], score: Array) -> Array:
+def joint(
+    s: Slots, slots: Ints, t_us: Ints, symptoms: Array, residual: Array | None, why: NDArray[np.int8], score: Array
+) -> Array:
     """The one score of each machine (n,), of the baseline's and the others'; moves what they remember on.
 
     Parameters
@@ -27,13 +29,14 @@ def joint(s: Slots, slots: Ints, symptoms: Array, residual: Array | None, why: N
     judges = BASELINE in b.methods
     near = _near(s, slots, at, symptoms, runs) if b.rules else None
     sums = _sums(s, slots, at, residual, runs) if b.sums and residual is not None else None
-    if near is None and sums is None and judges:
+    odd = _surprises(s, slots, t_us, symptoms) if SEASONAL in b.methods else None
+    if near is None and sums is None and odd is None and judges:
         if s.by[at].any():
             s.by[at] = np.where(score == score, np.int8(METHODS.index(BASELINE)), s.by[at])
         return score
     level = score / threshold if judges else np.full(len(slots), np.nan)
     by = np.full(len(slots), METHODS.index(BASELINE), np.int8)
-    for other, name in ((near, LIMITS), (sums, CUSUM)):
+    for other, name in ((near, LIMITS), (sums, CUSUM), (odd, SEASONAL)):
         if other is not None:
             _larger(level, by, other, name)
     s.by[at] = np.where(level == level, by, s.by[at])
@@ -83,3 +86,19 @@ def _sums(s: Slots, slots: Ints, at: Ints | slice, residual: Array, runs: NDArra
         sums[place, watch.apart] = 0.0
     largest = sums.max(1, initial=0.0) / LIMIT / s.layout.settings.cusum_threshold
     return np.where(np.isfinite(z).any(1), largest, np.nan)
+
+
+def _surprises(s: Slots, slots: Ints, t_us: Ints, symptoms: Array) -> Array:
+    """How surprising each machine's signals are (n,), in multiples of the threshold; NaN = not known yet.
+
+    What is remembered of their courses stays with the watches: it is machine by machine, beside a baseline that is not.
+    """
+    out = np.full(len(slots), np.nan)
+    first_us = s.first_us[slots]
+    for place, i in enumerate(slots.tolist()):
+        watch = s.watches[i]
+        assert watch is not None
+        t = int(t_us[place])
+        first = int(first_us[place]) if first_us[place] >= 0 else t
+        out[place] = watch.beside.surprise(watch.memory.beside, t, symptoms[place], watch.apart, first)
+    return out

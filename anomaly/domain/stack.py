@@ -49,7 +49,7 @@ class Stack:
         """Whether a machine can be followed here: not one whose mean adapts, whose part was replaced, or that waits
         for its fleet's pool."""
         detector = watch.detector
-        if detector.adapts or detector.state.relearn or not watch.beside.stacks:
+        if detector.adapts or detector.state.relearn:
             return False
         return detector.baseline is not None or not self.slots.layout.settings.fleet
 
@@ -113,7 +113,9 @@ class Stack:
         """What counts where other methods than the baseline are judged."""
         if not self.slots.beside.any:
             return rows
-        return replace(rows, score=joint(self.slots, rows.slots, rows.symptoms, rows.residual, rows.why, rows.score))
+        return replace(
+            rows, score=joint(self.slots, rows.slots, rows.t_us, rows.symptoms, rows.residual, rows.why, rows.score)
+        )
 
     def _believe(self, slots: Ints, t_us: Ints, values: Array) -> tuple[Array, dict[int, list[Event]]]:
         """The readings of sensors that are well, and what became of the others, by slot."""
@@ -247,7 +249,7 @@ class Stack:
         why = np.where(rows.why == Why.SCORED, np.int8(Why.LEARNING), rows.why)
         score = np.full(len(why), np.nan)
         if s.beside.any:
-            score = joint(s, rows.slots, rows.symptoms, None, why, score)
+            score = joint(s, rows.slots, rows.t_us, rows.symptoms, None, why, score)
         self._note_day(rows.slots, rows.t_us, why, score)
         ticking.note_times(s, rows.slots, rows.t_us, why)
         s.score[all_of(rows.slots)] = score

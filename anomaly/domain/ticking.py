@@ -119,7 +119,7 @@ def _holds(running: Running, x: Array) -> Bools:
 def _low_pass(s: Slots, at: Ints | slice, conditions: Array, lasted: Array, lag: float) -> Array:
     """Conditions, the same quickly and slowly low-passed (n, 3c); the slots' own rows where `at` is a slice."""
     features, c = s.features[at], s.c
-    now, past = features[:, :c], features[:, c:].reshape(-1, 2, c)
+    now, past = features[:, :c], features[:, c:].reshape(len(features), 2, c)
     np.copyto(now, conditions, where=conditions == conditions)
     share = 1.0 - np.exp(lasted[:, None] / (-FAST_LAG * lag, -lag)) if lag > 0 else np.ones((len(lasted), 2))
     step = now[:, None] - past
@@ -128,7 +128,7 @@ def _low_pass(s: Slots, at: Ints | slice, conditions: Array, lasted: Array, lag:
     new = step != step
     if new.any():
         step = np.where(new, now[:, None], step)
-    features[:, c:] = step.reshape(-1, 2 * c)
+    features[:, c:] = step.reshape(len(step), 2 * c)
     if not isinstance(at, slice):
         s.features[at] = features
     return features

@@ -142,6 +142,26 @@ def test_a_single_signal_is_watched_against_its_own_course() -> None:
     assert raised.parts == (("level", 1.0),)
 
 
+def test_gauges_without_conditions_come_to_the_same_side_by_side() -> None:
+    n, begin = 2040, 1900
+    t_us = START_US + np.arange(n, dtype=np.int64) * (HOUR_US // 12)
+    course = 40 + 10 * np.sin(2 * np.pi * np.arange(n) / 288)
+    values = {f"g{i}": course + np.random.default_rng(i).normal(0, 0.5, n) for i in range(5)}
+    values["g1"][2000:] += 12.0
+    machines, events = Machines(GAUGE), []
+    for name, row in values.items():
+        machines.feed([Arrival(name, ["level"], t_us[:begin], row[:begin, None])])
+    for i in range(begin, n):
+        fed = machines.feed([Arrival(g, ["level"], t_us[i : i + 1], x[i : i + 1, None]) for g, x in values.items()])
+        events += [e for outcome in fed if outcome.device == "g1" for e in outcome.events]
+    assert set(machines.stack.slot_of) == set(values)
+    watch = Watch(GAUGE)
+    watch.feed(t_us[:begin], values["g1"][:begin, None])
+    _, expected = watch.feed(t_us[begin:], values["g1"][begin:, None])
+    assert [exact(e) for e in events] == [exact(e) for e in expected]
+    assert any(isinstance(e, AlarmChanged) for e in events)
+
+
 def test_nothing_is_summed_up_before_the_record_shows_how_far_the_machine_wanders() -> None:
     t_us, values = rows(155)
     watch = Watch(with_methods("cusum"))
