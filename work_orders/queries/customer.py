@@ -192,15 +192,23 @@ def _consents(connection: sa.Connection, tenant: str, id: str) -> tuple[Consent,
 
 def _threads(connection: sa.Connection, tenant: str, id: str, limit: int) -> tuple[Thread, ...]:
     """The newest message of each case that is open."""
-    m, c = said.messages.c, t.cases.c
-    newest = (
-        sa.select(sa.func.max(m.at)).where(m.tenant == c.tenant, m.case_id == c.id).correlate(t.cases).scalar_subquery()
+    m, c, of = said.messages.c, t.cases.c, said.messages.alias("of").c
+    mine = sa.and_(of.tenant == c.tenant, of.case_id == c.id)
+    at, n = (
+        sa.select(column).where(mine).order_by(of.n.desc()).limit(1).correlate(t.cases).scalar_subquery()
+        for column in (of.at, of.n)
     )
-    rows = connection.execute(
-        sa.select(m.case_id, c.asset_id, m.incoming, m.author, m.at, m.text)
-        .join_from(t.cases, said.messages, sa.and_(m.tenant == c.tenant, m.case_id == c.id, m.at == newest))
-        .where(c.tenant == tenant, c.customer_id == id, c.closed_at.is_(None))
-        .order_by(m.at.desc())
+    some = (
+        sa.select(c.id, c.asset_id, at.label("at"), n.label("n"))
+        .where(c.tenant == tenant, c.customer_id == id, c.closed_at.is_(None), n.is_not(None))
+        .order_by(sa.desc("at"))
         .limit(limit)
+        .subquery()
+    )  # which ones first: no more messages are read than are shown
+    rows = connection.execute(
+        sa.select(m.case_id, some.c.asset_id, m.incoming, m.author, m.at, m.text)
+        .join(some, sa.and_(m.case_id == some.c.id, m.n == some.c.n))
+        .where(m.tenant == tenant)
+        .order_by(m.at.desc())
     )
     return tuple(Thread(*r) for r in rows)
