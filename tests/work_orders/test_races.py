@@ -15,15 +15,21 @@ from threading import Barrier
 import pytest
 from sqlalchemy.exc import IntegrityError
 
+from api.owners.versions import CALENDAR, expect
+from api.problems import Problem
+from api.roles import Principal
+from api.roles import Role as ApiRole
 from contracts.records import PREDICTIONS, encode
 from plumbing import log
-from tests.work_orders.world import CUSTOMER, DISPATCHER, TENANT, World, open_world
+from tests.work_orders.world import ADMIN, CUSTOMER, DISPATCHER, TENANT, World, open_world
 from work_orders import service
 from work_orders.adapters.consumer import register, take_next
+from work_orders.domain.calendars import Hours
 from work_orders.domain.machine import IllegalTransition
 from work_orders.domain.slots import HalfDay
 from work_orders.service import tables as t
 from work_orders.service.errors import SlotTaken, Stale
+from work_orders.service.sla_settings import set_calendar
 
 RACERS = 24
 
@@ -135,6 +141,24 @@ def test_processes_that_race_act_once(any_world: World, tmp_path: Path) -> None:
     taken = [r for r in world.rows(t.visits) if r.day == day and r.ended_at is None]
     assert len(taken) == 1, "the same half day of the only one who is free"
     assert got["SlotTaken"] >= racers // 2
+
+
+def test_of_many_who_saw_the_same_version_one_changes_the_thing(any_world: World) -> None:
+    """What counts no versions is compared by what is shown of it, behind the lock of its writers."""
+    world, office = any_world, Principal(TENANT, ApiRole.ADMIN, "", "", "", None)
+
+    def change(n: int) -> object:
+        expect(CALENDAR, 0, office, "early")
+        try:
+            set_calendar(world.shared, TENANT, "early", Hours({"mon": [f"0{n % 8}:00-12:00"]}), ADMIN)
+        except Problem as refused:
+            return refused.status
+        return "done"
+
+    assert Counter(race(change, 8)) == {"done": 1, 412: 7}
+    assert world.actions().count("calendar_set") == 1
+    with world.database.read() as connection:
+        assert CALENDAR.one(connection, TENANT, "early") > 0
 
 
 def test_the_database_itself_forbids_a_second_open_case(any_world: World) -> None:
