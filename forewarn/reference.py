@@ -33,7 +33,8 @@ them. A figure of which nothing has happened is none, not 0; what is counted pie
 ## One view of a customer
 
 *Customers* shows one customer whole: contact and consents, sites, machines with health and the chance of failure,
-open cases, conversations, and everything that happened on one timeline, read by an index. `GET /api/v1/customers/ID`,
+every open case and work order, visits, conversations, surveys, and everything that happened on one timeline, read by an
+index. `GET /api/v1/customers/ID`,
 and `/timeline?after=` goes on. `python -m benchmarks.customer_view` measures it with ten years of history.
 """
 

@@ -46,4 +46,4 @@ def routes(web: Web, router: APIRouter) -> None:
         limit: Annotated[int, Query(ge=1, le=500)] = 50,
     ) -> Response:  # fmt: skip
         page, more = of.timeline(who, customer, after, limit)
-        return answer({"items": [{"asset": asset, "event": moment} for asset, moment in page], "next": more})
+        return answer({"items": page, "next": more})

@@ -10,10 +10,9 @@ from api.roles import Principal
 from api.views import Line
 from plumbing.runtime import Shared
 from work_orders.queries import customers
-from work_orders.queries.customer import CustomerView, customer_timeline, customer_view
+from work_orders.queries.customer import CustomerView, Told, customer_timeline, customer_view
 from work_orders.queries.measured import FAIR, SIDES, Measured, Share, fairness, measured
 from work_orders.queries.names import in_names, names
-from work_orders.queries.timeline import Moment
 from work_orders.service.measures import NAMED
 
 SPANS = {"month": timedelta(days=30), "quarter": timedelta(days=91), "year": timedelta(days=365), "all": None}
@@ -65,29 +64,24 @@ class Overview:
         states = conditions(self._shared.database, who.tenant)
         return Seen(found, {a.id: states.get(a.device, NOTHING).health for a in found.assets})
 
-    def timeline(
-        self, who: Principal, id: str, before: int | None, limit: int = 50
-    ) -> tuple[list[tuple[str, Moment]], int | None]:
+    def timeline(self, who: Principal, id: str, before: int | None, limit: int = 50) -> tuple[list[Told], int | None]:
         """A page of a customer's timeline. Raises Problem."""
         if id not in {known for known, _ in self.customers(who)}:
             raise not_found("customer")
         with self._shared.database.read() as connection:
             return customer_timeline(connection, who.tenant, id, before=before, limit=limit)
 
-    def lines(self, who: Principal, page: Sequence[tuple[str, Moment]]) -> list[Line]:
+    def lines(self, who: Principal, page: Sequence[Told]) -> list[Line]:
         """The timeline for people: names for ids."""
         with self._shared.database.read() as connection:
             known = names(connection, who.tenant)
         return [
             Line(
-                m.at,
-                m.action,
-                in_names(m.text, known),
-                known.get(m.actor, m.actor),
-                f"/assets/{asset}" if asset else "",
+                m.event.at, m.event.action, in_names(m.event.text, known), known.get(m.event.actor, m.event.actor),
+                f"/assets/{m.asset}" if m.asset else "",
             )
-            for asset, m in page
-        ]
+            for m in page
+        ]  # fmt: skip
 
     def _since(self, who: Principal, span: str) -> tuple[datetime, datetime | None]:
         if span not in SPANS:

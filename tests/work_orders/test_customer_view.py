@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import sqlalchemy as sa
 
-from tests.work_orders.world import CUSTOMER, TENANT, World
+from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, TENANT, World
 from work_orders import service
+from work_orders.domain.requests import RequestKind
 from work_orders.queries.customer import CustomerView, customer_timeline, customer_view
 from work_orders.service import tables as t
+from work_orders.service.aftercare import answer_survey
+from work_orders.service.door import Request, take_request
 from work_orders.service.moment_tables import moments
 
 
@@ -24,20 +27,40 @@ def test_it_tells_sites_machines_and_what_is_open_at_them(world: World) -> None:
     assert (found.name, found.open_cases, found.open_orders) == ("City waterworks", 1, 1)
     assert [(s.id, s.assets) for s in found.sites] == [("waterworks-site", 2)]
     one, two = found.assets
-    assert (one.id, one.case_state, one.order_state) == ("p1", "work_ordered", "dispatched")
+    assert (one.id, [c.state for c in one.cases], [o.state for o in one.orders]) == (
+        "p1", ["work_ordered"], ["dispatched"],
+    )  # fmt: skip
     assert one.p_horizon is not None
-    assert one.visit_start is not None
-    assert (two.id, two.case_id, two.order_id) == ("p2", None, None)
+    assert [(v.asset_id, v.technician_id, v.start) for v in found.visits] == [
+        ("p1", "tom", one.orders[0].visit_start)
+    ]  # fmt: skip
+    assert (two.id, two.cases, two.orders) == ("p2", (), ())
+
+
+def test_every_open_case_of_a_machine_counts_and_is_shown_with_what_he_said_of_the_last_job(world: World) -> None:
+    order = world.booked()
+    for action in ("start", "finish"):
+        service.order_action(world.shared, TENANT, order, action, TECHNICIAN)
+    answer_survey(world.shared, TENANT, order, CUSTOMER, satisfied=2, words="Too late")
+    for n in range(3):
+        kind = (RequestKind.COMPLAINT, RequestKind.REPORT, RequestKind.PREVENTIVE)[n]
+        component = ("", "seal", "preventive")[n]
+        take_request(world.shared, TENANT, Request(kind, "p1", component, text="Look"), DISPATCHER)
+    found = view(world)
+    assert found.open_cases == len(found.assets[0].cases) == 4
+    assert {c.kind for c in found.assets[0].cases} == {"forecast", "complaint", "report", "preventive"}
+    assert [(s.order_id, s.satisfied, s.words) for s in found.surveys] == [(order, 2, "Too late")]
+    assert [v.state for v in found.visits] == ["done"]
 
 
 def test_its_timeline_tells_all_that_happened_to_him_and_nothing_of_others(world: World) -> None:
     world.booked()
-    told = [(asset, moment.action) for asset, moment in view(world).timeline]
+    told = [(m.asset, m.event.action) for m in view(world).timeline]
     assert ("p1", "case_opened") in told
     assert ("p1", "notice_queued") in told
     assert told[-2:] == [("", "site_added"), ("", "customer_added")]
     assert {asset for asset, _ in told} == {"", "p1", "p2"}
-    others = [asset for asset, _ in view(world, "brewery").timeline]
+    others = [m.asset for m in view(world, "brewery").timeline]
     assert set(others) == {"", "p3"}
 
 

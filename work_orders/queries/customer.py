@@ -1,6 +1,7 @@
 """One view of a customer: who he is, his sites and machines, what is open, and everything that happened on one
 timeline."""
 
+from collections import defaultdict
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -8,6 +9,7 @@ import msgspec
 import sqlalchemy as sa
 
 from plumbing.audit import entries
+from work_orders.queries.aftercare import SurveyRow, surveys
 from work_orders.queries.timeline import Moment
 from work_orders.service import message_tables as said
 from work_orders.service import tables as t
@@ -15,6 +17,8 @@ from work_orders.service.moment_tables import moments
 
 MOST = 2000
 """Machines, open cases and open orders that are told at most."""
+NEWEST, MOST_VISITS = 20, 100
+"""Surveys and visits that are told at most."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +33,32 @@ class Place:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenCase:
+    """A case that is open; `p_horizon`: the newest P(failure) within the decision's horizon."""
+
+    id: str
+    component: str
+    kind: str
+    state: str
+    p_horizon: float | None
+    opened_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class OpenOrder:
+    """A work order that is open."""
+
+    id: str
+    case_id: str
+    title: str
+    state: str
+    technician_id: str | None
+    visit_start: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class Owned:
-    """One of his machines. `p_horizon`: the newest P(failure) within the decision's horizon of its open case."""
+    """One of his machines, with what is open at it, the oldest first."""
 
     id: str
     name: str
@@ -38,12 +66,33 @@ class Owned:
     site_id: str | None
     device: str
     """That watches it (the first of them); empty where none does."""
-    case_id: str | None
-    case_state: str
-    p_horizon: float | None
-    order_id: str | None
-    order_state: str
-    visit_start: datetime | None
+    cases: tuple[OpenCase, ...]
+    orders: tuple[OpenOrder, ...]
+
+    @property
+    def p_horizon(self) -> float | None:
+        """The greatest of its open cases."""
+        return max((c.p_horizon for c in self.cases if c.p_horizon is not None), default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class VisitRow:
+    """A visit at one of his machines."""
+
+    order_id: str
+    asset_id: str
+    technician_id: str
+    start: datetime
+    end: datetime
+    state: str
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What happened, and to which of his machines; empty = to him himself."""
+
+    asset: str
+    event: Moment
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +132,14 @@ class CustomerView:
     assets: tuple[Owned, ...]
     open_cases: int
     open_orders: int
+    visits: tuple[VisitRow, ...]
+    """Of orders that are open, and of his newest surveys' orders; newest first."""
+    surveys: tuple[SurveyRow, ...]
+    """Newest first."""
     consents: tuple[Consent, ...]
     threads: tuple[Thread, ...]
-    timeline: tuple[tuple[str, Moment], ...]
-    """With the machine that each is about, newest first."""
+    timeline: tuple[Told, ...]
+    """Newest first."""
     next: int | None
 
 
@@ -105,17 +158,24 @@ def customer_view(connection: sa.Connection, tenant: str, id: str, *, threads: i
         sa.select(s.id, s.name, s.address, s.country).where(s.tenant == tenant, s.customer_id == id).order_by(s.name)
     )
     page, more = customer_timeline(connection, tenant, id)
+    asked = surveys(connection, tenant, customer_id=id, limit=NEWEST)
     return CustomerView(
         row.id, row.name, row.contact, row.phone, row.locale, row.tier,
         tuple(Place(*r, count.get(r.id, 0)) for r in sites), owned,
-        sum(a.case_id is not None for a in owned), sum(a.order_id is not None for a in owned),
-        _consents(connection, tenant, id), _threads(connection, tenant, id, threads), tuple(page), more,
+        _open(connection, t.cases, t.cases.c.closed_at, tenant, id),
+        _open(connection, t.orders, t.orders.c.ended_at, tenant, id), _visits(connection, tenant, id, asked),
+        tuple(asked), _consents(connection, tenant, id), _threads(connection, tenant, id, threads), tuple(page), more,
     )  # fmt: skip
+
+
+def _open(connection: sa.Connection, of: sa.Table, ended: sa.Column[datetime], tenant: str, id: str) -> int:
+    chosen = sa.select(sa.func.count()).where(of.c.tenant == tenant, of.c.customer_id == id, ended.is_(None))
+    return int(connection.execute(chosen).scalar_one())
 
 
 def customer_timeline(
     connection: sa.Connection, tenant: str, id: str, *, before: int | None = None, limit: int = 50
-) -> tuple[list[tuple[str, Moment]], int | None]:
+) -> tuple[list[Told], int | None]:
     """What happened around a customer and his machines, newest first, and where the next page begins."""
     page = (
         sa.select(moments)
@@ -133,30 +193,29 @@ def customer_timeline(
     out = []
     for r in rows[:limit]:
         told = msgspec.json.decode(r.diff)
-        out.append((r.asset_id, Moment(r.seq, r.at, r.actor, r.action, told.get("id", ""), told.get("text", ""))))
-    return out, out[-1][1].seq if len(rows) > limit else None
+        event = Moment(r.seq, r.at, r.actor, r.action, told.get("id", ""), told.get("text", ""))
+        out.append(Told(r.asset_id, event))
+    return out, out[-1].event.seq if len(rows) > limit else None
 
 
 def _owned(connection: sa.Connection, tenant: str, id: str) -> tuple[Owned, ...]:
     a, c, o = t.assets.c, t.cases.c, t.orders.c
-    cases = {
-        r.asset_id: r
-        for r in connection.execute(
-            sa.select(c.asset_id, c.id, c.state, c.p_horizon)
-            .where(c.tenant == tenant, c.customer_id == id, c.closed_at.is_(None))
-            .order_by(c.opened_at)
-            .limit(MOST)
-        )
-    }
-    orders = {
-        r.asset_id: r
-        for r in connection.execute(
-            sa.select(o.asset_id, o.id, o.state, o.visit_start)
-            .where(o.tenant == tenant, o.customer_id == id, o.ended_at.is_(None))
-            .order_by(o.opened_at)
-            .limit(MOST)
-        )
-    }
+    cases: dict[str, list[OpenCase]] = defaultdict(list)
+    for asset, *known in connection.execute(
+        sa.select(c.asset_id, c.id, c.component, c.kind, c.state, c.p_horizon, c.opened_at)
+        .where(c.tenant == tenant, c.customer_id == id, c.closed_at.is_(None))
+        .order_by(c.opened_at, c.id)
+        .limit(MOST)
+    ):
+        cases[asset].append(OpenCase(*known))
+    orders: dict[str, list[OpenOrder]] = defaultdict(list)
+    for asset, *known in connection.execute(
+        sa.select(o.asset_id, o.id, o.case_id, o.title, o.state, o.technician_id, o.visit_start)
+        .where(o.tenant == tenant, o.customer_id == id, o.ended_at.is_(None))
+        .order_by(o.opened_at, o.id)
+        .limit(MOST)
+    ):
+        orders[asset].append(OpenOrder(*known))
     d = t.asset_devices.c
     device = sa.select(sa.func.min(d.device)).where(d.tenant == a.tenant, d.asset_id == a.id).scalar_subquery()
     rows = connection.execute(
@@ -165,17 +224,23 @@ def _owned(connection: sa.Connection, tenant: str, id: str) -> tuple[Owned, ...]
         .order_by(a.name, a.id)
         .limit(MOST)
     ).all()
-    out = []
-    for r in rows:
-        case, order = cases.get(r.id), orders.get(r.id)
-        out.append(
-            Owned(
-                r.id, r.name, r.model, r.site_id, r.device or "", case.id if case else None, case.state if case else "",
-                case.p_horizon if case else None, order.id if order else None, order.state if order else "",
-                order.visit_start if order else None,
-            )
-        )  # fmt: skip
-    return tuple(out)
+    return tuple(
+        Owned(r.id, r.name, r.model, r.site_id, r.device or "", tuple(cases[r.id]), tuple(orders[r.id])) for r in rows
+    )
+
+
+def _visits(connection: sa.Connection, tenant: str, id: str, asked: list[SurveyRow]) -> tuple[VisitRow, ...]:
+    """By the indexes of what is open and of what was asked about: no history is read for the few that are shown."""
+    o, v = t.orders.c, t.visits.c
+    read = sa.select(v.order_id, o.asset_id, v.technician_id, v.start, v.end, v.state).join(
+        t.orders, sa.and_(o.tenant == v.tenant, o.id == v.order_id)
+    )
+    of = (o.tenant == tenant, o.customer_id == id)
+    both = sa.union(
+        read.where(*of, o.ended_at.is_(None)), read.where(*of, o.id.in_([s.order_id for s in asked]))
+    ).subquery()
+    rows = connection.execute(sa.select(both).order_by(both.c.start.desc(), both.c.order_id).limit(MOST_VISITS))
+    return tuple(VisitRow(*r) for r in rows)
 
 
 def _consents(connection: sa.Connection, tenant: str, id: str) -> tuple[Consent, ...]:
