@@ -125,6 +125,9 @@ WORDS = {
     "A half day is booked only when you choose it. No reply is never taken as a yes.": (
         "只有您选择之后才会预约；没有回复绝不视为同意。"
     ),
+    "Does it no longer suit you?": "时间不再合适了吗？",
+    "Your half day is kept until another one is agreed.": "在约定新的时间之前，原来的半天为您保留。",
+    "Call the visit off": "取消上门",
     "Another day": "其他日期",
     "Day": "日期",
     "Half": "时段",

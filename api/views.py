@@ -257,6 +257,8 @@ class Notice:
     only_one_left: bool = False
     stoppable: bool = False
     booked: str = ""
+    movable: bool = False
+    """Whether the agreed visit may still be moved or called off."""
     left: str = ""
     """How many half days are still free in time, in words."""
     company: str = ""

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import jinja2
 from starlette.requests import Request
@@ -103,6 +104,13 @@ class Web:
     stories: StoryBook | None = None
     unwell: Callable[[], dict[str, str]] = dict
     templates: jinja2.Environment = field(default_factory=template_environment)
+
+    def address(self, request: Request) -> str:
+        """Where people reach the pages: as was set, or as whoever asks has reached them, where that names this machine
+        alone."""
+        url = self.settings.url
+        here = urlsplit(url).hostname in (None, "localhost", "127.0.0.1", "::1")
+        return str(request.base_url if here else url).rstrip("/")
 
     def wall(self) -> datetime:
         """Wall time: for sessions and links only."""

@@ -117,7 +117,9 @@ class Embedded:
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
             work_orders.build(told_work, self.shared, addresses_of),
         ]
-        self.http = environ.get("FOREWARN_HTTP_URL") or f"http://{_here(options.listen)}:{self.http_port}"
+        self.local = f"http://{_here(options.listen)}:{self.http_port}"
+        """Where this computer reaches the pages; `http` is where people do."""
+        self.http = environ.get("FOREWARN_HTTP_URL") or self.local
         self.product = Product(self.shared, services)
         self.web = web.build(
             WebSettings(
@@ -203,7 +205,7 @@ class Embedded:
     def running(self, links: dict[str, str], tenant: str) -> Running:
         """What `run.json` says."""
         key = self.key("*", "admin", tenant)
-        return Running(os.getpid(), self.http, self.mqtt, links, key, self.mqtts, str(self.authority or ""))
+        return Running(os.getpid(), self.local, self.mqtt, links, key, self.mqtts, str(self.authority or ""))
 
 
 def _without_secret(url: str) -> str:

@@ -336,7 +336,8 @@ def notice_of(found: NoticeDetail, language: str = "en") -> Notice:
             Slot(str(s.n), s.words, s.start, s.end, s.if_then_words, f"{s.day}-{s.half}") for s in choices
         ],
         only_one_left=row.waiting and found.left == 1, stoppable=row.state in ("queued", "held"),
-        booked=found.visit_words, left=found.left_words, company=found.company, phone=found.phone,
+        booked=found.visit_words, movable=found.movable and row.state == "answered",
+        left=found.left_words, company=found.company, phone=found.phone,
         gone=found.reason if row.state in ("withdrawn", "corrected") else "", given_up=row.no_reply_at is not None,
         version=row.version,
     )  # fmt: skip

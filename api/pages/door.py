@@ -96,7 +96,7 @@ def routes(web: Web, router: APIRouter) -> None:
         if found is None:
             raise not_found("machine")
         token = jobs.label(who, asset)
-        address = f"{str(request.base_url).rstrip('/')}/report/{token}"
+        address = f"{web.address(request)}/report/{token}"
         return web.page(request, "label.html", asset=found, address=address, picture=_picture(address))
 
     @router.post("/assets/{asset}/label", include_in_schema=False)

@@ -46,7 +46,7 @@ def routes(web: Web, router: APIRouter) -> None:
         if found is None:
             raise not_found("account")
         made = service.link_for(database, web.wall(), found, by=who, at=web.now(who))
-        return people(request, who, link=f"{web.settings.url or request.base_url}".rstrip("/") + made)
+        return people(request, who, link=web.address(request) + made)
 
     @router.post("/people/{account}/close", include_in_schema=False)
     def close(who: Who, account: str) -> Response:

@@ -37,7 +37,7 @@ def link(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Print a sign-in link that works once, within the hour."""
     database = _there(environ)
     running = homes.find(home_of(environ))
-    address = running.http if running else environ.get("FOREWARN_HTTP_URL") or "http://127.0.0.1:8420"
+    address = environ.get("FOREWARN_HTTP_URL") or (running.http if running else "http://127.0.0.1:8420")
     subject = given.subject or _first(database, given.tenant, given.role)
     if not running and not environ.get("FOREWARN_HTTP_URL"):
         print("note: nothing runs on this home now; the link works once it does, on its address", file=sys.stderr)

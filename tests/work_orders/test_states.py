@@ -75,10 +75,11 @@ VISIT_TABLE = """
 tentative: offer offered, confirm confirmed, cancel cancelled
 offered: confirm confirmed, cancel cancelled
 confirmed: ask_reschedule reschedule_requested, dispatch dispatched, cancel cancelled
-reschedule_requested: offer offered, cancel cancelled
-dispatched: accept accepted, reject rejected, arrive on_site, find_no_access no_access, break_off incomplete,\
- cancel cancelled
-accepted: set_out en_route, arrive on_site, find_no_access no_access, break_off incomplete, cancel cancelled
+reschedule_requested: offer offered, arrive on_site, cancel cancelled
+dispatched: ask_reschedule reschedule_requested, accept accepted, reject rejected, arrive on_site,\
+ find_no_access no_access, break_off incomplete, cancel cancelled
+accepted: ask_reschedule reschedule_requested, set_out en_route, arrive on_site,\
+ find_no_access no_access, break_off incomplete, cancel cancelled
 rejected:
 en_route: arrive on_site, find_no_access no_access, break_off incomplete
 on_site: finish done, find_no_access no_access, break_off incomplete

@@ -149,17 +149,20 @@ class VisitAction(StrEnum):
 
 _V, _B = VisitState, VisitAction
 _FIELD = (Role.TECHNICIAN, *_OFFICE)
+MOVABLE = (_V.CONFIRMED, _V.DISPATCHED, _V.ACCEPTED)
+"""While it is one of these, nobody is on the way: the customer may want another day, or none."""
 VISIT = Machine(
     "visit",
     rules(
         ((_V.TENTATIVE, _V.RESCHEDULE_REQUESTED), _B.OFFER, _V.OFFERED, _RULE),
         ((_V.TENTATIVE, _V.OFFERED), _B.CONFIRM, _V.CONFIRMED, (Role.CUSTOMER, *_RULE)),
-        ((_V.CONFIRMED,), _B.ASK_RESCHEDULE, _V.RESCHEDULE_REQUESTED, (Role.CUSTOMER, *_OFFICE)),
+        (MOVABLE, _B.ASK_RESCHEDULE, _V.RESCHEDULE_REQUESTED, (Role.CUSTOMER, *_OFFICE)),
         ((_V.CONFIRMED,), _B.DISPATCH, _V.DISPATCHED, (Role.CUSTOMER, *_RULE)),
         ((_V.DISPATCHED,), _B.ACCEPT, _V.ACCEPTED, _FIELD),
         ((_V.DISPATCHED,), _B.REJECT, _V.REJECTED, _FIELD),
         ((_V.ACCEPTED,), _B.SET_OUT, _V.EN_ROUTE, _FIELD),
-        ((_V.DISPATCHED, _V.ACCEPTED, _V.EN_ROUTE), _B.ARRIVE, _V.ON_SITE, _FIELD),
+        # also where nobody has taken up the wish for another day
+        ((_V.DISPATCHED, _V.ACCEPTED, _V.EN_ROUTE, _V.RESCHEDULE_REQUESTED), _B.ARRIVE, _V.ON_SITE, _FIELD),
         ((_V.ON_SITE,), _B.FINISH, _V.DONE, _FIELD),
         ((_V.DISPATCHED, _V.ACCEPTED, _V.EN_ROUTE, _V.ON_SITE), _B.FIND_NO_ACCESS, _V.NO_ACCESS, _FIELD),
         ((_V.DISPATCHED, _V.ACCEPTED, _V.EN_ROUTE, _V.ON_SITE), _B.BREAK_OFF, _V.INCOMPLETE, _FIELD),

@@ -98,6 +98,8 @@ class NoticeDetail:
     answers: tuple[AnswerRow, ...]
     visit_words: str
     """Who comes and when, once it is booked."""
+    movable: bool
+    """Whether that may still be moved or called off by the customer."""
 
 
 _MAY_COME = (NoticeState.QUEUED, NoticeState.HELD, *OUT)
@@ -219,6 +221,7 @@ def _detail(
         found.reason, slots, left, left_words(left, language) if found.state in _MAY_COME else "",
         found.latest, first, never, waiting, answers,
         _visit_words(found, zone, language),
+        found.order_state in ("scheduled", "dispatched") and found.visit_start is not None and found.visit_start > now,
     )  # fmt: skip
 
 

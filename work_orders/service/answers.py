@@ -4,14 +4,14 @@ import datetime as dt
 from datetime import timedelta
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import CaseAction, NoticeAction, NoticeState
+from work_orders.domain.case_states import MOVABLE, CaseAction, NoticeAction, NoticeState, VisitAction
 from work_orders.domain.decision import Path
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.slots import HALVES, HalfDay
 from work_orders.service import tables as t
 from work_orders.service.booking import book
 from work_orders.service.errors import BadInput, NotFound, SlotTaken
-from work_orders.service.moves import move_case, move_notice
+from work_orders.service.moves import live_visit_of, move_case, move_notice, move_visit
 from work_orders.service.offers import new_offer, slots_of
 from work_orders.service.orders import cancel, schedule
 from work_orders.service.unit import Row, Unit, unit
@@ -26,10 +26,21 @@ def seen_notice(work: Unit, notice_id: str) -> Row:
     return notice
 
 
+def _booked(work: Unit, notice: Row) -> Row | None:
+    """The visit that was agreed, while its customer may still move it; None where he answers the notice itself."""
+    visit = live_visit_of(work, notice.order_id) if notice.state == NoticeState.ANSWERED else None
+    return visit if visit is not None and visit.state in MOVABLE else None
+
+
 def _answer(
     work: Unit, notice: Row, kind: str, *, reason: str = "", day: dt.date | None = None, half: str | None = None
 ) -> Row:
-    answered = move_notice(work, notice, NoticeAction.ANSWER, answered_at=work.now)
+    visit = _booked(work, notice) if kind in ("propose", "decline") else None
+    answered = notice
+    if visit is None:
+        answered = move_notice(work, notice, NoticeAction.ANSWER, answered_at=work.now)
+    elif kind == "propose":
+        move_visit(work, visit, VisitAction.ASK_RESCHEDULE)
     n = len(work.all(t.answers, t.answers.c.notice_id == notice.id)) + 1
     done = work.now if kind in ("accept", "decline") else None
     work.insert(
@@ -97,15 +108,19 @@ def renew(work: Unit, notice: Row) -> int:
 def decline_notice(
     shared: Shared, tenant: str, notice_id: str, reason: str, actor: Actor, *, version: int | None = None
 ) -> None:
-    """No, with a reason: the order is cancelled, the case stays open and is watched."""
+    """No, with a reason: the order is cancelled, the case stays open and is watched. Also to a visit that was agreed,
+    as long as nobody is on the way."""
     if not reason.strip():
         raise BadInput("reason", "say why")
     with unit(shared, tenant, actor) as work:
         notice = seen_notice(work, notice_id)
         work.check_version(notice, version)
+        agreed = _booked(work, notice) is not None
         _answer(work, notice, "decline", reason=reason.strip())
-        move_case(work, notice.case_id, CaseAction.DECLINE, reason=reason.strip())
-        text = f"{actor.name} declined the visit to {notice.asset_id}: {reason.strip()}."
+        if not agreed:
+            move_case(work, notice.case_id, CaseAction.DECLINE, reason=reason.strip())
+        did = "called off" if agreed else "declined"
+        text = f"{actor.name} {did} the visit to {notice.asset_id}: {reason.strip()}."
         work.record("notice_declined", notice.asset_id, notice.id, text, case=notice.case_id, reason=reason.strip())
         order = work.one(t.orders, notice.order_id, "work order")
         cancel(work, order, f"declined: {reason.strip()}", role=Role.SYSTEM)
@@ -115,7 +130,8 @@ def propose_day(
     shared: Shared, tenant: str, notice_id: str, day: dt.date, actor: Actor, *, half: str | None = None,
     reason: str = "", version: int | None = None,
 ) -> None:  # fmt: skip
-    """Another day, please: the dispatcher sees it and books or offers anew."""
+    """Another day, please: the dispatcher sees it and books or offers anew. Of a visit that was agreed, its half day is
+    kept until then."""
     if half is not None and half not in HALVES:
         raise BadInput("half", f"{half!r} must be am or pm")
     with unit(shared, tenant, actor) as work:

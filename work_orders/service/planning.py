@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import CaseAction, CaseState, NoticeAction, NoticeState
+from work_orders.domain.case_states import CaseAction, CaseState, NoticeAction, NoticeState, VisitState
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.order_states import BOOKABLE, OrderAction, OrderState, may
 from work_orders.domain.risk import Window
@@ -56,7 +56,8 @@ def assign_technician(
         work.check_version(order, version)
         visit = live_visit_of(work, order_id)
         slot = HalfDay(visit.day, visit.half) if visit is not None else first_free(work, order, technician_id)
-        if visit is None or visit.technician_id != technician_id:
+        again = visit is not None and visit.state == VisitState.RESCHEDULE_REQUESTED  # the day stays as it was
+        if visit is None or visit.technician_id != technician_id or again:
             _book(work, order, slot, technician_id, agreed_by.strip(), dispatch)
         return slot.bounds(zone_of(work, order.asset_id))[0]
 
