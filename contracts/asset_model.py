@@ -1,5 +1,6 @@
 """What Forewarn knows about a kind of machine. One YAML file each; `contracts.asset_model_text` parses it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -105,6 +106,15 @@ class RemoteFix:
 
 
 @dataclass(frozen=True, slots=True)
+class ModeWords:
+    """What a failure mode is called in another language, what is done about it, what happens if nobody acts."""
+
+    title: str
+    remedy: str
+    consequence: str
+
+
+@dataclass(frozen=True, slots=True)
 class FailureMode:
     """One way in which a component fails, how it shows, and what to do about it."""
 
@@ -139,6 +149,8 @@ class FailureMode:
     remote: RemoteFix | None = None
     permits: tuple[str, ...] = ()
     """What must be granted before the work: names, `lockout` for one that is put on at the machine."""
+    words: Mapping[str, ModeWords] = field(default_factory=dict, hash=False)
+    """For customers who read another language, by its code (`zh`)."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from contracts.asset_model import (
     Detection,
     FailureMode,
     Limit,
+    ModeWords,
     Prognosis,
     RemoteFix,
     Role,
@@ -284,7 +285,7 @@ class _Reader:
     ) -> FailureMode:
         of = self.mapping(
             value, path, {"title", "code", "kind", "symptoms", "limit", "checks", "remedy", "part", "skill", "minutes",
-                          "costs", "covered", "consequence", "loss", "checklist", "permits", "remote"},
+                          "costs", "covered", "consequence", "loss", "checklist", "permits", "remote", "words"},
         )  # fmt: skip
         if not is_name(name):
             self.fault(path, f"{name!r} must be {NAME_RULE}")
@@ -332,7 +333,18 @@ class _Reader:
             checklist=asset_model_steps.steps(self, of.get("checklist", []), f"{path}.checklist"),
             remote=self.remote(of.get("remote"), f"{path}.remote"),
             permits=asset_model_steps.permits(self, of.get("permits", []), f"{path}.permits"),
+            words=self.words(of.get("words", {}), f"{path}.words"),
         )
+
+    def words(self, value: Any, path: str) -> dict[str, ModeWords]:
+        made = {}
+        for language, given in self.mapping(value, path).items():
+            here = f"{path}.{language}"
+            if not (isinstance(language, str) and len(language) == len("zh") and language.islower()):
+                self.fault(here, "must be the code of a language, such as zh")
+            of = self.mapping(given, here, {"title", "remedy", "consequence"})
+            made[str(language)] = ModeWords(*(self.text(of, key, here) for key in ("title", "remedy", "consequence")))
+        return made
 
     def remote(self, value: Any, path: str) -> RemoteFix | None:
         if value is None:

@@ -49,7 +49,11 @@ def assets(shared: Shared, who: Principal, conditions: Conditions, only: str | N
             if asset.id in open_cases:
                 newest = queries.predictions(connection, who.tenant, asset_id=asset.id, limit=1).items
                 if newest:
-                    forecasts[asset.id] = forecast_of(newest[0].prediction, asset.id, shared.models(asset.model))
+                    told, model = newest[0].prediction, shared.models(asset.model)
+                    mode = model.mode(told.failure_mode) if model else None
+                    words = mode.words.get(language) if mode else None
+                    made = forecast_of(told, asset.id, model)
+                    forecasts[asset.id] = replace(made, mode=words.title) if words else made
     return [
         _asset(shared, a, conditions, open_cases.get(a.id, []), forecasts.get(a.id), seen, language)
         for a in found

@@ -153,15 +153,16 @@ def forecast_letter(
         cost = (
             "上门对您免费：您的维护合同已包含。" if costs.planned.customer == 0 else f"您的合同已包含，您承担 {price}。"
         )
-    fault = (text.title.partition(": ")[2] or text.title).removesuffix(" is growing")
+    of = text.words.get(language)
+    fault = of.title if of else (text.title.partition(": ")[2] or text.title).removesuffix(" is growing")
     seen = "；".join(_seen_zh(e.title, e.direction, e.value, e.expected, e.unit) for e in text.evidence)
     return Letter(
         f"{asset}：发现故障征兆（{fault}）",
         f"我们看到：{seen}。" if seen else "我们看到：各项信号放在一起与平时不同，单独看都在正常范围。",
-        f"{chance_zh(text.p_horizon)}会在 {duration_zh(text.horizon_hours)}内发生故障。",
+        f"{chance_zh(text.p_horizon)}会在 {duration_zh(text.horizon_hours)}内发生故障。{of.consequence if of else ''}",
         life_zh(text.life, text.life_unit),
         f"上门最好在 {until.month}月{until.day}日之前完成。" if until else "",
-        f"我们建议：{text.remedy}。",
+        f"我们建议：{of.remedy if of else text.remedy}。",
         cost,
         f"如果不处理：{chance_zh(later)}会在 {duration_zh(MONTH)}内发生故障；一次故障要您承担"
         f" {money(costs.failure.customer, c)}，因此不处理平均要您承担 {money(later * costs.failure.customer, c)}。",

@@ -1,9 +1,9 @@
 """What a notice says: fixed when it is queued, so that it stays what the customer was told."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
-from contracts.asset_model import AssetModel, FailureMode
+from contracts.asset_model import AssetModel, FailureMode, ModeWords
 from contracts.evidence import evidence as telling
 from contracts.evidence import in_words
 from contracts.records import Carrier, Prediction
@@ -53,6 +53,8 @@ class NoticeText:
     life: tuple[float, float, float] | None = None
     """What remains, in the model's unit: 5 %, 50 %, 95 %; None = no trend, or written before this was kept."""
     life_unit: str = "h"
+    words: Mapping[str, ModeWords] = field(default_factory=dict)
+    """What the asset model calls it in other languages."""
 
 
 def write(
@@ -97,6 +99,7 @@ def write(
         costs=costs,
         life=(remaining.p05, remaining.p50, remaining.p95) if remaining else None,
         life_unit=unit,
+        words=mode.words,
     )
 
 

@@ -64,8 +64,9 @@ def notice_more(
     sent = connection.execute(
         sa.select(m.messages).where(c.tenant == tenant, c.notice_id == id, c.sent_at.is_not(None)).order_by(c.n)
     )
+    remedy = text.words[language].remedy if language in text.words else row.remedy
     return NoticeMore(
-        record_words(record, language), prices, row.latest, row.remedy, row.refused if row.state == "held" else "",
+        record_words(record, language), prices, row.latest, remedy, row.refused if row.state == "held" else "",
         tuple(
             Sent(
                 r.sent_at, r.channel, r.state, r.subject, r.text.replace(PAGES, ""), r.template, r.template_version,
