@@ -8,7 +8,7 @@ from api.roles import Principal
 from plumbing.runtime import Shared
 from work_orders.adapters.sheets import BadSheet, Read, apart
 from work_orders.domain.base_fields import FIELDS, Sheet, matched, table_of
-from work_orders.queries.installed import TABLES, base_table
+from work_orders.queries.installed import TABLES, PastJob, Person, base_table, past_jobs, people_of
 from work_orders.service.base_import import take_base
 from work_orders.service.base_plan import Taken
 
@@ -27,6 +27,18 @@ class Base:
             raise bad_field("table", table, f"one of {', '.join(TABLES)}")
         with self._shared.database.read() as connection:
             return base_table(connection, who.tenant, table)
+
+    def past(self, who: Principal, asset: str) -> list[PastJob]:
+        """Jobs at a machine of before Forewarn, as colleagues may see them."""
+        if not who.sees_all:
+            return []
+        with self._shared.database.read() as connection:
+            return past_jobs(connection, who.tenant, asset)
+
+    def people(self, who: Principal, customer: str) -> list[Person]:
+        """Whom one talks to at a customer."""
+        with self._shared.database.read() as connection:
+            return people_of(connection, who.tenant, customer)
 
     def sheets(self, name: str, data: bytes) -> list[Read]:
         """The tables of a file. Raises Problem."""

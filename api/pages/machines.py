@@ -10,6 +10,7 @@ from starlette.responses import Response
 from api.afar import Tried, afar
 from api.guard import Who
 from api.json.answers import answer
+from api.owners.installed import Base
 from api.owners.plans import Plans
 from api.ports import Wanted
 from api.problems import bad_field, not_found
@@ -86,7 +87,7 @@ def page_of(
         insight=web.owners.insight(who, found.id) if who.sees_all else None,
         miss=web.owners.miss(who, missed[0].finding) if missed else None,
         plans=Plans(web.shared).of_asset(who, found.id), meters=Plans(web.shared).meters(who, found.id),
-        suggested=Plans(web.shared).suggested(who, found.id, found.model),
+        suggested=Plans(web.shared).suggested(who, found.id, found.model), past=Base(web.shared).past(who, found.id),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from api.guard import Who
+from api.owners.installed import Base
 from api.owners.overview import FAIR, SIDES, SPANS, Overview
 from api.web import Web
 
@@ -40,5 +41,5 @@ def routes(web: Web, router: APIRouter) -> None:
         page, more = of.timeline(who, customer, after) if after else (seen.customer.timeline, seen.customer.next)
         return web.page(
             request, "customer.html", customer=seen.customer, health=seen.health, lines=of.lines(who, page), more=more,
-            sites={s.id: s.name for s in seen.customer.sites},
+            sites={s.id: s.name for s in seen.customer.sites}, people=Base(web.shared).people(who, customer),
         )  # fmt: skip

@@ -72,3 +72,19 @@ def test_a_file_without_a_table_is_refused_in_a_sentence(company: Company) -> No
     data = {"csrf": dora.headers["x-csrf-token"]}
     page = dora.post("/installed-base", files={"file": ("x.xlsx", b"PK no", "application/zip")}, data=data)
     assert (page.status_code, "cannot be read as a spreadsheet" in page.text) == (422, True)
+
+
+def test_people_and_past_jobs_are_seen_where_they_are_needed(company: Company) -> None:
+    office, body = company.program("dispatcher"), {
+        "contacts": [{"customer": "waterworks", "name": "Eva Boss", "role": "Head of works", "phone": "+49 30 5"}],
+        "history": [{"asset": "p1", "date": "2024-12-24", "failure_mode": "bearing_wear", "result": "true",
+                     "found": "Cage broken", "cost": "1234.50", "currency": "EUR"}],
+    }  # fmt: skip
+    assert office.post(f"{ROOT}/base", json=body).json()["added"] == {"contacts": 1, "history": 1}
+    (job,) = office.get(f"{ROOT}/base/history").json()["items"]
+    assert (job["component"], job["date"]) == ("bearing", "2024-12-24T12:00:00+00:00")
+    dora = company.browser("dispatcher")
+    page = dora.get("/assets/p1").text
+    assert ("Cage broken" in page, "1,234.50 EUR" in page) == (True, True)
+    assert "Head of works" in dora.get("/customers/waterworks").text
+    assert "Cage broken" not in company.browser("customer").get("/assets/p1").text

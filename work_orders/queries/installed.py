@@ -1,6 +1,8 @@
 """The installed base as tables that can be taken in again."""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
 
 import msgspec
 import sqlalchemy as sa
@@ -72,3 +74,54 @@ def _technicians(connection: sa.Connection, tenant: str) -> Iterator[dict[str, s
     for row in _all(connection, t.technicians, tenant):
         skills, days = (msgspec.json.decode(row[name]) for name in ("skills", "weekdays"))
         yield row | {"skills": ", ".join(skills), "weekdays": ", ".join(str(d) for d in days)}
+
+
+@dataclass(frozen=True, slots=True)
+class PastJob:
+    """A job that was done at a machine before Forewarn."""
+
+    id: str
+    at: datetime
+    component: str
+    failure_mode: str
+    result: str
+    found: str
+    work: str
+    replaced: bool
+    cost: float | None
+    currency: str
+    technician: str
+
+
+def past_jobs(connection: sa.Connection, tenant: str, asset_id: str, limit: int = 20) -> list[PastJob]:
+    """Of a machine, the newest first."""
+    c = h.history.c
+    chosen = sa.select(
+        c.id, c.at, c.component, c.failure_mode, c.result, c.found, c.work, c.replaced, c.cost, c.currency,
+        c.technician,
+    ).where(c.tenant == tenant, c.asset_id == asset_id)  # fmt: skip
+    return [PastJob(*row) for row in connection.execute(chosen.order_by(c.at.desc(), c.id).limit(limit))]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """Somebody to talk to at a customer; `site` is its name, empty = for all of them."""
+
+    id: str
+    name: str
+    role: str
+    site: str
+    phone: str
+    email: str
+    notes: str
+
+
+def people_of(connection: sa.Connection, tenant: str, customer_id: str, limit: int = 100) -> list[Person]:
+    """Of a customer, by name."""
+    c, s = h.people.c, t.sites.c
+    chosen = (
+        sa.select(c.id, c.name, c.role, sa.func.coalesce(s.name, ""), c.phone, c.email, c.notes)
+        .outerjoin(t.sites, sa.and_(s.tenant == c.tenant, s.id == c.site_id))
+        .where(c.tenant == tenant, c.customer_id == customer_id)
+    )
+    return [Person(*row) for row in connection.execute(chosen.order_by(c.name, c.id).limit(limit))]
