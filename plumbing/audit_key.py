@@ -5,6 +5,7 @@ Made at the first start in the home folder, readable by its owner alone. Whoever
 
 import base64
 import binascii
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -44,13 +45,19 @@ def find_public(environ: Mapping[str, str], home: Path) -> str:
     return ""
 
 
+_PLAIN = re.compile(r"[A-Za-z0-9+/]{43}=")
+
+
 def named_public(given: str) -> str:
-    """A public key as a person names it: itself, or a file that holds it. Raises BadKey."""
-    if not given.startswith(PREFIX):
+    """A public key as a person names it: itself, its base64 alone, or a file that holds it. Raises BadKey."""
+    given = given.strip()
+    if not given.startswith(PREFIX) and not _PLAIN.fullmatch(given):
         try:
             given = Path(given).read_text("ascii").strip()
         except (OSError, UnicodeDecodeError) as problem:
             raise BadKey(f"{given!r} is neither a public key ({PREFIX}...) nor a file that holds one") from problem
+    if _PLAIN.fullmatch(given):
+        given = PREFIX + given
     raw_public(given)
     return given
 

@@ -125,6 +125,8 @@ class Reviews:
 
     def move(self, who: Principal, model: str, customer: str, action: str, seen: str, reason: str) -> str:
         """promote, step_back or stop; the mode afterwards."""
+        if action == "promote" and not seen:
+            raise bad_field("seen", seen, "the record on which more is allowed, as it is shown")
         parts = seen.split(",") if seen else ["0"] * len(SAID)
         if len(parts) != len(SAID) or not all(p.isdecimal() and len(p) < 10 for p in parts):
             raise bad_field("seen", seen, "the record that the page showed")

@@ -92,7 +92,7 @@ def test_a_proof_goes_elsewhere_and_holds(home: Path, capsys: pytest.CaptureFixt
     assert main(["audit", "prove", "4", "--tenant", "acme", "--data-dir", str(home)]) == 0
     (proof := tmp_path / "proof.json").write_text(capsys.readouterr().out)
     (named := tmp_path / "company.key").write_text(key + "\n")
-    for given in (key, str(named)):
+    for given in (key, key.removeprefix("ed25519:"), str(named)):
         assert said(capsys, home, "verify", str(proof), "--key", given, "--json")[0] == 0
     proof.write_text(proof.read_text().replace('\\"c3\\"', '\\"c4\\"'))
     code, found = said(capsys, home, "verify", str(proof), "--key", key, "--json")
