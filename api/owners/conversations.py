@@ -101,6 +101,11 @@ class Conversations:
             found = conversations.conversation(connection, who.tenant, case, now=now)
             return None if found is None else Talk(found, conversations.notes(connection, who.tenant, case))
 
+    def sounds_urgent(self, who: Principal, case: str) -> bool:
+        """Whether a customer's case is urgent by what was said."""
+        found = self.talk(who, case) if who.role is Role.CUSTOMER else None
+        return found is not None and found.conversation.person is not None
+
     def reach(self, who: Principal) -> str:
         """How a customer who is signed in can be reached, so that no form asks again; empty for anybody else."""
         if who.role is not Role.CUSTOMER:

@@ -88,7 +88,11 @@ def routes(web: Web, router: APIRouter) -> None:
         fields = {"symptom": symptom, "text": text, "contact": contact, "who": caller, "once": once}
         fields["complaint"] = "true" if complaint else ""
         opened = await run_in_threadpool(jobs.report, who, asset, fields, await _photos(photo))
-        return back_to(f"/cases/{opened.case}" if who.sees_all else f"/assets/{asset}")
+        if who.sees_all:
+            return back_to(f"/cases/{opened.case}")
+        if opened.case and await run_in_threadpool(Conversations(web.shared).sounds_urgent, who, opened.case):
+            return back_to(f"/my-cases/{opened.case}")  # where a person is offered
+        return back_to(f"/assets/{asset}")
 
     @router.get("/assets/{asset}/label", include_in_schema=False)
     def label_page(request: Request, who: Who, asset: str) -> Response:

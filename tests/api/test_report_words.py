@@ -27,6 +27,17 @@ def test_urgent_words_are_shown_and_a_person_is_offered(company: Company) -> Non
     assert "This sounds urgent." not in company.browser("customer").get(f"/my-cases/{case.id}").text
 
 
+def test_a_customer_who_reports_something_urgent_is_led_to_a_person(company: Company) -> None:
+    mine = company.browser("customer")
+    for asset, text, page in (
+        ("p2", "Fire and smoke!", "/my-cases/"),
+        ("p1", "a little louder than before", "/assets/"),
+    ):
+        form = {"symptom": "other", "text": text, "once": asset}
+        answer = mine.post(f"/assets/{asset}/report", data=form, follow_redirects=False)
+        assert answer.headers["location"].startswith(page)
+
+
 def test_who_reports_by_a_label_is_offered_a_person_too(company: Company) -> None:
     desk = company.browser("dispatcher")
     token = desk.get("/assets/p1/label").text.split("/report/")[1].split('"')[0].split("<")[0].strip()
