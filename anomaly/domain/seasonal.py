@@ -38,11 +38,14 @@ class Single:
     last: float = math.nan
     residuals: list[float] = field(default_factory=list)
     """The newest ones, at most the longest of LENGTHS."""
-    answers: Array = field(default_factory=lambda: np.full((ASKED, 512), np.nan))
-    """Rings, grown up to SEEN."""
+    answers: NDArray[np.float32] = field(default_factory=lambda: np.full((ASKED, 512), np.nan, np.float32))
+    """Rings, grown up to SEEN; seven figures are enough for a tail, and they are most of a snapshot."""
     counts: list[int] = field(default_factory=lambda: [0] * ASKED)
     tails: list[Tail | None] = field(default_factory=lambda: [None] * ASKED)
     taken: int = 0
+
+    def __post_init__(self) -> None:
+        self.answers = self.answers.astype(np.float32, copy=False)  # of an old snapshot they are twice as long
 
     def take(self, t_us: int, x: float, gap_us: float) -> float:
         """The surprise of a value, which is then remembered; NaN = not enough seen yet."""
@@ -54,6 +57,7 @@ class Single:
             self.residuals = [*self.residuals[1 - LENGTHS[-1] :], residual]
         asked = [abs(sum(self.residuals[-n:]) / n) if len(self.residuals) >= n else math.nan for n in LENGTHS]
         asked.append(abs(x - self.last))
+        asked = np.array(asked, np.float32).tolist()  # as they are remembered: what comes again is no surprise
         self.last_us, self.last = t_us, x
         known = [(tail, a) for tail, a in zip(self.tails, asked, strict=True) if tail is not None and a == a]
         surprise = sum(tail.surprise(a) for tail, a in known) if known else math.nan
@@ -64,15 +68,15 @@ class Single:
         for i, answer in enumerate(asked):
             if answer == answer:
                 if self.counts[i] == self.answers.shape[1] < SEEN:
-                    more = np.full((ASKED, self.answers.shape[1]), np.nan)
-                    self.answers = np.concatenate([self.answers, more], axis=1)
+                    more = np.full((ASKED, self.answers.shape[1]), np.nan, np.float32)
+                    self.answers = np.concatenate([self.answers, more], axis=1, dtype=np.float32)
                 self.answers[i, self.counts[i] % self.answers.shape[1]] = answer
                 self.counts[i] += 1
         self.taken += 1
         if self.taken % (REFIT if self.taken < OFTEN else 4 * REFIT) == 0:
             for i, count in enumerate(self.counts):
                 if count >= FEWEST:
-                    self.tails[i] = tail_of(self.answers[i, : min(count, self.answers.shape[1])])
+                    self.tails[i] = tail_of(self.answers[i, : min(count, self.answers.shape[1])].astype(float))
 
 
 @dataclass
