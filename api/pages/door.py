@@ -90,8 +90,10 @@ def routes(web: Web, router: APIRouter) -> None:
         opened = await run_in_threadpool(jobs.report, who, asset, fields, await _photos(photo))
         if who.sees_all:
             return back_to(f"/cases/{opened.case}")
-        if opened.case and await run_in_threadpool(Conversations(web.shared).sounds_urgent, who, opened.case):
-            return back_to(f"/my-cases/{opened.case}")  # where a person is offered
+        case = opened.case or ""
+        urgent = await run_in_threadpool(Conversations(web.shared).sounds_urgent, who, case)
+        if urgent:  # there a person is offered
+            return back_to(f"/my-cases/{case}")
         return back_to(f"/assets/{asset}")
 
     @router.get("/assets/{asset}/label", include_in_schema=False)
