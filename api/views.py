@@ -367,15 +367,6 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
-    """A figure with how it comes about."""
-
-    name: str
-    value: str
-    formula: str
-
-
-@dataclass(frozen=True, slots=True)
 class Series:
     """A line of a chart: times in epoch seconds, values with None for gaps, with an optional band around."""
 

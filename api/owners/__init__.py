@@ -19,7 +19,7 @@ from api.owners.service_work import ServiceWork
 from api.owners.webhooks import Webhooks
 from api.ports import Heard, NewDevice, Wanted
 from api.roles import Principal, Role
-from api.views import Asset, Case, Chart, Chore, Device, Figure, Ledger, Line, Notice, Order, Page
+from api.views import Asset, Case, Chart, Chore, Device, Ledger, Line, Notice, Order, Page
 from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 from work_orders import queries
@@ -115,9 +115,6 @@ class ServiceOwners(DeviceCommands, Insights):
             *self._work.inbox(who), *Jobs(self._shared).chores(who), *Conversations(self._shared).chores(who),
             *self.sensor_chores(who), *Webhooks(self._shared).chores(who), *FeedbackActions(self._shared).chores(who),
         ]  # fmt: skip
-
-    def figures(self, who: Principal) -> Sequence[Figure]:
-        return self._work.figures(who)
 
     def models(self) -> Sequence[tuple[str, str]]:
         found: list[AssetModel] = [m for n in self._model_names() if (m := self._shared.models(n)) is not None]

@@ -13,13 +13,13 @@ from api.owners.language_for import language_for
 from api.owners.words import actions_of, forecast_of, mode_title
 from api.ports import Wanted
 from api.roles import Principal, Role
-from api.views import Action, Case, Chore, Figure, Line, Money, Notice, Order, Page, Promise, Slot, Task
+from api.views import Action, Case, Chore, Line, Money, Notice, Order, Page, Promise, Slot, Task
 from contracts.asset_model import AssetModel
 from plumbing.runtime import Shared
 from work_orders import queries
 from work_orders.domain import machine
 from work_orders.domain.letter import Record, forecast_letter
-from work_orders.domain.money import Bill, Costs, bill, money
+from work_orders.domain.money import Bill, Costs, bill
 from work_orders.domain.order_states import BOOKABLE
 from work_orders.queries import CaseDetail, CaseRow, NoticeDetail, OrderDetail
 from work_orders.queries.sla import clocks
@@ -266,21 +266,6 @@ class ServiceWork:
                 )
             )
         return out
-
-    def figures(self, who: Principal) -> list[Figure]:
-        with self._shared.database.read() as connection:
-            f = queries.figures(connection, who.tenant)
-        saved = ", ".join(money(v, c) for c, v in f.saved.items()) or "0"
-        share = "–" if f.precision is None else f"{f.precision:.0%}"
-        return [
-            Figure("Opened", str(f.orders), f.formulas["orders"]),
-            Figure("Right", str(f.right), f.formulas["right"]),
-            Figure("Wrong", str(f.wrong), f.formulas["wrong"]),
-            Figure("Missed", str(f.missed), f.formulas["missed"]),
-            Figure("Money saved", saved, f.formulas["saved"]),
-            Figure("Share that was right", share, f.formulas["precision"]),
-            Figure("Would have opened", str(f.would_have_opened), f.formulas["would_have_opened"]),
-        ]
 
 
 def bills_of(found: CaseDetail) -> list[Money]:

@@ -23,7 +23,7 @@ def routes(web: Web, router: APIRouter) -> None:
         found = of.figures(who, span)
         title = next((f.title for f in found if f.name == figure), "")
         return web.page(
-            request, "figures.html", figures=web.owners.figures(who), measured=found, span=span, spans=tuple(SPANS),
+            request, "figures.html", measured=found, span=span, spans=tuple(SPANS),
             shares=of.shares(who, figure, by, span), figure=figure, by=by, sides=SIDES, title=title,
             unit=next((f.unit for f in found if f.name == figure), ""),
             fair=[(f.name, f.title) for f in found if f.name in FAIR],

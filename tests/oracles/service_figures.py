@@ -121,6 +121,14 @@ def figures(rows: Rows, now: datetime) -> dict[str, float | None]:
     would = [s["recommends"] for s in said if s["recommends"] is not None]
     out["nps"] = _mean([100 * (r >= 9) - 100 * (r <= 6) for r in would])
     out["effort"] = _mean([s["effort"] for s in said if s["effort"] is not None])
+    gains = []
+    for f in found:
+        stake = {kind: sum(json.loads(cases[f["case_id"]]["costs"])[kind].values()) for kind in
+                ("failure", "planned", "false_visit")}  # fmt: skip
+        if f["result"] in ("prevented", "false"):
+            gains.append(stake["failure"] - stake["planned"] if f["result"] == "prevented" else -stake["false_visit"])
+    out["money_saved"] = sum(gains) if gains else None
+    out["would_have_opened"] = sum(c["would_have_opened_at"] is not None for c in cases.values())
     kinds = {"failed": "failure", "prevented": "planned", "found_nothing": "false_visit"}
     closed = [c for c in cases.values() if c["closed_at"] and c["outcome"] in kinds]
     for bearer in ("customer", "provider"):

@@ -76,7 +76,7 @@ class Years:
             "cases", id=f"c{n}", asset_id=f"a{n % 6}", component=f"part {n}", state=pick(("closed", "work_ordered")),
             prediction_id=pick((None, f"f{n}")), decided_by=pick((None, f"f{n}")),
             opened_at=opened, closed_at=self.maybe(0.8, opened),
-            decided_at=self.maybe(0.6, opened), broke_down_at=self.maybe(0.3, opened),
+            decided_at=self.maybe(0.6, opened), would_have_opened_at=self.maybe(0.2, opened), broke_down_at=self.maybe(0.3, opened),
             outcome=pick(("failed", "prevented", "found_nothing", "cleared", "running", "remote")),
             costs=msgspec.json.encode(costs).decode(),
         )  # fmt: skip
@@ -228,7 +228,7 @@ def test_only_what_lies_between_since_and_now_counts(database: Database) -> None
 def test_an_empty_company_has_no_figures_yet(database: Database) -> None:
     with database.read() as connection:
         assert {m.name: m.value for m in measured(connection, TENANT, NOW) if m.value is not None} == {
-            "backlog": 0, "visits_saved": 0,
+            "backlog": 0, "visits_saved": 0, "would_have_opened": 0,
         }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from tests.work_orders.world import CUSTOMER, DISPATCHER, TECHNICIAN, World
 from work_orders import queries, service
 from work_orders.domain.machine import Role
 from work_orders.domain.slots import HalfDay
+from work_orders.queries.measured import measured
 from work_orders.service import tables as t
 
 
@@ -215,11 +216,10 @@ def test_first_figures_count_and_say_how(any_world: World) -> None:
     service.report_breakdown(world.shared, world.tenant, "p3", "bearing_wear", DISPATCHER)
     service.report_breakdown(world.shared, world.tenant, "p3", "seal_leak", DISPATCHER)
     with world.database.read() as connection:
-        got = queries.figures(connection, world.tenant)
-    assert (got.orders, got.open_orders, got.right, got.wrong, got.missed) == (2, 0, 1, 1, 1)
-    assert (got.watched_right, got.would_have_opened, got.precision) == (1, 1, 0.5)
-    assert got.saved == {"EUR": 9000 - 1500 - 500}
-    assert set(got.formulas) >= {"orders", "right", "wrong", "missed", "saved", "precision"}
+        got = {m.name: m for m in measured(connection, world.tenant, world.clock.at)}
+    assert (got["forecast_precision"].value, got["forecast_precision"].events) == (0.5, 2)
+    assert (got["backlog"].value, got["would_have_opened"].value) == (0, 1)
+    assert (got["money_saved"].value, got["money_saved"].unit) == (9000 - 1500 - 500, "EUR")
 
 
 def test_the_twin_pays_the_failure_and_the_served_machine_the_visit(world: World) -> None:

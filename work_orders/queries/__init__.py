@@ -2,7 +2,7 @@
 
 from work_orders.queries.assets import AssetView, asset, assets, customers, people, technicians
 from work_orders.queries.cases import CaseDetail, CaseRow, DecisionRow, case, cases, findings, predictions
-from work_orders.queries.figures import Figures, StoryBill, figures, story_bill
+from work_orders.queries.figures import StoryBill, story_bill
 from work_orders.queries.inbox import InboxItem, inbox
 from work_orders.queries.names import in_names, names
 from work_orders.queries.notices import NoticeDetail, NoticeRow, SlotChoice, notice, notices, waiting_for_answer
@@ -17,7 +17,6 @@ __all__ = [
     "CaseDetail",
     "CaseRow",
     "DecisionRow",
-    "Figures",
     "InboxItem",
     "Moment",
     "NoticeDetail",
@@ -32,7 +31,6 @@ __all__ = [
     "case",
     "cases",
     "customers",
-    "figures",
     "findings",
     "in_names",
     "inbox",

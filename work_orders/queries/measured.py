@@ -13,7 +13,7 @@ from work_orders.service import tables as t
 from work_orders.service.measures import HOUR_US, MEASURES, NAMED, PREFIX, Measure
 
 MONTH_US = 30.44 * 24 * HOUR_US
-SUMS = ("km", "kWh")
+SUMS = ("km", "kWh", "money")
 _SITES = ((1, "sites with 1 machine"), (9, "sites with 2 to 9 machines"), (None, "sites with 10 machines and more"))
 SIDES = ("customer", "tier", "site_size", "region")
 FAIR = ("false_orders", "wait_for_person", "unassigned", "sla_attainment", "time_to_restore", "solved_without_visit")

@@ -82,13 +82,14 @@ _RECORDED = (  # what the jobs of a case cost, where both was told
 )
 
 
+def _both(kind: str) -> str:
+    return f"({{json:c.costs:{kind}:customer}} + {{json:c.costs:{kind}:provider}})"
+
+
 def _bearer(who: str) -> str:
     def cost(kind: str) -> str:
-        mine, all_ = (
-            f"{{json:c.costs:{kind}:{who}}}",
-            f"({{json:c.costs:{kind}:customer}} + {{json:c.costs:{kind}:provider}})",
-        )
-        return f"COALESCE({_RECORDED} * {mine} / NULLIF({all_}, 0), {mine})"
+        mine = f"{{json:c.costs:{kind}:{who}}}"
+        return f"COALESCE({_RECORDED} * {mine} / NULLIF({_both(kind)}, 0), {mine})"
 
     return (
         f"CASE c.outcome WHEN 'failed' THEN {{json:c.costs:failure:{who}}}"
@@ -384,6 +385,24 @@ MEASURES: tuple[Measure, ...] = (
         "when the survey was answered",
         _rows(_case("work_orders_surveys", "s"), "s.answered_at", "s.effort")
         + " WHERE s.answered_at IS NOT NULL AND s.effort IS NOT NULL",
+    ),
+    Measure(
+        "money_saved", "Money saved", "money",
+        "sum over failures that were prevented of the failure's cost - the planned visit's, less the cost of visits"
+        " that found nothing, all by the machine's model; a failure that came counts 0",
+        "when the finding was recorded",
+        _rows(
+            _FOUND, "f.at",
+            f"CASE f.result WHEN 'prevented' THEN {_both('failure')} - {_both('planned')}"
+            f" ELSE -{_both('false_visit')} END",
+            "NULL", unit="{text:c.costs:currency}",
+        )
+        + " WHERE f.result IN ('prevented', 'false')",
+    ),
+    Measure(
+        "would_have_opened", "Would have opened a work order", "count",
+        "cases that might only be watched and would have opened a work order", "when it would have",
+        _rows("", "c.would_have_opened_at", "1", "NULL") + " WHERE c.would_have_opened_at IS NOT NULL",
     ),
     Measure(
         "cost_customer", "Cost of a case to the customer", "money",
