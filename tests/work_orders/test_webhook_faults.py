@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -10,6 +12,7 @@ import sqlalchemy as sa
 
 from tests.work_orders.test_webhooks import URL, Receiver, happen, out
 from tests.work_orders.world import ADMIN, TENANT, World
+from work_orders.domain import webhooks as rules
 from work_orders.service.webhook_tables import deliveries, webhooks
 from work_orders.service.webhooks import add_webhook, move_webhook
 
@@ -50,3 +53,20 @@ def test_a_replay_waits_for_what_is_being_collected(any_world: World) -> None:
     ask.join()
     out.round()
     assert out.ids() == ["a1"]
+
+
+def test_the_ten_lines_of_the_docs_verify_what_we_sign_and_name_every_family() -> None:
+    from plumbing.system_clock import SystemClock
+
+    page = (Path(__file__).parents[2] / "docs" / "webhooks.md").read_text()
+    code = page.split("```python\n")[1].split("```")[0]
+    names: dict[str, Any] = {}
+    exec(compile(code, "docs/webhooks.md", "exec"), names)
+    secret, body, stamp = rules.secret_of(b"s" * 24), b'{"a":1}', int(SystemClock().now().timestamp())
+    signed = rules.signature([rules.secret_of(b"o" * 24), secret], "acme-1", stamp, body)
+    headers = {"webhook-id": "acme-1", "webhook-timestamp": str(stamp), "webhook-signature": signed}
+    assert names["verify"](secret, headers, body)
+    assert not names["verify"](secret, headers, body + b" ")
+    assert not names["verify"](secret, {**headers, "webhook-timestamp": str(stamp - 999)}, body)
+    table = page.split("| family |")[1].split("\n\n")[0]
+    assert all(f"`{family}`" in table for family in rules.FAMILIES)
