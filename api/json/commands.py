@@ -10,7 +10,8 @@ from api.clockwork import set_clock
 from api.guard import Who
 from api.json.answers import answer
 from api.json.headers import Match
-from api.owners.jobs import BY_HAND, Jobs
+from api.owners.commands import BY_HAND
+from api.owners.jobs import Jobs
 from api.owners.versions import CLOCK, DEVICE, ORDER, expect
 from api.problems import not_found
 from api.web import Web

@@ -10,12 +10,18 @@ from api.roles import Principal
 from plumbing.runtime import Shared
 from work_orders import queries, service
 from work_orders.domain import machine
+from work_orders.domain.case_states import CASE, CaseAction, CaseState
 from work_orders.domain.machine import Actor, IllegalTransition, NotPermitted
+from work_orders.domain.order_states import ENDED
 from work_orders.service import errors
 from work_orders.service.order_steps import task_action
 from work_orders.service.permits import PermitMissing
 from work_orders.service.reports import TooManyReports
 
+DECIDES = ("approve", "reject")
+"""What is done with a case whose order waits for approval."""
+BY_HAND = ("order", "solve", "not-solved", "merge", "unmerge", "calm")
+"""What a dispatcher does with a case by himself."""
 SIGN_REASON = "stopped during the cooling-off time"
 
 
@@ -188,18 +194,20 @@ class Commands:
 
     def move_case(self, who: Principal, case: str, action: str, fields: dict[str, str]) -> None:
         """Decide on the order that waits for approval: approve or reject."""
-        if action not in ("approve", "reject"):
-            raise bad_field("action", action, "approve or reject", 404)
+        if action not in DECIDES:
+            raise bad_field("action", action, f"one of {', '.join((*DECIDES, *BY_HAND))}", 404)
         with self._shared.database.read() as connection:
             found = queries.case(connection, who.tenant, case, decisions=1)
         if found is None:
             raise not_found("case")
         waiting = [id for id, state in found.orders if state == "awaiting_approval"]
         if not waiting:
-            allowed = [] if not found.orders else ["see the work order"]
-            raise Problem(
-                409, "No work order of this case waits for approval.", state=found.case.state, allowed=allowed
-            )
+            possible, busy = CASE.allowed(CaseState(found.case.state)), any(s not in ENDED for _, s in found.orders)
+            needs = {"order": CaseAction.PROPOSE, "solve": CaseAction.CLEAR, "merge": CaseAction.MERGE}
+            needs["unmerge"] = CaseAction.UNMERGE
+            allowed = [a for a, by in needs.items() if by in possible and not (busy and a in ("order", "solve"))]
+            said = "No work order of this case waits for approval."
+            raise Problem(409, said, state=found.case.state, allowed=allowed)
         with refusals():
             if action == "approve":
                 service.approve_proposal(

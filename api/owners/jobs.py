@@ -39,9 +39,6 @@ from work_orders.service.attachments import Attachment
 from work_orders.service.door import Opened, Request, place_request, take_request
 from work_orders.service.recalls import Recalled
 
-BY_HAND = frozenset({"order", "solve", "not-solved", "merge", "unmerge", "calm"})
-"""What a dispatcher does with a case by himself."""
-
 
 @dataclass(frozen=True, slots=True)
 class CaseMore:
@@ -111,6 +108,8 @@ class Jobs:
                     trying_afar.did_not_work(shared, tenant, case, actor, reason=reason, version=version)
                 case "merge":
                     into = fields.get("into", "")
+                    if not into:
+                        raise bad_field("into", into, "the id of an open case of the same machine")
                     merging.merge(shared, tenant, case, into, actor, reason=reason, version=version)
                 case _:
                     merging.unmerge(shared, tenant, case, actor, version=version)

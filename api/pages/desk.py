@@ -10,8 +10,9 @@ from api.guard import Who
 from api.identity import identity_of
 from api.json.lists import WantCases, WantDevices, WantOrders, WantRefusals
 from api.owners.aftercare import Aftercare
+from api.owners.commands import BY_HAND
 from api.owners.conversations import Conversations
-from api.owners.jobs import BY_HAND, Jobs
+from api.owners.jobs import Jobs
 from api.owners.promises import Promises
 from api.ports import Wanted
 from api.problems import not_found

@@ -80,6 +80,19 @@ def test_a_body_with_a_wrong_field_is_a_problem(company: Company) -> None:
     assert broken.status_code == 422
 
 
+def test_a_move_of_a_case_that_cannot_be_says_what_can(company: Company) -> None:
+    company.full()
+    desk = company.program("dispatcher")
+    case = desk.post("/api/v1/requests", json={"kind": "phone", "asset": "p2", "text": "Loud"}).json()["case"]
+    unknown = desk.post(f"/api/v1/cases/{case}/nonsense")
+    assert (unknown.status_code, unknown.json()["field"]) == (404, "action")
+    assert "approve, reject, order, solve, not-solved, merge, unmerge" in unknown.json()["rule"]
+    early = desk.post(f"/api/v1/cases/{case}/approve").json()
+    assert (early["status"], early["allowed"]) == (409, ["order", "solve", "merge"])
+    alone = desk.post(f"/api/v1/cases/{case}/merge", json={})
+    assert (alone.status_code, alone.json()["field"]) == (422, "into")
+
+
 def test_an_order_goes_its_way_by_its_roles(company: Company) -> None:
     ids = company.full()
     technician, dispatcher = company.program("technician"), company.program("dispatcher")

@@ -225,6 +225,23 @@ def test_only_of_a_forecast_it_is_said_that_signs_went_away(kind: str, words: st
     assert [words in s.text for s in steps(facts) if s.name == "cleared"] == [True]
 
 
+@pytest.mark.parametrize(("kind", "mistaken"), [("forecast", True), ("report", False)])
+def test_only_of_a_forecast_it_is_said_that_it_was_mistaken(kind: str, mistaken: bool) -> None:
+    at = datetime(2026, 11, 22, tzinfo=UTC)
+    facts = CaseFacts(CaseState.CLOSED, "Pump 1", kind, at, None, None, None, None, at, at, (), "false", at)
+    (done,) = (s.text for s in steps(facts) if s.name == "done")
+    assert "Nothing was wrong" in done
+    assert ("mistaken" in done) is mistaken
+
+
+def test_a_breakdown_that_nobody_has_come_to_is_not_done(world: World) -> None:
+    case = service.report_breakdown(world.shared, world.tenant, "p1", "bearing_wear", CUSTOMER)
+    with world.database.read() as connection:
+        found = conversations.conversation(connection, world.tenant, case)
+    assert found is not None
+    assert ("done", False) in [(s.name, s.done) for s in found.steps]
+
+
 def a_mail(token: str, text: str, *, html: bool = False) -> bytes:
     made = EmailMessage()
     made["From"], made["To"] = f"Ida <{IDA}>", f"service+{token}@example.org"

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
+import msgspec
 import pytest
 
 from contracts.records import FINDINGS, AssetPlaced, Shelve, Unshelve, decode_from_work
@@ -428,3 +429,19 @@ def test_devices_on_record_from_before_are_told_of_once(world: World) -> None:
     for _ in range(2):
         service.tick(world.shared, world.tenant)
     assert heard(0)[before:] == [("p2", "waterworks-site"), ("p3", "brewery-site")]
+
+
+@pytest.mark.parametrize(
+    ("skills", "day", "why"),
+    [
+        (["electrical"], 24, "no technician has the skill mechanical"),
+        (["mechanical"], 29, "nobody with the skill mechanical works that day"),
+    ],
+)
+def test_a_half_day_that_nobody_can_come_says_why(world: World, skills: list[str], day: int, why: str) -> None:
+    world.offered()
+    order = world.only(t.orders).id
+    with world.database.write() as connection:
+        connection.execute(t.technicians.update().values(skills=msgspec.json.encode(skills).decode()))
+    with pytest.raises(SlotTaken, match=why):
+        service.book_visit(world.shared, world.tenant, order, date(2026, 11, day), "am", DISPATCHER, agreed_by="phone")

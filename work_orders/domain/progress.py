@@ -77,7 +77,9 @@ def steps(facts: CaseFacts, language: str = "en") -> tuple[Step, ...]:
     done = facts.finished_at is not None or bool(facts.result)
     if done or not over:
         text = say["done" if done else "to be done"]
-        out.append(Step("done", f"{text} {say.get(facts.result, '')}".strip(), done, facts.finished_at))
+        foretold = facts.kind == "forecast" or facts.proposed_at is not None
+        result = "nothing" if facts.result == "false" and not foretold else facts.result
+        out.append(Step("done", f"{text} {say.get(result, '')}".strip(), done, facts.finished_at))
     if over and not done:
         out.append(Step("cleared", say["cleared" if facts.kind == "forecast" else "settled"], True, facts.closed_at))
     elif facts.state is CaseState.VERIFYING:
@@ -141,6 +143,7 @@ WORDS: dict[str, dict[str, str]] = {
         "true": "The fault was there, and is repaired.",
         "prevented": "A failure was prevented.",
         "false": "Nothing was wrong: our forecast was mistaken.",
+        "nothing": "Nothing was wrong.",
         "missed": "The machine had failed.",
         "unknown": "What it was cannot be said.",
     },
@@ -174,6 +177,7 @@ WORDS: dict[str, dict[str, str]] = {
         "true": "确有故障，已修复。",
         "prevented": "避免了一次故障。",
         "false": "没有问题：我们的预测有误。",
+        "nothing": "没有发现问题。",
         "missed": "设备已经发生故障。",
         "unknown": "原因无法确定。",
     },

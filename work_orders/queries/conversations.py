@@ -171,9 +171,10 @@ def _facts(
             state, who = VisitState(r.state), r.name or r.technician_id
             on_the_way = arrives if state is VisitState.EN_ROUTE else ""
             visits.append(VisitFact(state, slot_words(slot, language), who, r.ended_at, on_the_way))
-    result = connection.execute(
-        sa.select(f.result).where(f.tenant == tenant, f.case_id == case.id, f.superseded_at.is_(None)).limit(1)
-    ).scalar()
+    found = sa.select(f.result).where(f.tenant == tenant, f.case_id == case.id, f.superseded_at.is_(None))
+    if case.closed_at is None:  # what is on record of a breakdown while nobody was there yet
+        found = found.where(f.order_id.is_not(None))
+    result = connection.execute(found.limit(1)).scalar()
     declined = ""
     if case.state == CaseState.DECLINED:
         w = t.answers.c

@@ -93,7 +93,17 @@ def book(
             t.half_days, technician_id=name, day=slot.day, half=slot.half, order_id=order.id, reason="visit"
         ):
             return _visit(work, order, slot, name, (start, end), agreed_by, role)
-    raise SlotTaken(slot.words(), "is taken: nobody is free any more", 0)
+    raise SlotTaken(slot.words(), nobody(people, slot, order.skill), 0)
+
+
+def nobody(people: Sequence[Crew], slot: HalfDay, skill: str) -> str:
+    """Why no technician can come in a half day, without names: it may be a customer who reads it."""
+    skilled = [p for p in people if skill in p.skills]
+    if not skilled:
+        return f"is not possible: no technician has the skill {skill}"
+    if not any(slot.day.weekday() in p.weekdays for p in skilled):
+        return f"is not possible: nobody with the skill {skill} works that day"
+    return "is taken: nobody is free any more"
 
 
 def rejected_by(work: Unit, order_id: str) -> set[str]:
