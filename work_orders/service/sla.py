@@ -26,7 +26,7 @@ from work_orders.service.unit import Row, Unit, derived_id, unit
 DESK = "desk"
 WAIT_REASONS = ("customer", "access", "weather", "parts", "safety")
 AT_ONCE = 100
-FOLLOWED_AT_ONCE = 50
+FOLLOWED_AT_ONCE = 25
 """Cases whose clocks are worked out anew in the unit that changes the settings, and in one round after it."""
 _DECIDED = (ClockState.MET, ClockState.BREACHED, ClockState.WITHDRAWN)
 _MAY = (Role.DISPATCHER, Role.ADMIN)
