@@ -58,7 +58,8 @@ def test_a_guarded_command_needs_the_switch_a_second_person_and_no_hold(company:
     ids = company.full()
     eva, anna = company.program("engineer"), company.program("admin")
     at = f"{ROOT}/devices/acme/p1/commands"
-    assert eva.get(at).json() | {"choices": []} == {"device": "p1", "choices": [], "guarded": False, "holds": []}
+    shown = {"device": "p1", "choices": [], "guarded": False, "holds": [], "version": 0}
+    assert eva.get(at).json() | {"choices": []} == shown
     assert eva.post(at, json={"name": "move"}).json()["reason"] == "guarded_off"
     assert eva.post(f"{ROOT}/devices/acme/p1/guarded", json={"on": True}).json()["guarded"]
     sent = eva.post(at, json={"name": "move"}).json()
