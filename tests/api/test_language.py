@@ -119,12 +119,6 @@ def test_a_chinese_customer_finds_no_english_on_his_pages(chinese: tuple[Company
     assert [words for _, _, words in chart["spans"]] == ["报警"]
     left = [f"{name}: {words}" for name, page in found.items() for words in english_in(page)]
     assert not left, "\n".join(left)
-
-
-def test_colleagues_read_english_whatever_their_customer_reads(chinese: tuple[Company, dict[str, str]]) -> None:
-    company, ids = chinese
-    dora = company.browser("dispatcher")
-    for path in (f"/notices/{ids['open_notice']}", f"/cases/{ids['case3']}", "/contacts/brewery"):
-        page = dora.get(path).text
-        assert '<html lang="en">' in page
-    assert "How likely" in dora.get(f"/notices/{ids['open_notice']}").text
+    seen = company.browser("dispatcher").get(f"/notices/{ids['open_notice']}").text  # colleagues read English
+    assert '<html lang="en">' in seen
+    assert "How likely" in seen
