@@ -76,7 +76,8 @@ class Years:
             "cases", id=f"c{n}", asset_id=f"a{n % 6}", component=f"part {n}", state=pick(("closed", "work_ordered")),
             prediction_id=pick((None, f"f{n}")), decided_by=pick((None, f"f{n}")),
             opened_at=opened, closed_at=self.maybe(0.8, opened),
-            decided_at=self.maybe(0.6, opened), would_have_opened_at=self.maybe(0.2, opened), broke_down_at=self.maybe(0.3, opened),
+            decided_at=self.maybe(0.6, opened), would_have_opened_at=self.maybe(0.2, opened),
+            broke_down_at=self.maybe(0.3, opened),
             outcome=pick(("failed", "prevented", "found_nothing", "cleared", "running", "remote")),
             costs=msgspec.json.encode(costs).decode(),
         )  # fmt: skip
