@@ -16,7 +16,7 @@ from plumbing.seal import seal
 from work_orders.adapters.report_page import page
 from work_orders.adapters.report_pdf import NoPdf, printed
 from work_orders.domain.service_record import ServiceRecord
-from work_orders.queries.timeline import assets_of
+from work_orders.service.machines_of_order import assets_of
 
 MOST_ENTRIES = 400
 TOLD = ("order_", "work_", "job_", "task_", "step_", "visit_", "finding_", "file_", "permit_", "part_")

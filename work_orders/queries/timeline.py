@@ -7,8 +7,6 @@ import msgspec
 import sqlalchemy as sa
 
 from plumbing.audit import assets, entries
-from work_orders.service import plan_tables as p
-from work_orders.service import tables as t
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,16 +35,3 @@ def timeline(
         diff = msgspec.json.decode(row.diff)
         out.append(Moment(row.seq, row.at, row.actor, row.action, diff.get("id", ""), diff.get("text", "")))
     return out
-
-
-def assets_of(connection: sa.Connection, tenant: str, order_id: str) -> list[str]:
-    """The machine of a work order, its devices, and machines whose jobs rode along: what entries about it name."""
-    o, d, j, k = t.orders.c, t.asset_devices.c, p.jobs.c, p.plans.c
-    its = sa.select(o.asset_id).where(o.tenant == tenant, o.id == order_id)
-    devices = sa.select(d.device).where(d.tenant == tenant, d.asset_id.in_(its))
-    rode = (
-        sa.select(k.asset_id)
-        .join(p.jobs, sa.and_(j.tenant == k.tenant, j.plan_id == k.id))
-        .where(j.tenant == tenant, j.order_id == order_id)
-    )
-    return list(connection.execute(sa.union(its, devices, rode)).scalars())
