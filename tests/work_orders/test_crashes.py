@@ -321,12 +321,16 @@ def back_again(world: World) -> Callable[[], object]:
         service.order_action(world.shared, world.tenant, order, action, TECHNICIAN)
     service.record_finding(world.shared, world.tenant, order, "prevented", TECHNICIAN)
     service.order_action(world.shared, world.tenant, order, "close", DISPATCHER)
-    world.clock.at += timedelta(days=7)
+    world.clock.at += timedelta(days=5)
+    world.take(1, first=10, alarm_id="again")
+    world.clear(alarm="again")
+    world.clock.at += timedelta(days=2)
     return lambda: verify_due(world.shared, world.tenant)
 
 
 def check_back_again(world: World) -> None:
-    assert len([r for r in world.rows(aftercare_tables.verify_checks) if r.verdict]) == 1
+    assert [r.verdict for r in world.rows(aftercare_tables.verify_checks) if r.verdict] == ["came_back"]
+    assert [r.state for r in world.rows(t.cases) if r.closed_at is None] == ["triaging"]
 
 
 ACTS = {
