@@ -73,7 +73,7 @@ def _outwards(low: float, high: float) -> tuple[int, int]:
     return first, min(2 * MOST_MINUTES, max(first + STEP, STEP * math.ceil(high / STEP)))
 
 
-def words(earliest: datetime, latest: datetime, now: datetime, language: str = "en") -> str:
+def words(earliest: datetime, latest: datetime, now: datetime, *, language: str = "en") -> str:
     """How it is said to the customer; empty = the time has passed, nothing is known any more."""
     low, high = ((at - now).total_seconds() / 60 for at in (earliest, latest))
     if high <= 0:

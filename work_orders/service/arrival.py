@@ -121,7 +121,7 @@ def arrival_words(
     row = connection.execute(
         sa.select(arrivals).where(c.tenant == tenant, c.order_id == order_id, c.until > now)
     ).first()
-    return ("", False) if row is None else (words(row.earliest, row.latest, now, language), row.shared)
+    return ("", False) if row is None else (words(row.earliest, row.latest, now, language=language), row.shared)
 
 
 def _on_the_way(work: Unit, order_id: str) -> Row:
