@@ -2,12 +2,13 @@
 
 import logging
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from sqlalchemy.exc import DataError, DBAPIError, IntegrityError
 
+from contracts.records import COMMAND_RESULTS, PREDICTIONS, PRESENCE
 from plumbing.runtime import Service, Shared
-from work_orders.adapters.consumer import examine, register, skip_next, take_next, take_results
+from work_orders.adapters.consumer import examine, place, register, skip_next, take_next, take_results
 from work_orders.adapters.outage_reader import take_outage
 from work_orders.adapters.signing import Signing
 from work_orders.adapters.webhook_sender import WebhookSender
@@ -16,6 +17,7 @@ from work_orders.service.contacts import MAIL
 from work_orders.service.due import tenants_with_work, tick
 from work_orders.service.escalating import Colleagues, nobody
 from work_orders.service.keeping import let_go
+from work_orders.service.one_by_one import each
 from work_orders.service.sending import WEB, Channel
 from work_orders.settings import Settings
 
@@ -23,6 +25,37 @@ WAIT_AFTER_TROUBLE_S, KEEP_EVERY_S = 1.0, 3600.0
 _REFUSED = (DataError, IntegrityError)
 """The database answers: it is the row that is at fault."""
 logger = logging.getLogger(__name__)
+
+
+def _unreachable(failure: Exception) -> bool:
+    return isinstance(failure, DBAPIError) and not isinstance(failure, _REFUSED)
+
+
+class _Taker:
+    """Takes what came in a topic. After a failure that the database is not to blame for it takes a batch singly, then
+    passes the bad entry over."""
+
+    def __init__(self, take: Callable[[Shared, int], int], topic: str, batch: int) -> None:
+        self._take, self._topic, self._batch = take, topic, batch
+        self._singly = 0
+        self._bad: int | None = None
+
+    def __call__(self, shared: Shared) -> int:
+        """How many entries were taken."""
+        if self._bad is not None:
+            passed = skip_next(shared, self._topic, self._bad)
+            if passed:
+                logger.error("passed over: %s", passed)
+            self._bad, self._singly = None, max(0, self._singly - 1)
+        at = place(shared, self._topic) if self._singly else None
+        try:
+            taken = self._take(shared, 1 if self._singly else self._batch)
+        except Exception as failure:
+            if not _unreachable(failure):
+                self._bad, self._singly = at, self._singly or self._batch
+            raise
+        self._singly = max(0, self._singly - taken)
+        return taken
 
 
 class WorkOrdersService:
@@ -45,9 +78,9 @@ class WorkOrdersService:
         self._ticked = -settings.tick_seconds
         self._kept = shared.system.monotonic()
         self._due: list[str] = []
-        self._taking = False
-        self._singly = 0
-        self._skip = False
+        self._forecasts = _Taker(take_next, PREDICTIONS, settings.batch)
+        self._results = _Taker(take_results, COMMAND_RESULTS, settings.batch)
+        self._outages = _Taker(lambda shared, _: int(take_outage(shared)), PRESENCE, 1)
 
     def start(self) -> None:
         """Begin; returns at once."""
@@ -80,54 +113,45 @@ class WorkOrdersService:
                 busy = self.round()
                 self._trouble = ""
             except Exception as failure:
-                if isinstance(failure, DBAPIError) and not isinstance(failure, _REFUSED):
-                    self._trouble = f"the database does not answer: {failure.orig}"
+                if _unreachable(failure):
+                    self._trouble = f"the database does not answer: {getattr(failure, 'orig', failure)}"
                     logger.warning("%s", self._trouble)
                     self._stopping.wait(WAIT_AFTER_TROUBLE_S)
                     continue
                 logger.exception("a round failed")
                 self._trouble = "a round failed, see the log"
-                self._give_way()
+                self._stopping.wait(self._settings.tick_seconds)
             else:
                 if not busy:
                     self._stopping.wait(self._settings.poll_seconds)
 
     def round(self) -> bool:
-        """Take what came and do what is due; whether there is more to take."""
-        self._taking = True
-        if self._skip:
-            logger.error("passed over: %s", skip_next(self._shared))
-            self._skip, self._singly = False, max(0, self._singly - 1)
-        taken = take_next(self._shared, 1 if self._singly else self._settings.batch)
-        self._singly = max(0, self._singly - taken)
-        self._taking = False
-        taken += take_results(self._shared, self._settings.batch)
-        taken += examine(self._shared)
-        monotonic = self._shared.system.monotonic()
+        """Take what came and do what is due, each whatever becomes of the others; whether there is more to take."""
+        steps: tuple[Callable[[Shared], int], ...] = (
+            self._forecasts, self._results, examine, self._do_due, self._keep,
+        )  # fmt: skip
+        return each(lambda step: step(self._shared), steps) > 0
+
+    def _do_due(self, shared: Shared) -> int:
+        """A tenant whose due work fails has left the queue; the others go on."""
+        monotonic = shared.system.monotonic()
         if not self._due and monotonic - self._ticked >= self._settings.tick_seconds:
             self._ticked = monotonic
-            with self._shared.database.read() as connection:
+            with shared.database.read() as connection:
                 self._due = tenants_with_work(connection)
+            while self._outages(shared):
+                pass
         while self._due:
             tenant = self._due.pop()
-            tick(self._shared, tenant, self._channels, handing_over=False, colleagues=self._colleagues)
-        if self._ticked == monotonic:
-            while take_outage(self._shared):
-                pass
+            tick(shared, tenant, self._channels, handing_over=False, colleagues=self._colleagues)
+        return 0
+
+    def _keep(self, shared: Shared) -> int:
+        monotonic = shared.system.monotonic()
         if monotonic - self._kept >= KEEP_EVERY_S:
             self._kept = monotonic
-            let_go(self._shared.database, self._shared.system.now())
-        return taken > 0
-
-    def _give_way(self) -> None:
-        """After a failure that the database is not to blame for: take the batch singly, then pass the bad entry over.
-
-        A tenant whose due work fails has left the queue; the others go on.
-        """
-        if self._taking and self._singly:
-            self._skip = True
-        elif self._taking:
-            self._singly = self._settings.batch
+            let_go(shared.database, shared.system.now())
+        return 0
 
 
 def build(settings: Settings, shared: Shared, colleagues: Colleagues = nobody) -> Service:

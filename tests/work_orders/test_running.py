@@ -11,7 +11,7 @@ from statistics import median
 import pytest
 import sqlalchemy as sa
 
-from contracts.records import PREDICTIONS, encode
+from contracts.records import COMMAND_RESULTS, PREDICTIONS, CommandEnded, encode
 from plumbing import log
 from plumbing.runtime import Shared
 from plumbing.settings import BadSettings
@@ -19,7 +19,9 @@ from plumbing.system_clock import SystemClock
 from plumbing.tenants import TenantClocks
 from tests.work_orders.world import World
 from work_orders import service
+from work_orders.adapters import consumer
 from work_orders.service import tables as t
+from work_orders.service.unit import Unit
 from work_orders.settings import Settings
 from work_orders.wiring import WorkOrdersService, build
 
@@ -121,6 +123,45 @@ def test_a_forecast_that_the_database_refuses_is_passed_over(world: World) -> No
         put(world, encode(world.forecast(2)))
         until(world, t.decisions, 1)
     assert [r.prediction_id for r in world.rows(t.decisions)] == ["p1-bearing-2"]
+
+
+def test_a_command_result_that_breaks_the_service_holds_up_nothing_and_is_passed_over(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+
+    def hear(_work: Unit, ended: CommandEnded) -> bool:
+        if ended.id == "torn":
+            raise ValueError(ended.id)
+        heard.append(ended.id)
+        return True
+
+    monkeypatch.setattr(consumer, "hear_command", hear)
+    made = build(Settings(), world.shared)
+    assert isinstance(made, WorkOrdersService)
+    world.take(3)
+    world.clock.at += timedelta(hours=12)
+    with world.database.write() as connection:
+        for id in ("torn", "whole"):
+            ended = CommandEnded(1, id, world.tenant, "p1", "read", "done", "", "", {}, world.clock.at)
+            log.append(connection, world.tenant, COMMAND_RESULTS, "p1", encode(ended), world.clock.at)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="torn"):
+            made.round()
+        assert world.only(t.notices).state == "sent"
+    made.round()
+    made.round()
+    assert heard == ["whole"]
+
+
+def test_of_two_processes_that_pass_a_bad_entry_over_one_does(world: World) -> None:
+    put(world, b"bad")
+    put(world, encode(world.forecast(1)))
+    consumer.register(world.shared)
+    assert consumer.skip_next(world.shared, PREDICTIONS, 0)
+    assert consumer.skip_next(world.shared, PREDICTIONS, 0) == ""
+    assert consumer.take_next(world.shared, 10) == 1
+    assert world.only(t.decisions)
 
 
 def test_a_restart_goes_on_where_it_stopped(world: World) -> None:

@@ -17,12 +17,18 @@ from plumbing import log
 from plumbing.runtime import Shared
 from plumbing.sql import lock
 from work_orders.domain.machine import SYSTEM
-from work_orders.service.diagnosing import end, hear_command, look, running
+from work_orders.service.diagnosing import Running, end, hear_command, look, running
 from work_orders.service.intake import decide_again, hear, take
+from work_orders.service.one_by_one import each
 from work_orders.service.unit import on, unit
 
 CONSUMER = "work_orders"
 logger = logging.getLogger(__name__)
+
+
+def taker(topic: str) -> str:
+    """The lock of whoever takes a topic: one process at a time."""
+    return f"consumer:{CONSUMER}" if topic == PREDICTIONS else f"consumer:{CONSUMER}:{topic}"
 
 
 def register(shared: Shared) -> None:
@@ -45,7 +51,7 @@ def take_next(shared: Shared, limit: int) -> int:
         return 0
     clock = shared.clocks.of(ahead[0].tenant)
     with shared.database.write() as connection:
-        lock(connection, f"consumer:{CONSUMER}")
+        lock(connection, taker(PREDICTIONS))
         at = log.position(connection, CONSUMER, PREDICTIONS)
         entries = log.read(connection, PREDICTIONS, at, limit)
         if not entries or entries[0].tenant != ahead[0].tenant:
@@ -69,7 +75,7 @@ def take_results(shared: Shared, limit: int) -> int:
         if not log.read(connection, COMMAND_RESULTS, at, 1):
             return 0
     with shared.database.write() as connection:
-        lock(connection, f"consumer:{CONSUMER}:results")
+        lock(connection, taker(COMMAND_RESULTS))
         entries = log.read(connection, COMMAND_RESULTS, log.position(connection, CONSUMER, COMMAND_RESULTS), limit)
         if not entries:
             return 0
@@ -88,15 +94,16 @@ def examine(shared: Shared) -> int:
     """Look at stored telemetry where a check wants it, and conclude what need not be waited for; how many ended."""
     with shared.database.read() as connection:
         found = running(connection, shared.system.now())
-    for one in found:
-        if one.looks:
-            look(shared, one)
-    ended = 0
-    for one in found:
-        if one.due:
-            with unit(shared, one.tenant, SYSTEM) as work:
-                ended += end(work, one.id, decide_again)
-    return ended
+
+    def one(of: Running) -> int:
+        if of.looks:
+            look(shared, of)
+        if not of.due:
+            return 0
+        with unit(shared, of.tenant, SYSTEM) as work:
+            return int(end(work, of.id, decide_again))
+
+    return each(one, found)
 
 
 def _understood(entry: log.Entry) -> Prediction | Alarm | None:
@@ -112,12 +119,18 @@ def _understood(entry: log.Entry) -> Prediction | Alarm | None:
     return found
 
 
-def skip_next(shared: Shared) -> str:
-    """Pass the next entry over; its identity in words."""
+def place(shared: Shared, topic: str) -> int:
+    """How far a topic was taken."""
+    with shared.database.read() as connection:
+        return log.position(connection, CONSUMER, topic)
+
+
+def skip_next(shared: Shared, topic: str, after: int) -> str:
+    """Pass the entry after this place over; its identity in words, empty where another process was faster."""
     with shared.database.write() as connection:
-        lock(connection, f"consumer:{CONSUMER}")
-        entries = log.read(connection, PREDICTIONS, log.position(connection, CONSUMER, PREDICTIONS), 1)
-        if not entries:
+        lock(connection, taker(topic))
+        entries = log.read(connection, topic, after, 1)
+        if not entries or log.position(connection, CONSUMER, topic) != after:
             return ""
-        log.advance(connection, CONSUMER, PREDICTIONS, entries[0].position)
-        return f"entry {entries[0].position} of {entries[0].tenant} ({entries[0].key})"
+        log.advance(connection, CONSUMER, topic, entries[0].position)
+        return f"entry {entries[0].position} of {topic}, {entries[0].tenant} ({entries[0].key})"

@@ -8,7 +8,7 @@ from contracts.records import PRESENCE, decode_outage
 from plumbing import log
 from plumbing.runtime import Shared
 from plumbing.sql import lock
-from work_orders.adapters.consumer import CONSUMER
+from work_orders.adapters.consumer import CONSUMER, taker
 from work_orders.domain.machine import SYSTEM
 from work_orders.service.outages import hear_outage
 from work_orders.service.unit import on
@@ -22,7 +22,7 @@ def take_outage(shared: Shared) -> bool:
         if not log.read(connection, PRESENCE, log.position(connection, CONSUMER, PRESENCE), 1):
             return False
     with shared.database.write() as connection:
-        lock(connection, f"consumer:{CONSUMER}:{PRESENCE}")
+        lock(connection, taker(PRESENCE))
         entries = log.read(connection, PRESENCE, log.position(connection, CONSUMER, PRESENCE), 1)
         for entry in entries:
             with on(shared, connection, entry.tenant, SYSTEM, shared.clocks.of(entry.tenant).now) as work:
