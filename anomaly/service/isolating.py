@@ -14,7 +14,7 @@ import msgspec
 
 from anomaly.domain.ordering import Ordering
 from anomaly.service.labelling import label_of
-from anomaly.service.patience import NOBODYS, wait_s
+from anomaly.service.patience import NOBODYS, SHARE, wait_s
 from anomaly.service.port import Loaded, Results, Saved, Tables, Told, Trouble
 from anomaly.service.watching import Key, Watching
 from contracts.points import Block, decode_block
@@ -33,6 +33,8 @@ class Isolation:
         self._aside: dict[Key, Trouble] = {}
         self._changed: set[Key] = set()
         self._told: list[Told] = []
+        self._rests_until = 0.0
+        """Tries that failed took their share of the time, whichever machines they were of."""
         self.urgent = False
         """A machine was set aside or is back: snapshots must be written with it."""
 
@@ -134,10 +136,11 @@ class Isolation:
 
     def retry(self, results: Results) -> bool:
         """Try a machine again whose time has come; whether there was one."""
-        due = [trouble for trouble in self._aside.values() if trouble.retry_at <= self._now()]
-        if not due:
+        began = self._now()
+        due = [trouble for trouble in self._aside.values() if trouble.retry_at <= began]
+        if not due or began < self._rests_until:
             return False
-        trouble, began = min(due, key=lambda one: one.retry_at), self._now()
+        trouble = min(due, key=lambda one: one.retry_at)
         mine = Results()
         try:
             self._again(trouble, mine)
@@ -164,6 +167,7 @@ class Isolation:
         self._watching.forget(trouble.key)
         now = self._now()
         trouble.retry_at = now + wait_s(trouble.tries, now - began)
+        self._rests_until = now + (now - began) / SHARE
 
     def is_aside(self, saved: Saved) -> bool:
         """Whether a snapshot is of a machine that is set aside."""
@@ -294,7 +298,7 @@ class Isolation:
         """All that a machine has missed, from its last snapshot on."""
         key, watching = trouble.key, self._watching
         watching.forget(key)
-        watching.restore(self._tables.snapshots(trouble.tenant, [trouble.device])[0])
+        self._restore(self._tables.snapshots(trouble.tenant, [trouble.device])[0])
         watching.settle(key, results, wait=True)
         watching.resume(key, trouble.model, Ordering(trouble.boot_id, trouble.next_seq))
         for upto, record in [*trouble.unheard, (trouble.through_us, b"")]:

@@ -9,7 +9,7 @@ from contracts.points import StoreUnreachable
 
 FIRST_WAIT_S, LONGEST_WAIT_S = 10.0, 3600.0
 SHARE = 0.05
-"""Tries that fail take at most this share of the time."""
+"""Tries that fail take at most this share of the time: one machine's everywhere, all together in `Isolation`."""
 NOBODYS = (OperationalError, InterfaceError, InternalError, TimeoutError, StoreUnreachable, MemoryError)
 """Failures that are none of a machine's: a server does not answer, or there is no room."""
 logger = logging.getLogger(__name__)

@@ -20,6 +20,8 @@ from anomaly.domain.ticking import Emitted
 from anomaly.domain.watch import Event, Watch
 from anomaly.queries.states import asset_state
 from anomaly.service import tables as t
+from anomaly.service.isolating import Isolation
+from anomaly.service.port import Loaded, Results, Trouble
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
 from contracts.asset_model import AssetModel
@@ -273,3 +275,43 @@ def test_a_damaged_snapshot_is_made_anew_from_the_machines_history(
     bad = [[r.id for r in bench.said() if isinstance(r, Alarm) and r.device == device] for device in ("bad", "good")]
     assert [len(ids) for ids in bad] == [1, 1]
     assert bad[0][0] in str(undisturbed["bad"][0])
+
+
+def test_a_machine_that_failed_comes_back_with_a_damaged_snapshot(learned: Path, tmp_path: Path, fault: Fault) -> None:
+    bench = of(learned, tmp_path / "x")
+    with bench.database.write() as connection:
+        broken = t.states.update().where(t.states.c.device == "bad")
+        connection.execute(broken.values(memory=b"\x93\xc1", picture="{"))
+    bench.rounds = bench.started()
+    fault.begin()
+    feed(bench, BAD_ROW, BAD_ROW + 12)
+    assert aside(bench) == ["bad"]
+    fault.end()
+    bench.monotonic += 100
+    bench.run()
+    assert aside(bench) == []
+    state = asset_state(bench.database, "acme", "bad")
+    assert state is not None
+    assert state.learned
+
+
+def test_tries_of_many_machines_that_fail_leave_the_others_their_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bench, took = Bench(tmp_path), 0.0
+    watching = Watching(lambda _: MODEL, bench.clocks, bench.store)
+    machines = Isolation(watching, SqlTables(bench.database, SystemClock()), lambda: bench.monotonic)
+
+    def fail(*_: object) -> None:
+        nonlocal took
+        bench.monotonic, took = bench.monotonic + 3, took + 3
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(Isolation, "_again", fail)
+    troubles = [Trouble("acme", f"p{i}", MODEL.name, WALL, "", 0, -1, 0, -1, "", 0, []) for i in range(200)]
+    machines.begin(Loaded([], troubles, 0, 0, 0))
+    began = bench.monotonic
+    while bench.monotonic < began + 3600:
+        assert not machines.retry(Results())
+        bench.monotonic += 1
+    assert 0.03 < took / (bench.monotonic - began) < 0.06
