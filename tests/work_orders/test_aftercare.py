@@ -12,6 +12,7 @@ from tests.work_orders.world import CUSTOMER, DISPATCHER, STRANGER, SUNDAY, TECH
 from work_orders import service
 from work_orders.domain.aftercare import Compared, Since, Verdict, judge, may_ask, promoter_score
 from work_orders.domain.machine import NotPermitted
+from work_orders.queries.inbox import inbox
 from work_orders.queries.measured import measured
 from work_orders.service import aftercare_tables as f
 from work_orders.service import tables as t
@@ -191,6 +192,20 @@ def test_a_repair_that_did_not_hold_opens_the_case_again(world: World) -> None:
     assert "did not stay fixed" in old.reason
     world.later(days=30)
     assert verdicts(world)[30] == "superseded"
+
+
+def test_the_second_visit_of_a_case_that_did_not_hold_waits_for_the_dispatcher(world: World) -> None:
+    """A case has one notice: it was answered for the first visit, and nothing asks the customer about the second."""
+    mended(world)
+    world.clock.at += timedelta(days=1)
+    world.take(1, first=10, alarm_id="again")
+    world.clear(alarm="again")
+    world.later(days=8)
+    world.take(4, first=20, alarm_id="third")
+    with world.database.read() as connection:
+        waiting = inbox(connection, TENANT, world.clock.at)
+    second = next(r for r in world.rows(t.orders) if r.ended_at is None)
+    assert [(i.kind, i.id) for i in waiting] == [("to_book", second.id)]
 
 
 def test_what_came_back_with_an_open_case_opens_no_second_one(world: World) -> None:

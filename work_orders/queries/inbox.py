@@ -46,11 +46,15 @@ def inbox(connection: sa.Connection, tenant: str, now: datetime) -> list[InboxIt
 
 
 def _orders(connection: sa.Connection, tenant: str, now: datetime) -> list[InboxItem]:
-    o, a, c, d = t.orders.c, t.assets, t.cases, t.decisions
+    o, a, c, d, n = t.orders.c, t.assets, t.cases, t.decisions, t.notices.c
+    asked = sa.select(n.id).where(
+        n.tenant == o.tenant, n.case_id == o.case_id, n.order_id == o.id, n.ended_at.is_(None)
+    )  # fmt: skip
     rows = connection.execute(
         sa.select(
             o.id, o.case_id, o.asset_id, a.c.name, o.customer_id, o.changed_at, o.state, o.title, o.agreed,
             o.technician_id, o.visit_start, o.visit_end, o.type, o.version, o.priority, o.permits, d.c.sentence,
+            asked.exists().label("asked"),
         )
         .join(a, sa.and_(a.c.tenant == o.tenant, a.c.id == o.asset_id))
         .join(c, sa.and_(c.c.tenant == o.tenant, c.c.id == o.case_id))
@@ -65,7 +69,7 @@ def _orders(connection: sa.Connection, tenant: str, now: datetime) -> list[Inbox
             kind, text, key = "decide", r.sentence or r.title, "approve_proposal"
         elif r.type == "corrective" and unplanned and r.priority == "urgent":
             kind, text, key = "breakdown", f"{r.title}: it broke down and nobody is booked.", "assign_technician"
-        elif r.type != "predictive" and unplanned and not r.agreed:
+        elif unplanned and not r.agreed and (r.type != "predictive" or not r.asked):  # no notice asks the customer
             kind, text, key = "to_book", f"{r.title}: call the customer and agree on a day.", "assign_technician"
         elif r.state == "planned" and r.technician_id is not None:
             needed = ", ".join(msgspec.json.decode(r.permits, type=list[str]))
