@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,7 @@ from work_orders.service.errors import BadInput, NotFound
 from work_orders.service.letter_tables import letters, way_requests
 from work_orders.service.letters import post_letters
 from work_orders.service.mail_keys import key_of
+from work_orders.service.sending import Message
 from work_orders.service.unit import unit
 
 IMPORTER = Actor("Import", Role.INTEGRATION)
@@ -62,6 +64,7 @@ def link_of(token: str) -> signed_link.Link:
 
 
 def test_nothing_but_the_question_leaves_for_an_address_that_a_customer_entered(world: World, post: Post) -> None:
+    world.clock.at += timedelta(microseconds=250_001)  # no clock stands at whole seconds
     own(world, "new@example.org")
     assert ways(world) == [("mail", "waterworks@example.org", "")]  # until then what he had before
     world.take(3)
@@ -93,7 +96,7 @@ def test_a_link_ends_and_only_the_newest_counts_for_its_own_address(world: World
     with pytest.raises(NotFound):
         addresses.confirm(world.shared, link_of(token_in(second)))
     assert ways(world) == [("mail", "waterworks@example.org", "")]
-    assert [signed_link.read(x) for x in ("", "~~~", "a~b~zz~c", "a~b~" + "f" * 40 + "~c")] == [None] * 4
+    assert [signed_link.read(x) for x in ("", "~~~", "a~b~zz~c", "a~b~" + "f" * 40 + "~c", "a\0~b~1~c")] == [None] * 5
 
 
 def test_a_form_floods_nobody(world: World) -> None:
@@ -151,6 +154,24 @@ def test_a_letter_that_nothing_could_hand_over_for_a_day_is_too_late(world: Worl
     post_letters(world.shared, world.tenant, (channel(post),))
     assert post.taken == []
     assert world.only(letters).state == "withdrawn"
+
+
+class Broken:
+    """A channel with a fault of our own."""
+
+    name, leaves = "mail", True
+
+    def send(self, message: Message) -> None:
+        raise RuntimeError("a fault")
+
+
+def test_a_letter_that_fails_by_a_fault_of_our_own_is_given_up_after_a_day(world: World) -> None:
+    own(world, "new@example.org")
+    for _ in range(40):
+        with suppress(RuntimeError):
+            post_letters(world.shared, world.tenant, (Broken(),))
+        world.clock.at += timedelta(hours=1)
+    assert world.only(letters).state == "bounced"
 
 
 def agreed(world: World) -> None:

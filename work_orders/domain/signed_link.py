@@ -42,7 +42,7 @@ def read(token: str) -> Link | None:
         at = int(seconds, 16)
     except ValueError:
         return None
-    if not (tenant and len(token) <= MOST and 0 <= at <= FURTHEST):
+    if not (tenant and len(token) <= MOST and 0 <= at <= FURTHEST) or "\0" in token:  # PostgreSQL takes no NUL
         return None
     return Link(tenant, tuple(what), datetime.fromtimestamp(at, UTC), signature)
 

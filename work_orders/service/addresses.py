@@ -68,7 +68,7 @@ def _ask(work: Unit, customer: Row, channel: str, address: str) -> None:
     )  # fmt: skip
     if len(asked) >= LINKS_A_DAY:
         raise BadInput("address", f"at most {LINKS_A_DAY} links a day are sent to confirm one")
-    until = work.wall + CONFIRM_WITHIN
+    until = (work.wall + CONFIRM_WITHIN).replace(microsecond=0)  # as a link says it
     values = {"address": address, "asked_at": work.now, "until": until}
     if not work.insert_new(way_requests, customer_id=customer.id, channel=channel, **values):
         work.update(way_requests, {"customer_id": customer.id, "channel": channel}, **values)

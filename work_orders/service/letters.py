@@ -8,11 +8,12 @@ import sqlalchemy as sa
 from plumbing.runtime import Shared
 from work_orders.domain.machine import SYSTEM
 from work_orders.service.letter_tables import letters
-from work_orders.service.retries import CLAIM, GIVE_UP, until_next
+from work_orders.service.retries import CLAIM, GIVE_UP, RETRY_MINUTES, until_next
 from work_orders.service.sending import Bounced, Channel, Message, MustNotLeave, TryLater, may_leave
 from work_orders.service.unit import Row, Unit, unit
 
 _C = letters.c
+SILENT = "the try before ended without a word"
 
 
 def write_letter(
@@ -59,7 +60,8 @@ def _claim(shared: Shared, tenant: str, only: str | None) -> Row | None:
             return None
         n = row.attempts + 1
         until = work.wall + max(CLAIM, until_next(n))
-        work.update(letters, {"id": row.id}, state="claimed", attempts=n, try_at=until)
+        why = SILENT if row.state == "claimed" else row.why
+        work.update(letters, {"id": row.id}, state="claimed", attempts=n, try_at=until, why=why)
         return work.one(letters, row.id, "letter")
 
 
@@ -74,6 +76,8 @@ def _hand_over(shared: Shared, letter: Row, channel: Channel | None) -> None:
             raise Bounced(f"{letter.channel} is not set up", lasting=False)
         if old and letter.attempts == 1:
             raise MustNotLeave("nothing could be handed over for a day: it is too late")
+        if old and letter.why == SILENT and letter.attempts > len(RETRY_MINUTES):
+            raise Bounced(f"for a day: {SILENT}", lasting=False)
         with shared.database.read() as connection:
             may_leave(connection, channel, message)
         channel.send(message)
