@@ -81,6 +81,7 @@ def test_what_is_tapped_is_not_read() -> None:
     for tapped in TAPPED.values():
         assert own_words(f"{tapped}. Come soon") == "Come soon"
         assert own_words(tapped) == ""
+        assert own_words(f"{tapped} and the lights are out") == f"{tapped} and the lights are out"
 
 
 def report(world: World, text: str, asset: str = "p1") -> str:

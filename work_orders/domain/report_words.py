@@ -17,7 +17,7 @@ SYMPTOMS = {
 def own_words(text: str) -> str:
     """What somebody wrote himself, without what he tapped."""
     for tapped in SYMPTOMS.values():
-        if text.startswith(tapped):
+        if text == tapped or text.startswith(f"{tapped}. "):
             return text.removeprefix(tapped).removeprefix(".").strip()
     return text
 
