@@ -60,7 +60,8 @@ class Presence:
         self._here = {(r.tenant, r.device) for r in states if r.online}
         now = self._system.monotonic()
         self._away = {key: self._away.get(key) or (now, self._clocks.of(key[0]).now()) for key in away}
-        held = {key for key, (since, _) in self._away.items() if now - since >= HOLD_S or key in running}
+        told = running.keys() | {(tenant, member) for (tenant, _), members in running.items() for member in members}
+        held = {key for key, (since, _) in self._away.items() if now - since >= HOLD_S or key in told}
         by_tenant: dict[str, set[str]] = {}
         for tenant, device in held:
             by_tenant.setdefault(tenant, set()).add(device)
@@ -78,19 +79,22 @@ class Presence:
         with self._database.write() as connection:
             lock(connection, f"ingest:presence:{tenant}")
             known = {device: members for (t, device), members in _running(connection).items() if t == tenant}
+            began = _began(connection, tenant)
             for device in over:
                 if device not in known:
                     continue
                 # it is back, or its gateway went too: then that incident names it
                 where = (c.tenant == tenant, c.device == device, c.ended_at.is_(None))
                 connection.execute(outages.update().where(*where).values(ended_at=now))
-                self._tell(connection, OutageTold(1, tenant, device, list(known[device]), now, now))
+                self._tell(connection, OutageTold(1, tenant, device, list(known[device]), began[device], now))
                 if (tenant, device) in self._here:
                     audit.append(connection, tenant, now, "forewarn", "device_back",
                                  {"asset": device, "id": device, "text": f"{device} is on line again."})  # fmt: skip
             for device, members in gone.items():
+                if known.get(device) == members:  # another process was first
+                    continue
                 kept = msgspec.json.encode(list(members)).decode()
-                since = self._away.get((tenant, device), (0.0, now))[1]
+                since = began.get(device) or self._away.get((tenant, device), (0.0, now))[1]
                 self._tell(connection, OutageTold(1, tenant, device, list(members), since))
                 if device in known:
                     where = (c.tenant == tenant, c.device == device, c.ended_at.is_(None))
@@ -117,6 +121,13 @@ def _words(device: str, members: Sequence[str]) -> str:
 def _running(connection: sa.Connection) -> dict[Key, tuple[str, ...]]:
     rows = connection.execute(sa.select(outages).where(outages.c.ended_at.is_(None)))
     return {(r.tenant, r.device): tuple(msgspec.json.decode(r.behind, type=list[str])) for r in rows}
+
+
+def _began(connection: sa.Connection, tenant: str) -> dict[str, datetime]:
+    """Since when: what a process saw itself may be less."""
+    c = outages.c
+    rows = connection.execute(sa.select(c.device, c.since).where(c.tenant == tenant, c.ended_at.is_(None)))
+    return {str(device): since for device, since in rows}
 
 
 def outages_of(database: Database, tenant: str, *, running: bool = True, limit: int = 100) -> list[Outage]:

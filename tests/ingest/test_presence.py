@@ -86,6 +86,28 @@ def test_a_gateway_that_dies_is_one_incident(yard: World) -> None:
     ]  # fmt: skip
 
 
+def test_two_processes_and_a_restart_tell_of_an_outage_once_and_since_when_it_is(yard: World) -> None:
+    both = [Presence(yard.database, OneClock(yard.clock), yard.clock) for _ in range(2)]
+    say(yard, True, "p2")
+    say(yard, False, "gate", "p1")
+    for presence in both:
+        presence.look()
+    yard.clock.pass_(HOLD_S)
+    both[0].look()
+    both[1]._write("acme", {"gate": ("p1",)}, [])  # it had looked before the other wrote
+    again = Presence(yard.database, OneClock(yard.clock), yard.clock)
+    say(yard, False, "p2")
+    again.look()
+    yard.clock.pass_(HOLD_S)
+    again.look()
+    with yard.database.read() as connection:
+        heard = [decode_outage(e.payload) for e in log.read(connection, PRESENCE, 0, 10)]
+    (kept,) = outages_of(yard.database, "acme")
+    assert [(h.device, h.behind, h.since) for h in heard] == [
+        ("gate", ["p1"], kept.since), ("gate", ["p1", "p2"], kept.since),
+    ]  # fmt: skip
+
+
 def test_who_is_back_at_once_was_never_gone(yard: World) -> None:
     presence = Presence(yard.database, OneClock(yard.clock), yard.clock)
     say(yard, False, "own")
