@@ -9,6 +9,7 @@ from api.json.answers import answer
 from api.json.commands import Body
 from api.json.headers import Match
 from api.owners.arrival import Arrivals
+from api.owners.versions import ORDER, expect
 from api.web import Web
 
 
@@ -26,6 +27,7 @@ def routes(web: Web, router: APIRouter) -> None:
     def arrival(who: Who, order: str, match: Match, body: ArrivalBody) -> Response:
         """Say when a technician arrives who is on the way; `words` is how the customer reads it."""
         if body.minutes is None:
+            expect(ORDER, match, who, order)
             of.stop(who, order)
             return answer({"words": ""})
         return answer({"words": of.say(who, order, body.minutes, match)})

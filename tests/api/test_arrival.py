@@ -44,5 +44,8 @@ def test_the_technician_shares_and_the_customer_reads_minutes(company: Company) 
         f"/api/v1/work-orders/{order}/arrival", json={"minutes": 25}, headers={"If-Match": f'"{version}"'}
     )
     assert said.json() == {"words": "in about 20 to 35 minutes"}
+    seen = {"If-Match": f'"{version - 1}"'}
+    assert program.post(f"/api/v1/work-orders/{order}/arrival", json={}, headers=seen).status_code == 412
+    assert "in about 20 to 35 minutes" in customer.get(f"/my-cases/{case}").text
     service.order_action(company.shared, company.world.tenant, order, "start", TECHNICIAN)
     assert technician.post(at, data={"latitude": "52.39", "longitude": "13.06"}).status_code == 409
