@@ -70,7 +70,12 @@ def asset_states(database: Database, tenant: str, device: str | None = None) -> 
     with database.read() as connection:
         aside = _aside(connection, tenant, device)
         for row in connection.execute(query):
-            p = msgspec.json.decode(row.picture)
+            try:
+                p = msgspec.json.decode(row.picture)
+            except msgspec.DecodeError:
+                note = "its state cannot be read; it is made anew from its stored readings"
+                out[row.device] = replace(NOTHING, device=row.device, model=row.model, note=note)
+                continue
             out[row.device] = AssetState(
                 row.device, row.model, p["state"], p["note"], p["learning_hours_left"], p["learned"], p["health"],
                 p["score"], p["threshold"], _at(p["alarm_since_us"]), p["component"], _at(p["shelved_until_us"]),

@@ -268,6 +268,9 @@ def test_a_damaged_snapshot_is_made_anew_from_the_machines_history(
     with bench.database.write() as connection:
         broken = t.states.update().where(t.states.c.device == "bad")
         connection.execute(broken.values(memory=b"\x93\xc1", picture="{"))
+    state = asset_state(bench.database, "acme", "bad")
+    assert state is not None
+    assert "made anew" in state.note
     bench.rounds = bench.started()
     feed(bench, LONG, END)
     assert aside(bench) == []
