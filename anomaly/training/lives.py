@@ -87,13 +87,21 @@ def ends_of(database: Database, tenant: str, device: str) -> list[End]:
 
 
 def devices_of(database: Database, tenant: str, asset_model: str) -> list[tuple[str, int]]:
-    """Devices of an asset model that were heard, with the time of their newest reading."""
+    """Devices of an asset model that were heard, with the time of their newest reading; whose state is damaged waits
+    until it is made anew."""
     s = t.states.c
     with database.read() as connection:
         rows = connection.execute(
             sa.select(s.device, s.picture).where(s.tenant == tenant, s.model == asset_model).order_by(s.device)
         ).all()
-    return [(r.device, _newest(r.picture).newest_us) for r in rows]
+    return [(r.device, newest_us) for r in rows if (newest_us := _newest_us(r.picture)) is not None]
+
+
+def _newest_us(picture: str) -> int | None:
+    try:
+        return _newest(picture).newest_us
+    except msgspec.DecodeError:
+        return None
 
 
 def steps_of(

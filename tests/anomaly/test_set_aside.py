@@ -24,6 +24,7 @@ from anomaly.service.isolating import Isolation
 from anomaly.service.port import Loaded, Results, Trouble
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
+from anomaly.training.lives import devices_of
 from contracts.asset_model import AssetModel
 from contracts.points import Block, DeviceRows, encode_block
 from contracts.records import BLOCKS, Alarm, Finding, Shelve
@@ -271,6 +272,7 @@ def test_a_damaged_snapshot_is_made_anew_from_the_machines_history(
     state = asset_state(bench.database, "acme", "bad")
     assert state is not None
     assert "made anew" in state.note
+    assert [device for device, _ in devices_of(bench.database, "acme", MODEL.name)] == ["good", "well"]
     bench.rounds = bench.started()
     feed(bench, LONG, END)
     assert aside(bench) == []
