@@ -230,6 +230,23 @@ def test_an_invitation_held_back_too_long_or_answered_meanwhile_does_not_leave(
     assert not any("survey" in part(mail, "text/plain") for mail in post.taken)
 
 
+@pytest.mark.parametrize("answered", [False, True])
+def test_an_invitation_that_waits_for_a_server_does_not_leave_when_it_is_late_or_answered(
+    world: World, post: Post, answered: bool
+) -> None:
+    agreed(world)
+    order = mended(world)
+    post.rcpt.append("451 later")
+    noon(world, channel(post))
+    assert invited(world).state == "sent"
+    if answered:
+        answer_survey(world.shared, world.tenant, order, CUSTOMER, satisfied=5)
+    world.clock.at += timedelta(minutes=6) if answered else timedelta(hours=24)
+    after(world, channel(post), minutes=0)
+    assert (invited(world).channel, invited(world).why) == ("web", "mail: nobody need answer it any more")
+    assert not any("survey" in part(mail, "text/plain") for mail in post.taken)
+
+
 def test_a_notice_by_mail_has_a_link_for_each_answer(world: World, post: Post) -> None:
     world.take(3)
     noon(world, channel(post))

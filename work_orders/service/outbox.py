@@ -20,6 +20,7 @@ from work_orders.domain.notice_text import NoticeText
 from work_orders.domain.reply_token import token
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
+from work_orders.service.aftercare import still_asked
 from work_orders.service.chart_picture import chart_picture
 from work_orders.service.contacts import card, put_way
 from work_orders.service.links import signed
@@ -121,6 +122,8 @@ def _message(shared: Shared, tenant: str, claimed: Row) -> Message:
         notice = work.one(t.notices, row.notice_id, "notice") if row.notice_id is not None else None
         if notice is not None and row.template in ("forecast", "reminder") and notice.state not in OUT:
             raise MustNotLeave("it no longer holds")  # taken back, or answered, while a try was under way
+        if row.template == "survey" and not still_asked(work, row):
+            raise MustNotLeave("nobody need answer it any more")
         c = m.messages.c
         before = work.all(
             m.messages,
