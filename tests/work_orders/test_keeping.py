@@ -17,6 +17,7 @@ from work_orders.service import plan_tables as p
 from work_orders.service.conversation import write_message
 from work_orders.service.door import Request, take_request
 from work_orders.service.keeping import PAGES_KEPT_FOR, let_go
+from work_orders.service.letter_tables import letters, way_requests
 from work_orders.service.plan_jobs import readings_of
 from work_orders.service.webhook_tables import deliveries, webhooks
 
@@ -77,6 +78,20 @@ def test_the_page_of_a_message_goes_once_every_channel_is_done_with_it_its_words
     pages = {r.id: r.html for r in world.rows(m.messages) if r.id in outbox}
     assert {id for id, html in pages.items() if not html} == {"over", "twice"}
     assert {r.text for r in world.rows(m.messages) if r.id in outbox} == {"Hi"}
+
+
+def test_letters_go_when_they_are_long_over_questions_for_an_address_when_they_end(any_world: World) -> None:
+    world, ends = any_world, {"open": None, "lately": SUNDAY - DAY, "old": SUNDAY - PAGES_KEPT_FOR - DAY}
+    with world.database.write() as connection:
+        rows = [filled(letters, id=id, ended_at=at, try_at=None if at else SUNDAY) for id, at in ends.items()]
+        connection.execute(sa.insert(letters), rows)
+        asked = [
+            filled(way_requests, customer_id="waterworks", channel=f"c{n}", until=SUNDAY + n * DAY) for n in (-1, 1)
+        ]
+        connection.execute(sa.insert(way_requests), asked)
+    assert let_go(world.database, SUNDAY) == 2
+    assert {r.id for r in world.rows(letters)} == {"open", "lately"}
+    assert [r.channel for r in world.rows(way_requests)] == ["c1"]
 
 
 @pytest.mark.parametrize("seed", range(6))
