@@ -243,6 +243,9 @@ def test_a_book_that_stands_for_gigabytes_of_cells_is_refused_and_harms_nobody()
 def test_too_many_cells_are_refused_while_they_are_read() -> None:
     with pytest.raises(BadSheet, match="more than 5,000,000 cells"):
         sheets_in("a.csv", b"," * (MOST_CELLS + 1))
+    named = b"{" + b",".join(b'"%d":1' % n for n in range(MOST_COLUMNS)) + b"}"
+    with pytest.raises(BadSheet, match="more than 5,000,000 cells"):  # one row names them, all others are given them
+        sheets_in("a.json", b"[" + named + b",{}" * (MOST_CELLS // MOST_COLUMNS) + b"]")
 
 
 def test_a_machine_does_not_stand_at_a_site_of_somebody_else(world: World) -> None:

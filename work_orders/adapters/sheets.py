@@ -127,13 +127,16 @@ def _objects(name: str, stem: str, data: bytes) -> list[Read]:
     except (ValueError, RecursionError) as bad:
         raise BadSheet(f"{name} {_CALM} JSON: {bad}") from None
     tables = told if isinstance(told, dict) else {stem: told}
-    out = []
+    out, cells = list[Read](), 0
     for title, rows in tables.items():
         if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
             raise BadSheet(f"{name}: {title!r} must be a list of objects")
         headers = list(dict.fromkeys(key for row in rows for key in row))
         if len(headers) > MOST_COLUMNS:
             raise BadSheet(f"{name}: {title!r} has more than {MOST_COLUMNS} columns")
+        cells += len(headers) * len(rows)
+        if cells > MOST_CELLS:  # one row with many names makes as many cells of each
+            raise _too_many(name)
         out.append(Read(str(title), tuple(headers), [[_cell(row.get(h)) for h in headers] for row in rows]))
     return out
 
