@@ -91,7 +91,7 @@ def _checkpoints(
 ) -> _Signed:
     c = audit.checkpoints.c
     rows = connection.execute(sa.select(audit.checkpoints).where(c.tenant == tenant).order_by(c.n)).all()
-    marks, last, prev = b"", 0, audit.FIRST
+    marks, last, prev = bytearray(), 0, audit.FIRST
     ends: dict[int, tuple[int, str, str]] = {}
     allowed = set(keys) or {rows[0].key if rows else ""}
     for n, row in enumerate(rows, 1):
@@ -103,19 +103,19 @@ def _checkpoints(
             and signed(made, row.signature, row.key)
         )
         if not fits:
-            return _Signed(marks, ends, Fault(last + 1, CHECKPOINT))
+            return _Signed(bytes(marks), ends, Fault(last + 1, CHECKPOINT))
         if noted and noted.get("n") == n and noted.get("signature") != row.signature:
-            return _Signed(marks, ends, Fault(last + 1, CHECKPOINT))
+            return _Signed(bytes(marks), ends, Fault(last + 1, CHECKPOINT))
         marks += row.marks
         ends[made.last] = (made.first, made.root, made.head)
         last, prev = made.last, digest_of(made)
     if noted and isinstance(noted.get("n"), int) and noted["n"] > len(rows):
-        return _Signed(marks, ends, Fault(last + 1, CHECKPOINT))
+        return _Signed(bytes(marks), ends, Fault(last + 1, CHECKPOINT))
     if head is not None and head.checkpoints > len(rows):
-        return _Signed(marks, ends, Fault(last + 1, CHECKPOINT))
+        return _Signed(bytes(marks), ends, Fault(last + 1, CHECKPOINT))
     if head is not None and (head.checkpoints, head.signed_seq) != (len(rows), last):
-        return _Signed(marks, ends, Fault(max(1, head.seq), HEAD))
-    return _Signed(marks, ends, None)
+        return _Signed(bytes(marks), ends, Fault(max(1, head.seq), HEAD))
+    return _Signed(bytes(marks), ends, None)
 
 
 def _rows(connection: sa.Connection, tenant: str, after: int = 0, limit: int | None = None) -> Iterator[_Row]:

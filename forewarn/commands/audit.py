@@ -47,7 +47,7 @@ def verify(given: argparse.Namespace, environ: Mapping[str, str]) -> int:
     """Verify every tenant's chain; exit 1 with the first bad number."""
     keys, noted = _keys(given.key, environ), newest_noted(home_of(environ))
     try:
-        with _database(environ).read() as connection:
+        with _database(environ).snapshot() as connection:  # a chain goes on while it is looked at
             tenants = sorted({*chain.tenants(connection), *noted})
             found = {t: find_fault(connection, t, keys, noted.get(t)) for t in tenants}
             signed = {t: chain.signed_up_to(connection, t) for t in tenants}

@@ -138,6 +138,20 @@ def test_a_chain_that_nobody_touched_is_whole(chain: Database) -> None:
     assert fault(chain) is None
 
 
+def test_a_chain_that_goes_on_while_it_is_looked_at_is_whole(database: Database) -> None:
+    with database.write() as connection:
+        audit.metadata.create_all(connection)
+    append(database, 3)
+    signer(database).sign_all()
+    with database.snapshot() as connection:
+        head = connection.execute(sa.select(audit.heads.c.seq).where(audit.heads.c.tenant == "acme")).scalar_one()
+        append(database, 2)
+        signer(database).sign_all()
+        assert len(audit.read(connection, "acme")) == head
+        assert find_fault(connection, "acme", (KEY.public,)) is None
+    assert fault(database) is None
+
+
 @pytest.mark.parametrize(
     ("column", "value"),
     [("at", NOON.replace(year=2020)), ("actor", "bob"), ("action", "x"), ("diff", "{}"), ("diff", b"{}"),
