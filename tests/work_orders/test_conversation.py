@@ -22,7 +22,7 @@ from work_orders.adapters.imap import BadMailbox, Mailbox, fetch, mail_of
 from work_orders.domain.case_states import CaseState
 from work_orders.domain.machine import NotPermitted
 from work_orders.domain.progress import CaseFacts, steps
-from work_orders.domain.reply_token import tokens_in
+from work_orders.domain.reply_token import genuine, signature, tokens_in
 from work_orders.queries import conversations
 from work_orders.service import door_tables as d
 from work_orders.service import message_tables as m
@@ -356,3 +356,10 @@ def test_a_report_that_a_mail_did_not_arrive_leads_to_the_next_way(world: World,
 def test_addresses_of_mailboxes_that_cannot_be_used_are_refused(url: str, tmp_path: Path) -> None:
     with pytest.raises(BadMailbox):
         Mailbox.of(url)
+
+
+def test_nobody_signs_for_a_company_that_has_no_key_yet() -> None:
+    name = "T-aaaaaaaaaaaa"
+    assert genuine("key", name, signature("key", name))
+    assert not genuine("", name, signature("", name))
+    assert not genuine("key", name, "\N{LATIN SMALL LETTER LONG S}" * 16)

@@ -28,4 +28,4 @@ def tokens_in(*texts: str) -> list[tuple[str, str]]:
 
 def genuine(key: str, conversation: str, signed: str) -> bool:
     """Whether the signature is ours."""
-    return hmac.compare_digest(signature(key, conversation), signed)
+    return bool(key) and hmac.compare_digest(signature(key, conversation).encode(), signed.encode())
