@@ -104,7 +104,7 @@ def fit(out: Path) -> dict[str, Any]:
         }  # fmt: skip
         heads[head] = {"names": names, "temperature": round(temperature, 4), "threshold": round(threshold, 4)}
     with (out / ARRAYS.name).open("wb") as file:
-        np.savez_compressed(file, **arrays)  # type: ignore[arg-type]
+        np.savez_compressed(file, allow_pickle=False, **arrays)
     manifest = {
         "familiar": round(familiar(counts), 4),
         "sha256": hashlib.sha256((out / ARRAYS.name).read_bytes()).hexdigest(), "buckets": BUCKETS, "heads": heads,
