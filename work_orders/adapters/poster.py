@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 class Poster:
     """plumbing.runtime.Service. Any number of processes may run one. What goes to one recipient by one channel goes in
-    order, for a channel of a tenant is one lane."""
+    order as long as one process hands it over and nothing is tried again, for a channel of a tenant is one lane."""
 
     name = "poster"
 
