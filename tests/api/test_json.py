@@ -214,6 +214,12 @@ def test_a_filter_or_cursor_that_can_match_nothing_is_named(company: Company, na
     assert (answer.json()["field"], answer.json()["value"]) == (field, "no such thing")
 
 
+@pytest.mark.parametrize("after", ["9999999999999999999_x", "-9999999999999999999_x"])
+def test_a_cursor_outside_of_all_time_is_named(company: Company, after: str) -> None:
+    answer = company.program("dispatcher").get("/api/v1/cases", params={"after": after})
+    assert (answer.status_code, answer.json()["field"]) == (422, "after")
+
+
 def test_a_list_goes_on_where_it_stopped_and_is_filtered_by_state(company: Company) -> None:
     company.full()
     client = company.program("dispatcher")
