@@ -196,7 +196,7 @@ class Conversations:
             if card is None:
                 raise not_found("customer")
             history = contacts.consents_said(connection, who.tenant, customer)
-            waiting = addresses.waiting(connection, who.tenant, customer)
+            waiting = addresses.waiting(connection, who.tenant, customer, self._shared.system.now())
         said = {(c.purpose, c.channel): c for c in card.consents}
         ways = {w.channel: w.address for w in card.ways}
         rows = [

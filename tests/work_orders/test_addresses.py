@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -92,6 +93,10 @@ def test_a_link_ends_and_only_the_newest_counts_for_its_own_address(world: World
     for token in (token_in(first), forged):
         with pytest.raises(NotFound):
             addresses.confirm(world.shared, link_of(token))
+    with world.database.read() as connection:
+        asked = partial(addresses.waiting, connection, world.tenant, "waterworks")
+        assert [address for _, address, _ in asked(world.clock.at)] == ["two@example.org"]
+        assert asked(world.clock.at + addresses.CONFIRM_WITHIN + timedelta(seconds=1)) == []
     world.clock.at += addresses.CONFIRM_WITHIN + timedelta(seconds=1)
     with pytest.raises(NotFound):
         addresses.confirm(world.shared, link_of(token_in(second)))

@@ -80,13 +80,13 @@ def test_the_page_of_a_message_goes_once_every_channel_is_done_with_it_its_words
     assert {r.text for r in world.rows(m.messages) if r.id in outbox} == {"Hi"}
 
 
-def test_letters_go_when_they_are_long_over_questions_for_an_address_when_they_end(any_world: World) -> None:
+def test_letters_go_when_they_are_long_over_questions_for_an_address_too(any_world: World) -> None:
     world, ends = any_world, {"open": None, "lately": SUNDAY - DAY, "old": SUNDAY - PAGES_KEPT_FOR - DAY}
     with world.database.write() as connection:
         rows = [filled(letters, id=id, ended_at=at, try_at=None if at else SUNDAY) for id, at in ends.items()]
         connection.execute(sa.insert(letters), rows)
         asked = [
-            filled(way_requests, customer_id="waterworks", channel=f"c{n}", until=SUNDAY + n * DAY) for n in (-1, 1)
+            filled(way_requests, customer_id="waterworks", channel=f"c{n}", until=SUNDAY - n * DAY) for n in (31, 1)
         ]
         connection.execute(sa.insert(way_requests), asked)
     assert let_go(world.database, SUNDAY) == 2

@@ -104,10 +104,14 @@ def asked_for(connection: sa.Connection, link: Link) -> Row | None:
     return row if fits else None
 
 
-def waiting(connection: sa.Connection, tenant: str, customer_id: str) -> list[tuple[str, str, datetime]]:
-    """Channel, address and end of what a customer entered and has not confirmed yet."""
+def waiting(
+    connection: sa.Connection, tenant: str, customer_id: str, wall: datetime
+) -> list[tuple[str, str, datetime]]:
+    """Channel, address and end of what a customer entered and has not confirmed yet, but still can."""
     c = way_requests.c
-    mine = sa.select(c.channel, c.address, c.until).where(c.tenant == tenant, c.customer_id == customer_id)
+    mine = sa.select(c.channel, c.address, c.until).where(
+        c.tenant == tenant, c.customer_id == customer_id, c.until >= wall
+    )
     return [(str(channel), str(address), until) for channel, address, until in connection.execute(mine)]
 
 

@@ -47,7 +47,7 @@ def _pages(database: Database, wall: datetime) -> int:
 
 def _letters(database: Database, wall: datetime) -> int:
     c, w = letters.c, way_requests.c
-    over, late = c.ended_at < wall - PAGES_KEPT_FOR, w.until < wall
+    over, late = c.ended_at < wall - PAGES_KEPT_FOR, w.until < wall - PAGES_KEPT_FOR
     some = sa.select(c.tenant, c.id).where(over).limit(AT_ONCE)
     asked = sa.select(w.tenant, w.customer_id, w.channel).where(late).limit(AT_ONCE)
     return _portions(database, some, letters.delete().where(over), ("tenant", "id")) + _portions(
