@@ -36,7 +36,7 @@ class Isolation:
         self._rests_until = 0.0
         """Tries that failed took their share of the time, whichever machines they were of."""
         self.urgent = False
-        """A machine was set aside or is back: snapshots must be written with it."""
+        """A machine was set aside or is back, or a block was taken apart: snapshots must be written with it."""
 
     def begin(self, loaded: Loaded) -> None:
         """Go on from snapshots. Who was set aside is tried again soon, after the others."""
@@ -184,6 +184,7 @@ class Isolation:
         self._roll_back(block.tenant, devices, position)
         for device in devices:
             self._take_alone(_of(block, device), results, newest, anew, silent)
+        self.urgent = True  # should the next block fail too, all this is not taken again
 
     def _take_alone(self, block: Block, results: Results, newest: bool, anew: Results | None, silent: bool) -> None:
         key = (block.tenant, block.devices[0].device)

@@ -320,3 +320,33 @@ def test_tries_of_many_machines_that_fail_leave_the_others_their_time(
         assert not machines.retry(Results())
         bench.monotonic += 1
     assert 0.03 < took / (bench.monotonic - began) < 0.06
+
+
+def test_blocks_that_fail_as_a_whole_are_not_all_taken_again_for_each(
+    learned: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, undisturbed: dict[str, list[object]]
+) -> None:
+    bench = of(learned, tmp_path / "x")
+    bench.rounds = bench.started(save_seconds=1000)
+    follow, taken = ticking.follow, Isolation._take_alone
+    again: list[bool] = []
+
+    def not_together(slots: Slots, which: Ints, t_us: Ints, values: Array) -> Emitted:
+        if len(which) > 1:
+            raise IndexError("shapes do not fit")
+        return follow(slots, which, t_us, values)
+
+    def counted(
+        machines: Isolation, block: Block, results: Results, newest: bool, anew: Results | None, silent: bool
+    ) -> None:
+        again.append(silent)
+        taken(machines, block, results, newest, anew, silent)
+
+    monkeypatch.setattr(ticking, "follow", not_together)
+    monkeypatch.setattr(Isolation, "_take_alone", counted)
+    feed(bench, LONG, LONG + 240)
+    assert len(again) > 30
+    assert sum(again) < len(again) / 4
+    monkeypatch.undo()
+    feed(bench, LONG + 240, END)
+    assert aside(bench) == []
+    assert what_came(bench, "bad") == undisturbed["bad"]
