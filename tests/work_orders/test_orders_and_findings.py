@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import pytest
 
 from contracts.records import FINDINGS, Finding, Shelve, Unshelve, decode_from_work
@@ -115,6 +117,15 @@ def test_hold_takes_a_reason_from_the_list_and_lets_alarms_through(world: World)
     do(world, order, "finish")
     heard = [type(decode_from_work(e.payload)) for e in world.heard(FINDINGS)]
     assert heard == [Shelve, Unshelve, Shelve, Unshelve]
+
+
+def test_a_job_fails_also_while_its_customer_waits_for_another_day(world: World) -> None:
+    order = world.booked()
+    notice, day = str(world.only(t.notices).id), world.only(t.visits).day
+    service.propose_day(world.shared, world.tenant, notice, day + timedelta(days=2), CUSTOMER)
+    do(world, order, "fail", reason="access: the gate was shut")
+    assert world.only(t.visits).state == "cancelled"
+    assert {r.state for r in world.rows(t.orders)} == {"cannot_complete", "approved"}
 
 
 def test_what_cannot_be_completed_gets_an_order_that_follows(world: World) -> None:

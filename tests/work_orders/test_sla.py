@@ -137,6 +137,14 @@ def test_a_breach_is_told_once_and_the_chain_ends_when_somebody_answers(any_worl
     assert (kept.met, kept.breached, kept.share) == (0, 1, 0)
 
 
+def test_a_step_that_stands_twice_in_a_chain_is_told_once(world: World) -> None:
+    set_sla_policy(world.shared, world.tenant, policy(60, steps=(Step("admin"), Step("admin"))), ADMIN)
+    reported(world)
+    world.later(minutes=61)
+    assert told(world) == ["admin"]
+    assert states(world) == {"response": "breached"}
+
+
 def test_a_crash_while_a_breach_is_told_tells_it_once(world: World) -> None:
     set_sla_policy(world.shared, world.tenant, policy(60, steps=(Step("admin"),)), ADMIN)
     reported(world)

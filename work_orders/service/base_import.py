@@ -99,12 +99,14 @@ def _tell_past(work: Unit, made: Plan) -> None:
 def _insert(work: Unit, table: sa.Table, rows: Sequence[Mapping[str, Any]]) -> None:
     """Rows that all have the same columns."""
     if rows:
+        work.forget(table)
         work.connection.execute(table.insert(), [{"tenant": work.tenant, **row} for row in rows])
 
 
 def _update(work: Unit, table: sa.Table, key: str, changes: Mapping[str, Mapping[str, Any]]) -> None:
     """Change rows by their key; a statement for each set of columns."""
     c = table.c
+    work.forget(table)
     for names, those in groupby(sorted((tuple(v), k) for k, v in changes.items()), key=lambda pair: pair[0]):
         values: dict[str, Any] = {n: sa.bindparam(f"to_{n}", type_=c[n].type) for n in names}
         statement = table.update().where(c.tenant == work.tenant, c[key] == sa.bindparam("of_key")).values(values)

@@ -158,7 +158,7 @@ def _fail(work: Unit, order: Row, reason: str) -> Row:
         raise BadInput("reason", "say why it cannot be completed")
     done = move_order(work, order.id, _A.FAIL, reason=reason)
     visit = live_visit_of(work, order.id)
-    if visit is not None and visit.state == VisitState.CONFIRMED:
+    if visit is not None and visit.state in (VisitState.CONFIRMED, VisitState.RESCHEDULE_REQUESTED):
         call_off(work, order.id, role=Role.SYSTEM)
     else:
         locked_out = reason.split(":")[0] == "access"

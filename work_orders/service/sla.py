@@ -68,6 +68,7 @@ def follow_all(work: Unit, *, site: str | None = None, customer: str | None = No
     count = sa.select(sa.func.count(c.case_id.distinct())).where(*running)
     cases = work.connection.execute(count).scalar_one()
     work.connection.execute(s.clocks.update().where(*running).values(outdated_at=work.now))
+    work.forget(s.clocks)
     for case_id in outdated_cases(work.connection, work.tenant):
         follow(work, case_id)
     return cases
@@ -270,6 +271,7 @@ def tell(work: Unit, clock_id: str, colleagues: Colleagues = nobody) -> int:
                 s.escalations, clock_id=clock_id, step=key_of(step), case_id=row.case_id, who=step.who[:64], due_at=at,
                 at=work.now,
             )  # fmt: skip
+            told.add(key_of(step))
             asset = work.one(t.assets, row.asset_id, "asset")
             text = f"{asset.name}: {words(row.metric)} is promised and open; told {step.who} {step.words()}."
             mailed = mail_step(work, row, key_of(step), step.who, text, colleagues)
