@@ -17,8 +17,10 @@ from tests.work_orders.world import (
 )
 from work_orders import service
 from work_orders.domain.machine import IllegalTransition
+from work_orders.domain.requests import RequestKind
 from work_orders.domain.slots import HalfDay
 from work_orders.service import tables as t
+from work_orders.service.door import Request, take_request
 from work_orders.service.errors import (
     BadInput,
     CannotAssign,
@@ -117,6 +119,18 @@ def test_hold_takes_a_reason_from_the_list_and_lets_alarms_through(world: World)
     do(world, order, "finish")
     heard = [type(decode_from_work(e.payload)) for e in world.heard(FINDINGS)]
     assert heard == [Shelve, Unshelve, Shelve, Unshelve]
+
+
+def test_an_alarm_that_clears_leaves_the_order_of_a_case_that_is_back_during_its_review(world: World) -> None:
+    order = world.booked()
+    for action in ("start", "finish"):
+        do(world, order, action)
+    service.record_finding(world.shared, world.tenant, order, "prevented", TECHNICIAN)
+    back = Request(RequestKind.REPORT, "p1", "bearing", text="it shakes again")
+    take_request(world.shared, world.tenant, back, CUSTOMER)
+    assert world.only(t.cases).state == "triaging"
+    world.clear()
+    assert (world.only(t.orders).state, world.only(t.cases).alarm_cleared_at) == ("review", world.clock.at)
 
 
 def test_a_job_fails_also_while_its_customer_waits_for_another_day(world: World) -> None:

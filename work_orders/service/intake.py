@@ -17,7 +17,7 @@ from work_orders.domain.case_states import INTAKE, CaseAction, CaseState, Intake
 from work_orders.domain.decision import Inputs, Outcome, Path, Verdict, decide
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.money import Costs
-from work_orders.domain.order_states import ENDED, OrderAction
+from work_orders.domain.order_states import OrderAction, OrderState, allowed
 from work_orders.domain.requests import RequestKind
 from work_orders.domain.risk import Curve, Window, interpolate, window
 from work_orders.domain.trust import Past, trust
@@ -265,13 +265,15 @@ def hear(work: Unit, alarm: Alarm) -> None:
         if case.state in (CaseState.RESOLVED, CaseState.VERIFYING) or case.broke_down_at is not None:
             continue
         work.update(t.cases, {"id": case.id}, alarm_cleared_at=work.now, in_row=0)
-        if case.state in (CaseState.ACCEPTED, CaseState.WORK_ORDERED):
+        order = open_order_of(work, case.id)
+        held = OrderState(order.held_from) if order is not None and order.held_from else None
+        begun = order is not None and OrderAction.CANCEL not in allowed(OrderState(order.state), held)
+        if begun or case.state in (CaseState.ACCEPTED, CaseState.WORK_ORDERED):
             text = f"The readings of {asset.name} are back to normal; the visit stays, as agreed."
             work.record("alarm_cleared", asset.id, case.id, text)
             continue
         why = "the readings are back to normal"
-        order = open_order_of(work, case.id)
-        if order is not None and order.state not in ENDED:
+        if order is not None:
             done = move_order(work, order.id, OrderAction.CANCEL, role=Role.SYSTEM, reason=why)
             text = f"Work order {order.id} was cancelled: {why}."
             work.record(f"order_{done.state}", asset.id, order.id, text, case=case.id)
