@@ -208,6 +208,19 @@ def test_the_second_visit_of_a_case_that_did_not_hold_waits_for_the_dispatcher(w
     assert [(i.kind, i.id) for i in waiting] == [("to_book", second.id)]
 
 
+def test_nobody_is_told_anew_of_a_notice_whose_visit_was_made(world: World) -> None:
+    mended(world)
+    world.clock.at += timedelta(days=1)
+    world.take(1, first=10, alarm_id="again")
+    world.clear(alarm="again")
+    world.later(days=8)
+    world.take(4, first=20, alarm_id="third")
+    world.clear(alarm="third")
+    world.later(hours=1)
+    assert {r.state for r in world.rows(t.orders)} == {"closed", "cancelled"}
+    assert world.only(t.notices).state == "answered"
+
+
 def test_what_came_back_with_an_open_case_opens_no_second_one(world: World) -> None:
     mended(world)
     world.clock.at += timedelta(days=1)

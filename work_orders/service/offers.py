@@ -13,6 +13,7 @@ from work_orders.domain.letter import forecast_letter, record_words
 from work_orders.domain.machine import SYSTEM, Role
 from work_orders.domain.money import Costs, money
 from work_orders.domain.notice_text import NoticeText, write
+from work_orders.domain.order_states import OrderState
 from work_orders.domain.slots import HalfDay, Offer
 from work_orders.service import message_tables as m
 from work_orders.service import tables as t
@@ -205,9 +206,9 @@ def tell_false_visit(work: Unit, case_id: str, as_found: str) -> None:
 
 
 def take_back(work: Unit, case_id: str, why: str) -> None:
-    """Withdraw a notice that has not left; correct one that has."""
+    """Withdraw a notice that has not left; correct one that has, unless what it offered was done."""
     notice = offer_of(work, case_id)
-    if notice is None:
+    if notice is None or work.one(t.orders, notice.order_id, "work order").state == OrderState.CLOSED:
         return
     state = NoticeState(notice.state)
     if state in NOT_YET_SENT:
