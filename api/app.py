@@ -5,6 +5,7 @@ from collections.abc import Callable
 from fastapi import APIRouter, FastAPI
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
+from sqlalchemy.exc import DataError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -130,6 +131,12 @@ def _errors(made: FastAPI, web: Web) -> None:
     made.add_exception_handler(Problem, on_problem)
     made.add_exception_handler(HTTPException, on_http)
     made.add_exception_handler(RequestValidationError, on_invalid)
+
+    async def on_data(request: Request, _: Exception) -> Response:
+        rule = "a text holds a character that no database keeps (NUL), or a number is too large"
+        return answer(request, Problem(422, f"{rule[0].upper()}{rule[1:]}.", field="body", rule=rule))
+
+    made.add_exception_handler(DataError, on_data)
 
     async def on_fault(request: Request, _: Exception) -> Response:
         # the fault itself is raised again behind this answer, and logged by the server

@@ -25,6 +25,7 @@ WAIT_AFTER_TROUBLE_S, KEEP_EVERY_S = 1.0, 3600.0
 _REFUSED = (DataError, IntegrityError)
 """The database answers: it is the row that is at fault."""
 logger = logging.getLogger(__name__)
+OUTAGES_AT_ONCE = 100
 
 
 def _unreachable(failure: Exception) -> bool:
@@ -139,8 +140,9 @@ class WorkOrdersService:
             self._ticked = monotonic
             with shared.database.read() as connection:
                 self._due = tenants_with_work(connection)
-            while self._outages(shared):
-                pass
+            for _ in range(OUTAGES_AT_ONCE):
+                if self._stopping.is_set() or not self._outages(shared):
+                    break
         while self._due:
             tenant = self._due.pop()
             tick(shared, tenant, self._channels, handing_over=False, colleagues=self._colleagues)

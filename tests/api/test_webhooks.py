@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pytest
+from sqlalchemy.exc import DataError
+
 from tests.api.company import Company
 from work_orders.service.webhook_tables import webhooks
 
@@ -53,6 +56,15 @@ def test_a_disabled_webhook_stands_in_the_inbox_of_admins(company: Company) -> N
     assert f"No more events go to {URL}" not in company.browser("dispatcher").get("/inbox").text
     browser.post(f"/webhooks/{id}/resume", data={"version": "1"})
     assert f"No more events go to {URL}" not in browser.get("/inbox").text
+
+
+def test_what_no_database_keeps_is_refused_as_bad_input(company: Company, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise DataError("INSERT", {}, ValueError("NUL"))
+
+    monkeypatch.setattr("api.owners.webhooks.webhook_rows", refuse)
+    told = company.program("admin").get(AT)
+    assert (told.status_code, told.json()["field"]) == (422, "body")
 
 
 def test_an_admin_does_the_same_on_the_page(company: Company) -> None:

@@ -48,3 +48,8 @@ def test_a_token_is_found_in_address_or_subject_and_only_ours_is_genuine() -> No
     assert not genuine("other", *tokens_in(*texts)[0])
     assert not genuine("secret", "T-aaaaaaaaaaaa", tokens_in(*texts)[0][1])
     assert tokens_in("T-7k3qd2ma5xyc", "nothing") == []
+
+
+def test_a_line_that_no_mail_program_writes_is_somebodys_words() -> None:
+    assert said("Yes.\n" + "x" * 600 + " 写道:\nNo.").endswith("No.")
+    assert said("Yes.\n" + " " * 600 + "Ida 写道:\n> No.") == "Yes."

@@ -19,6 +19,7 @@ _NEXT_HEADER = re.compile(
 )
 _SIGNATURE = re.compile(r"^--\s?$")
 _DEVICE = re.compile(r"^\s*(Sent from my|Von meinem|Gesendet von|发自我的|從我的).{0,60}$", re.I)
+LONGEST = 500
 
 
 def said(text: str) -> str:
@@ -36,10 +37,13 @@ def said(text: str) -> str:
 
 def _ends(lines: list[str], n: int) -> bool:
     """Whether the quotation or the signature begins here."""
-    line = lines[n]
+    line = lines[n] if _SIGNATURE.match(lines[n]) else lines[n].strip()
+    if len(line) > LONGEST:  # no program writes such a line, and no rule may be slow on one that a stranger does
+        return False
     if _SIGNATURE.match(line) or _DEVICE.match(line) or any(rule.match(line) for rule in _ANSWERED):
         return True
-    if any(rule.match(f"{line.rstrip()} {lines[n + 1].strip()}") for rule in _ANSWERED[:1] if n + 1 < len(lines)):
+    after = lines[n + 1].strip()[:LONGEST] if n + 1 < len(lines) else ""
+    if _ANSWERED[0].match(f"{line} {after}"):
         return True  # mail programs break the line "On Tuesday ... wrote:"
     following = lines[n + 1 : n + 4]
     return bool(_HEADER.match(line)) and any(_NEXT_HEADER.match(other) for other in following)
