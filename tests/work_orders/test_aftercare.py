@@ -12,6 +12,7 @@ from tests.work_orders.world import CUSTOMER, DISPATCHER, STRANGER, SUNDAY, TECH
 from work_orders import service
 from work_orders.domain.aftercare import Compared, Since, Verdict, judge, may_ask, promoter_score
 from work_orders.domain.machine import NotPermitted
+from work_orders.queries.door import undecided
 from work_orders.queries.inbox import inbox
 from work_orders.queries.measured import measured
 from work_orders.service import aftercare_tables as f
@@ -190,6 +191,8 @@ def test_a_repair_that_did_not_hold_opens_the_case_again(world: World) -> None:
     old = next(r for r in world.rows(t.cases) if r.outcome == "prevented")
     assert (old.state, old.closed_at) == ("triaging", None)
     assert "did not stay fixed" in old.reason
+    with world.database.read() as connection:
+        assert [r.case_id for r in undecided(connection, TENANT)] == [old.id]  # no forecast may come: a person decides
     world.later(days=30)
     assert verdicts(world)[30] == "superseded"
 

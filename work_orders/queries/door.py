@@ -192,17 +192,14 @@ class ReportedRow:
 
 
 def undecided(connection: sa.Connection, tenant: str) -> list[ReportedRow]:
-    """Reported cases without an order, the oldest first; those of forecasts, too, that somebody spoke of."""
+    """Cases without an order that wait for a person, the oldest first: those that were reported, and those of forecasts
+    that were opened again (else a forecast's case is being watched)."""
     a, o = t.assets.c, t.orders.c
-    said = sa.select(_R.id).where(_R.tenant == _C.tenant, _R.case_id == _C.id, _R.kind != "forecast").exists()
     ordered = sa.select(o.id).where(o.tenant == _C.tenant, o.case_id == _C.id, o.ended_at.is_(None)).exists()
     rows = connection.execute(
         sa.select(_C.id, a.name, _C.kind, _C.reason, _C.opened_at, _C.urgent.in_(tuple(URGENCY)))
         .join(t.assets, sa.and_(a.tenant == _C.tenant, a.id == _C.asset_id))
-        .where(
-            _C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", sa.or_(_C.kind != "forecast", said),
-            ~ordered,
-        )
+        .where(_C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", ~ordered)
         .order_by(_C.opened_at, _C.id)
         .limit(SHOWN_CASES)
     )  # fmt: skip
