@@ -181,6 +181,20 @@ def test_a_store_that_does_not_answer_is_asked_again_in_an_hour(world: World, mo
     assert check.due_at == world.clock.at + timedelta(days=1), "it answered, and nothing was heard"
 
 
+def test_a_store_that_does_not_answer_is_asked_once_in_a_round(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    mended(world)
+    asked: list[object] = []
+
+    def silent(*of: object) -> None:
+        asked.append(of)
+        raise StoreUnreachable("nobody there")
+
+    monkeypatch.setattr(world.shared.store, "band", silent)
+    world.later(days=31)
+    assert len(asked) == 1
+    assert [c.due_at for c in world.rows(f.verify_checks)] == [world.clock.at + HOUR] * 2
+
+
 def test_a_repair_that_did_not_hold_opens_the_case_again(world: World) -> None:
     mended(world)
     world.clock.at += timedelta(days=1)

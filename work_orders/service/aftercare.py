@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import partial
 
 import msgspec
 import sqlalchemy as sa
@@ -190,7 +189,19 @@ def verify_due(shared: Shared, tenant: str) -> int:
     now = shared.clocks.of(tenant).now()
     with shared.database.read() as connection:
         due = [_facts(shared, connection, check) for check in pending(connection, tenant, now)]
-    return each(partial(_look, shared, tenant, now), due)
+    answers = True
+
+    def one(of: Due) -> int:
+        nonlocal answers
+        heard = None
+        if answers:
+            try:
+                heard = _heard(shared.store, now, of)
+            except StoreUnreachable:
+                answers = False  # for the others neither: nobody waits for it once more in this round
+        return _look(shared, tenant, now, of, heard)
+
+    return each(one, due)
 
 
 def _facts(shared: Shared, connection: sa.Connection, check: Row) -> Due:
@@ -210,12 +221,10 @@ def _facts(shared: Shared, connection: sa.Connection, check: Row) -> Due:
     )  # fmt: skip
 
 
-def _look(shared: Shared, tenant: str, now: datetime, due: Due) -> int:
+def _look(shared: Shared, tenant: str, now: datetime, due: Due, heard: Heard | None) -> int:
     check = due.check
     keys = {"order_id": check.order_id, "days": check.days}
-    try:
-        heard = _heard(shared.store, now, due)
-    except StoreUnreachable:
+    if heard is None:
         with unit(shared, tenant, SYSTEM) as work:
             work.update(f.verify_checks, keys, due_at=now + LATER)
         return 0
