@@ -114,6 +114,11 @@ def test_what_helped_closes_the_case_as_solved_from_afar(tried: World) -> None:
     assert (tried.only(t.cases).outcome, tried.only(remote_fixes).how) == ("remote", "worked")
 
 
+def test_readings_that_go_back_meanwhile_end_the_try(tried: World) -> None:
+    tried.clear()
+    assert (tried.only(t.cases).outcome, tried.only(remote_fixes).how) == ("cleared", "cleared")
+
+
 def test_a_dispatcher_may_send_somebody_at_once(tried: World) -> None:
     opening.order_visit(tried.shared, tried.tenant, tried.only(t.cases).id, DISPATCHER)
     assert tried.only(remote_fixes).how == "failed"

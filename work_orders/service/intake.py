@@ -279,6 +279,8 @@ def hear(work: Unit, alarm: Alarm) -> None:
             work.record(f"order_{done.state}", asset.id, order.id, text, case=case.id)
         if case.state != CaseState.DECLINED:
             take_back(work, case.id, why)
+        if case.state == CaseState.REMOTE_FIX:
+            end_try(work, case.id, "cleared")
         move_case(work, case.id, CaseAction.CLEAR, role=Role.SYSTEM, outcome="cleared", reason=why)
         text = f"The case of {asset.name} ({case.component}) is closed: {why}."
         work.record("case_closed", asset.id, case.id, text, outcome="cleared")

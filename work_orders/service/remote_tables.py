@@ -14,6 +14,6 @@ remote_fixes = table(
     sa.Column("begun_at", UtcTime, nullable=False),
     sa.Column("until", UtcTime, nullable=False),
     sa.Column("ended_at", UtcTime, nullable=True),
-    sa.Column("how", sa.String(16), nullable=False),  # worked, failed, late; "" = it is being tried
+    sa.Column("how", sa.String(16), nullable=False),  # worked, failed, late, cleared; "" = it is being tried
     sa.ForeignKeyConstraint(["tenant", "case_id"], ["work_orders_cases.tenant", "work_orders_cases.id"]),
 )

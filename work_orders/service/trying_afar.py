@@ -59,7 +59,7 @@ def try_from_afar(work: Unit, case: Row, asset: Row, fix: RemoteFix, why: str) -
 
 
 def end_try(work: Unit, case_id: str, how: str) -> None:
-    """What was tried for a case is over: `worked`, `failed`, `late`."""
+    """What was tried for a case is over: `worked`, `failed`, `late`, `cleared` (the readings went back)."""
     for row in work.those(remote_fixes, case_id=case_id, ended_at=None):
         work.update(remote_fixes, {"case_id": row.case_id}, ended_at=work.now, how=how)
 
