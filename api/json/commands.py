@@ -112,7 +112,7 @@ def routes(web: Web, router: APIRouter) -> None:
 
     @router.post(
         f"{root}/notices/{{notice}}/{{reply}}", tags=["work"],
-        summary="Answer a notice: accept, decline, propose, call-me",
+        summary="Answer a notice: accept, decline, propose, call-me; afterwards another-day, call-off",
     )  # fmt: skip
     def answer_notice(who: Who, notice: str, reply: str, match: Match, body: AnswerBody | None = None) -> Response:
         found = owners.answer(who, notice, reply, {**(body.fields() if body else {}), **version(match)})

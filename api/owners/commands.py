@@ -112,6 +112,13 @@ class Commands:
                         shared, tenant, notice, _day(fields), actor, half=fields.get("half") or None, reason=reason,
                         version=version,
                     )  # fmt: skip
+                case "another-day":
+                    service.ask_other_day(
+                        shared, tenant, notice, _day(fields), actor, half=fields.get("half") or None, reason=reason,
+                        version=version,
+                    )  # fmt: skip
+                case "call-off":
+                    service.call_off_visit(shared, tenant, notice, reason, actor, version=version)
                 case "call-me":
                     service.ask_for_call(shared, tenant, notice, actor, reason=reason, version=version)
                 case "stop":
@@ -119,7 +126,9 @@ class Commands:
                 case "open":
                     service.open_notice(shared, tenant, notice, actor)
                 case _:
-                    raise bad_field("reply", reply, "accept, decline, propose, call-me or stop", 404)
+                    raise bad_field(
+                        "reply", reply, "accept, decline, propose, call-me, another-day, call-off or stop", 404
+                    )
 
     def move_order(self, who: Principal, order: str, action: str, fields: dict[str, str]) -> None:
         """One of the order's actions, or `book`: the first free half day, or the one named by day and half."""

@@ -188,10 +188,10 @@ def test_a_fault_shows_no_trace_to_the_client(company: Company, monkeypatch: pyt
     def broken(*_: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr(company.web.owners, "figures", broken)
-    client = company.browser("engineer")
+    monkeypatch.setattr(company.web.owners, "models", broken)
+    client = company.browser("dispatcher")
     with pytest.raises(RuntimeError):
-        client.get("/figures")
+        client.get("/incidents")
 
 
 def test_a_body_that_is_no_json_is_named_as_the_body(company: Company) -> None:

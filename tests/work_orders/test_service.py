@@ -341,7 +341,7 @@ def test_an_agreed_visit_is_moved_when_another_day_is_wanted_and_kept_until_then
     notice = world.only(t.notices).id
     before = world.only(t.visits)
     day = before.day + timedelta(days=1)
-    service.propose_day(world.shared, world.tenant, notice, day, CUSTOMER, half="pm", reason="we are closed")
+    service.ask_other_day(world.shared, world.tenant, notice, day, CUSTOMER, half="pm", reason="we are closed")
     assert world.only(t.visits).state == "reschedule_requested"
     assert len(world.rows(t.half_days)) == 1
     with world.database.read() as connection:
@@ -357,10 +357,10 @@ def test_an_agreed_visit_is_moved_when_another_day_is_wanted_and_kept_until_then
 def test_the_dispatcher_may_keep_the_day_and_the_technician_may_come_though_nobody_decided(world: World) -> None:
     order = world.booked()
     notice, visit = world.only(t.notices).id, world.only(t.visits)
-    service.propose_day(world.shared, world.tenant, notice, visit.day + timedelta(days=1), CUSTOMER)
+    service.ask_other_day(world.shared, world.tenant, notice, visit.day + timedelta(days=1), CUSTOMER)
     service.assign_technician(world.shared, world.tenant, order, visit.technician_id, DISPATCHER)
     assert [(v.day, v.state) for v in world.rows(t.visits) if v.ended_at is None] == [(visit.day, "dispatched")]
-    service.propose_day(world.shared, world.tenant, notice, visit.day + timedelta(days=2), CUSTOMER)
+    service.ask_other_day(world.shared, world.tenant, notice, visit.day + timedelta(days=2), CUSTOMER)
     service.order_action(world.shared, world.tenant, order, "start", Actor("T", Role.TECHNICIAN, visit.technician_id))
     assert [v.state for v in world.rows(t.visits) if v.ended_at is None] == ["on_site"]
 
@@ -368,12 +368,12 @@ def test_the_dispatcher_may_keep_the_day_and_the_technician_may_come_though_nobo
 def test_an_agreed_visit_is_called_off_by_the_customer_and_the_machine_is_watched_on(world: World) -> None:
     world.booked()
     notice = world.only(t.notices).id
-    service.decline_notice(world.shared, world.tenant, notice, "we repair it ourselves", CUSTOMER)
+    service.call_off_visit(world.shared, world.tenant, notice, "we repair it ourselves", CUSTOMER)
     assert (world.only(t.orders).state, world.only(t.cases).state) == ("cancelled", "monitoring")
     assert not world.rows(t.half_days)
     assert world.only(t.visits).state == "cancelled"
-    with pytest.raises(IllegalTransition):
-        service.decline_notice(world.shared, world.tenant, notice, "again", CUSTOMER)
+    with pytest.raises(BadInput):
+        service.call_off_visit(world.shared, world.tenant, notice, "again", CUSTOMER)
 
 
 def test_a_proposed_day_is_booked_by_the_dispatcher(world: World) -> None:

@@ -4,7 +4,7 @@ import datetime as dt
 from datetime import timedelta
 
 from plumbing.runtime import Shared
-from work_orders.domain.case_states import MOVABLE, CaseAction, NoticeAction, NoticeState, VisitAction
+from work_orders.domain.case_states import MOVABLE, CaseAction, NoticeAction, NoticeState, VisitAction, VisitState
 from work_orders.domain.decision import Path
 from work_orders.domain.machine import Actor, Role
 from work_orders.domain.slots import HALVES, HalfDay
@@ -26,28 +26,23 @@ def seen_notice(work: Unit, notice_id: str) -> Row:
     return notice
 
 
-def _booked(work: Unit, notice: Row) -> Row | None:
-    """The visit that was agreed, while its customer may still move it; None where he answers the notice itself."""
-    visit = live_visit_of(work, notice.order_id) if notice.state == NoticeState.ANSWERED else None
-    return visit if visit is not None and visit.state in MOVABLE else None
-
-
 def _answer(
     work: Unit, notice: Row, kind: str, *, reason: str = "", day: dt.date | None = None, half: str | None = None
 ) -> Row:
-    visit = _booked(work, notice) if kind in ("propose", "decline") else None
-    answered = notice
-    if visit is None:
-        answered = move_notice(work, notice, NoticeAction.ANSWER, answered_at=work.now)
-    elif kind == "propose":
-        move_visit(work, visit, VisitAction.ASK_RESCHEDULE)
+    answered = move_notice(work, notice, NoticeAction.ANSWER, answered_at=work.now)
+    _keep(work, notice, kind, reason, day, half)
+    return answered
+
+
+def _keep(
+    work: Unit, notice: Row, kind: str, reason: str = "", day: dt.date | None = None, half: str | None = None
+) -> None:
     n = len(work.all(t.answers, t.answers.c.notice_id == notice.id)) + 1
     done = work.now if kind in ("accept", "decline") else None
     work.insert(
         t.answers, notice_id=notice.id, n=n, kind=kind, at=work.now, actor=work.actor.name, reason=reason, day=day,
         half=half, handled_at=done,
     )  # fmt: skip
-    return answered
 
 
 def open_notice(shared: Shared, tenant: str, notice_id: str, actor: Actor) -> None:
@@ -108,19 +103,15 @@ def renew(work: Unit, notice: Row) -> int:
 def decline_notice(
     shared: Shared, tenant: str, notice_id: str, reason: str, actor: Actor, *, version: int | None = None
 ) -> None:
-    """No, with a reason: the order is cancelled, the case stays open and is watched. Also to a visit that was agreed,
-    as long as nobody is on the way."""
+    """No, with a reason: the order is cancelled, the case stays open and is watched."""
     if not reason.strip():
         raise BadInput("reason", "say why")
     with unit(shared, tenant, actor) as work:
         notice = seen_notice(work, notice_id)
         work.check_version(notice, version)
-        agreed = _booked(work, notice) is not None
         _answer(work, notice, "decline", reason=reason.strip())
-        if not agreed:
-            move_case(work, notice.case_id, CaseAction.DECLINE, reason=reason.strip())
-        did = "called off" if agreed else "declined"
-        text = f"{actor.name} {did} the visit to {notice.asset_id}: {reason.strip()}."
+        move_case(work, notice.case_id, CaseAction.DECLINE, reason=reason.strip())
+        text = f"{actor.name} declined the visit to {notice.asset_id}: {reason.strip()}."
         work.record("notice_declined", notice.asset_id, notice.id, text, case=notice.case_id, reason=reason.strip())
         order = work.one(t.orders, notice.order_id, "work order")
         cancel(work, order, f"declined: {reason.strip()}", role=Role.SYSTEM)
@@ -130,18 +121,64 @@ def propose_day(
     shared: Shared, tenant: str, notice_id: str, day: dt.date, actor: Actor, *, half: str | None = None,
     reason: str = "", version: int | None = None,
 ) -> None:  # fmt: skip
-    """Another day, please: the dispatcher sees it and books or offers anew. Of a visit that was agreed, its half day is
-    kept until then."""
-    if half is not None and half not in HALVES:
-        raise BadInput("half", f"{half!r} must be am or pm")
+    """Another day, please: the dispatcher sees it and books or offers anew."""
     with unit(shared, tenant, actor) as work:
-        notice = seen_notice(work, notice_id)
-        work.check_version(notice, version)
-        if day < work.now.date():
-            raise BadInput("day", "has passed")
+        notice = _wanted(work, notice_id, version, day, half)
         _answer(work, notice, "propose", reason=reason.strip(), day=day, half=half)
         text = f"{actor.name} proposes {day.isoformat()}{f' {half}' if half else ''} for {notice.asset_id}."
         work.record("notice_proposed", notice.asset_id, notice.id, text, case=notice.case_id)
+
+
+def _wanted(work: Unit, notice_id: str, version: int | None, day: dt.date, half: str | None) -> Row:
+    if half is not None and half not in HALVES:
+        raise BadInput("half", f"{half!r} must be am or pm")
+    notice = seen_notice(work, notice_id)
+    work.check_version(notice, version)
+    if day < work.now.date():
+        raise BadInput("day", "has passed")
+    return notice
+
+
+def _agreed(work: Unit, notice: Row) -> Row:
+    """The visit that was agreed."""
+    visit = live_visit_of(work, notice.order_id)
+    if visit is None:
+        raise BadInput("notice", "no visit is agreed")
+    return visit
+
+
+def ask_other_day(
+    shared: Shared, tenant: str, notice_id: str, day: dt.date, actor: Actor, *, half: str | None = None,
+    reason: str = "", version: int | None = None,
+) -> None:  # fmt: skip
+    """Another day for the visit that was agreed, as long as nobody is on the way: its half day is kept until the
+    dispatcher has booked another one, or decided that it stays."""
+    with unit(shared, tenant, actor) as work:
+        notice = _wanted(work, notice_id, version, day, half)
+        move_visit(work, _agreed(work, notice), VisitAction.ASK_RESCHEDULE)
+        _keep(work, notice, "propose", reason.strip(), day, half)
+        work.update(t.notices, {"id": notice.id})  # another version of it
+        wished = f"{day.isoformat()}{f' {half}' if half else ''}"
+        text = f"{actor.name} asks for {wished} instead of the day agreed for {notice.asset_id}."
+        work.record("visit_other_day_asked", notice.asset_id, notice.id, text, case=notice.case_id)
+
+
+def call_off_visit(
+    shared: Shared, tenant: str, notice_id: str, reason: str, actor: Actor, *, version: int | None = None
+) -> None:
+    """No visit after all, with a reason, as long as nobody is on the way: the order is cancelled, the case watched."""
+    if not reason.strip():
+        raise BadInput("reason", "say why")
+    with unit(shared, tenant, actor) as work:
+        notice = seen_notice(work, notice_id)
+        work.check_version(notice, version)
+        visit = _agreed(work, notice)
+        if visit.state not in (*MOVABLE, VisitState.RESCHEDULE_REQUESTED):
+            raise BadInput("notice", f"the visit is {visit.state}: please call us")
+        _keep(work, notice, "decline", reason.strip())
+        text = f"{actor.name} called off the visit to {notice.asset_id}: {reason.strip()}."
+        work.record("visit_called_off", notice.asset_id, notice.id, text, case=notice.case_id, reason=reason.strip())
+        cancel(work, work.one(t.orders, notice.order_id, "work order"), reason.strip(), role=Role.SYSTEM)
 
 
 def ask_for_call(

@@ -147,12 +147,6 @@ class Unit:
             self._rows[table][id] = row
         return row
 
-    def keep(self, table: sa.Table, row: Row | None) -> Row | None:
-        """A whole row of a table that was read otherwise than by its id."""
-        if row is not None:
-            self._rows[table][row.id] = row
-        return row
-
     def all(self, table: sa.Table, *where: sa.ColumnElement[bool]) -> list[Row]:
         """Rows of the tenant."""
         return list(self.connection.execute(sa.select(table).where(table.c.tenant == self.tenant, *where)))
