@@ -34,23 +34,24 @@ def tell_places(shared: Shared, tenant: str) -> int:
     """Tell where devices stand that nobody was told of; how many."""
     c, a = t.asset_devices.c, t.assets.c
     waiting = (
-        sa.select(c.device, c.asset_id, a.site_id)
-        .join(t.assets, sa.and_(a.tenant == c.tenant, a.id == c.asset_id))
-        .where(c.tenant == tenant, c.told_at.is_(None))
-        .order_by(c.device)
-        .limit(AT_ONCE)
+        sa.select(c.device, c.asset_id).where(c.tenant == tenant, c.told_at.is_(None)).order_by(c.device).limit(AT_ONCE)
     )
     with shared.database.read() as connection:
         if connection.execute(waiting.limit(1)).first() is None:
             return 0
     with unit(shared, tenant, SYSTEM) as work:
         rows = work.connection.execute(waiting).all()
+        # no join: PostgreSQL makes a scan for each row of it while it has no statistics, as after an import
+        assets = sorted({row.asset_id for row in rows})
+        sites = dict(
+            work.connection.execute(sa.select(a.id, a.site_id).where(a.tenant == tenant, a.id.in_(assets))).all()
+        )
         told = [row.device for row in rows]
         work.connection.execute(
             t.asset_devices.update().where(c.tenant == tenant, c.device.in_(told)).values(told_at=work.now)
         )
         for row in rows:
-            _tell(work, row.device, row.asset_id, row.site_id)
+            _tell(work, row.device, row.asset_id, sites.get(row.asset_id))
         return len(rows)
 
 
