@@ -191,3 +191,10 @@ def test_a_nul_in_what_somebody_says_is_left_out(any_world: World) -> None:
     forged = base64.urlsafe_b64encode(b'["a\\u0000","a","p1",1]').decode().rstrip("=")
     with any_world.database.read() as connection:
         assert labels.read(connection, f"{forged}.x") is None
+
+
+def test_a_machine_that_broke_down_after_a_no_waits_for_a_person(world: World) -> None:
+    service.decline_notice(world.shared, TENANT, world.offered(), "later", CUSTOMER)
+    service.report_breakdown(world.shared, TENANT, "p1", "bearing_wear", CUSTOMER)
+    with world.database.read() as connection:
+        assert [(r.case_id, r.kind) for r in undecided(connection, TENANT)] == [(world.only(t.cases).id, "breakdown")]

@@ -192,14 +192,17 @@ class ReportedRow:
 
 
 def undecided(connection: sa.Connection, tenant: str) -> list[ReportedRow]:
-    """Cases without an order that wait for a person, the oldest first: those that were reported, and those of forecasts
-    that were opened again (else a forecast's case is being watched)."""
+    """Cases without an order that wait for a person, the oldest first: those that were reported, machines that broke
+    down, and forecasts' that were opened again (else a forecast's case is being watched)."""
     a, o = t.assets.c, t.orders.c
     ordered = sa.select(o.id).where(o.tenant == _C.tenant, o.case_id == _C.id, o.ended_at.is_(None)).exists()
+    broken = _C.broke_down_at.is_not(None)
+    waits = sa.or_(_C.state == "triaging", sa.and_(broken, _C.state.in_(("monitoring", "remote_fix"))))
+    kind = sa.case((broken, "breakdown"), else_=_C.kind)
     rows = connection.execute(
-        sa.select(_C.id, a.name, _C.kind, _C.reason, _C.opened_at, _C.urgent.in_(tuple(URGENCY)))
+        sa.select(_C.id, a.name, kind, _C.reason, _C.opened_at, _C.urgent.in_(tuple(URGENCY)))
         .join(t.assets, sa.and_(a.tenant == _C.tenant, a.id == _C.asset_id))
-        .where(_C.tenant == tenant, _C.closed_at.is_(None), _C.state == "triaging", ~ordered)
+        .where(_C.tenant == tenant, _C.closed_at.is_(None), waits, ~ordered)
         .order_by(_C.opened_at, _C.id)
         .limit(SHOWN_CASES)
     )  # fmt: skip
