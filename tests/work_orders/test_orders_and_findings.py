@@ -136,7 +136,7 @@ def test_an_alarm_that_clears_leaves_the_order_of_a_case_that_is_back_during_its
 def test_a_job_fails_also_while_its_customer_waits_for_another_day(world: World) -> None:
     order = world.booked()
     notice, day = str(world.only(t.notices).id), world.only(t.visits).day
-    service.propose_day(world.shared, world.tenant, notice, day + timedelta(days=2), CUSTOMER)
+    service.ask_other_day(world.shared, world.tenant, notice, day + timedelta(days=2), CUSTOMER)
     do(world, order, "fail", reason="access: the gate was shut")
     assert world.only(t.visits).state == "cancelled"
     assert {r.state for r in world.rows(t.orders)} == {"cannot_complete", "approved"}
