@@ -6,7 +6,7 @@ import threading
 from sqlalchemy.exc import DBAPIError
 
 from anomaly.adapters.fitting import FitWorker
-from anomaly.adapters.housekeeper import Housekeeper
+from anomaly.adapters.housekeeper import housekeeper
 from anomaly.adapters.sql import SqlTables
 from anomaly.service.rounds import Rounds
 from anomaly.service.watching import Watching
@@ -39,7 +39,7 @@ class AnomalyService:
             settings.save_seconds,
             settings.batch,
         )
-        self._housekeeper = Housekeeper(shared, settings.keep_days)
+        self._housekeeper = housekeeper(shared, settings.keep_days)
         self._stopping = threading.Event()
         self._thread: threading.Thread | None = None
         self._trouble = ""
@@ -65,7 +65,7 @@ class AnomalyService:
         """Empty when well."""
         if self._thread is None or not self._thread.is_alive():
             return self._trouble or "not running"
-        return self._trouble
+        return self._trouble or self._housekeeper.healthy()
 
     def _run(self) -> None:
         while not self._stopping.is_set():

@@ -46,7 +46,7 @@ class Embedded:
         from api.colleagues import addresses_of
         from ingest import wiring as ingest
         from ingest.adapters.command_post import CommandPost
-        from ingest.adapters.housekeeper import Housekeeper
+        from ingest.adapters.housekeeper import housekeeper
         from ingest.domain.rights import INGEST
         from ingest.service.housekeeping import Keeping
         from ingest.service.registry import set_service_account
@@ -113,7 +113,7 @@ class Embedded:
         services += [
             link,
             CommandPost(self.shared, self.command_key, link.publish),
-            Housekeeper(self.shared, Keeping(told.quarantine_days, told.ledger_days)),
+            housekeeper(self.shared, Keeping(told.quarantine_days, told.ledger_days)),
             anomaly.build(self.shared, anomaly_settings.Settings.of(environ)),
             work_orders.build(told_work, self.shared, addresses_of),
         ]

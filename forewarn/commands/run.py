@@ -98,7 +98,7 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     from forewarn.remote import command_key_of
     from ingest import settings, wiring
     from ingest.adapters.command_post import CommandPost
-    from ingest.adapters.housekeeper import Housekeeper
+    from ingest.adapters.housekeeper import housekeeper
     from ingest.service.housekeeping import Keeping
 
     try:
@@ -112,7 +112,7 @@ def _ingest(given: argparse.Namespace, environ: Mapping[str, str], shared: "Shar
     service = wiring.build(told, shared, beside.fleets if beside else None, accounts.address)
     more: list[Service] = [beside, beside.watch] if beside else []
     post = CommandPost(shared, key, service.publish)
-    tidy = Housekeeper(shared, Keeping(told.quarantine_days, told.ledger_days))
+    tidy = housekeeper(shared, Keeping(told.quarantine_days, told.ledger_days))
     return [Heart(shared), accounts, *more, service, post, tidy]
 
 

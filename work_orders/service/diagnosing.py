@@ -14,7 +14,7 @@ import sqlalchemy as sa
 
 from contracts import worth
 from contracts.asset_model import AssetModel, FailureMode
-from contracts.diagnosis import Check, value_at
+from contracts.diagnosis import Check, Diagnosis, value_at
 from contracts.points import StoreUnreachable, TelemetryStore
 from contracts.records import DEVICE_COMMANDS, CommandEnded, CommandWanted, Prediction, encode
 from plumbing.runtime import Shared
@@ -52,9 +52,7 @@ def look_closer(
         newest.ended_at is not None
         and (newest.failure_mode != mode.name or work.now - newest.started_at >= timedelta(hours=rules.again_hours))
     )
-    worthwhile = p is not None and p >= rules.start
-    worthwhile = worthwhile and _worth_knowing(p or 0.0, mode) >= rules.cost
-    if stale and case.decided_at is None and worthwhile and rules.modes.get(mode.name):
+    if stale and case.decided_at is None and rules.modes.get(mode.name) and _worthwhile(p, rules, mode):
         newest = _begin(work, prediction, case, asset, model, mode)
     if newest is None:
         return Closer()
@@ -65,8 +63,10 @@ def look_closer(
     return Closer(False, newest.factor, newest.sentence, mine)
 
 
-def _worth_knowing(p: float, mode: FailureMode) -> float:
-    return worth.knowing(p, mode.failure.total, mode.planned.total, mode.false_visit.total)
+def _worthwhile(p: float | None, rules: Diagnosis, mode: FailureMode) -> bool:
+    if p is None or p < rules.start:
+        return False
+    return worth.knowing(p, mode.failure.total, mode.planned.total, mode.false_visit.total) >= rules.cost
 
 
 def _newest(work: Unit, case_id: str) -> Row | None:

@@ -134,9 +134,6 @@ def set_feedback_rule(shared: Shared, tenant: str, owner: str, days: int, actor:
         raise BadInput("owner", "must be at most 200 characters")
     with unit(shared, tenant, actor) as work:
         policy = replace(work.policy(), feedback_owner=owner.strip(), feedback_days=days)
-        body = msgspec.json.encode(policy).decode()
-        if not work.insert_new(t.policies, body=body):
-            work.connection.execute(t.policies.update().where(t.policies.c.tenant == tenant).values(body=body))
-            work.forget(t.policies)
+        work.keep_policy(policy)
         text = f"Feedback is for {owner.strip() or 'whoever takes it'}, within {days} days."
         work.record("policy_set", "", "policy", text, policy=msgspec.to_builtins(policy))

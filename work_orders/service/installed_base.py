@@ -182,10 +182,8 @@ def set_autonomy(
 
 def set_policy(shared: Shared, tenant: str, policy: Policy, *, actor: Actor = SYSTEM) -> None:
     """Set how the tenant serves its customers."""
-    body = msgspec.json.encode(policy).decode()
     with unit(shared, tenant, actor) as work:
-        if not work.insert_new(t.policies, body=body):
-            work.update(t.policies, {}, body=body)
+        work.keep_policy(policy)
         work.record("policy_set", "", "policy", "The service policy was set.", policy=msgspec.to_builtins(policy))
 
 

@@ -259,7 +259,7 @@ def tell(work: Unit, clock_id: str, colleagues: Colleagues = nobody) -> int:
         row = work.one(s.clocks, clock_id, "clock")
     if row.stopped_at is not None:
         return 0
-    book, facts = book_of(work.connection, work.tenant), facts_of(work, work.one(t.cases, row.case_id, "case"))
+    book, facts = _book(work), facts_of(work, work.one(t.cases, row.case_id, "case"))
     target = target_of(row)
     waits = waits_of(work.connection, work.tenant, row.case_id)
     clock = Clock(target, book.calendar(target.calendar, *facts.place), row.started_at, tuple(waits))
@@ -285,7 +285,7 @@ def tell(work: Unit, clock_id: str, colleagues: Colleagues = nobody) -> int:
 def answered(work: Unit, case_id: str) -> None:
     """A person has answered, by whatever way: what was promised as a response is given."""
     follow(work, case_id)
-    book, facts = book_of(work.connection, work.tenant), facts_of(work, work.one(t.cases, case_id, "case"))
+    book, facts = _book(work), facts_of(work, work.one(t.cases, case_id, "case"))
     waits = tuple(waits_of(work.connection, work.tenant, case_id))
     for row in _clocks(work, case_id):
         if row.stopped_at is None and row.metric == Metric.RESPONSE:
